@@ -1,0 +1,1 @@
+"""Verbs that serve any architecture, one module or folder each."""

@@ -1,0 +1,1 @@
+"""The nouns of interp-gui: plain data and numpy, importable from both processes."""

@@ -1,0 +1,271 @@
+"""The contract of an analysis: all that is needed to appear in window, command line and docs."""
+
+import dataclasses
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.edit import EditStack
+from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
+from interp_gui.core.feature import Feature
+from interp_gui.core.result import AnyResult
+from interp_gui.core.runtime import Differentiable, Runtime
+from interp_gui.core.target import Target
+
+Need = Literal["image", "dataset", "layer", "features", "target", "gradient", "classes", "spatial"]
+ParameterKind = Literal["int", "float", "bool", "text", "choice"]
+
+
+def parameter(
+    default: Any,
+    *,
+    help: str,
+    title: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+    advanced: bool = False,
+) -> Any:
+    """Declare a field of a parameter dataclass with its bounds, unit and one line of help."""
+    return field(
+        default=default,
+        metadata={
+            "help": help, "title": title, "minimum": minimum, "maximum": maximum,
+            "unit": unit, "choices": choices, "advanced": advanced,
+        },
+    )  # fmt: skip
+
+
+class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter as forms, command line and docs see it."""
+
+    name: str
+    title: str
+    kind: ParameterKind
+    default: int | float | bool | str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    advanced: bool = False
+
+
+class AnalysisInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An analysis as the window process knows it."""
+
+    id: str
+    title: str
+    summary: str
+    needs: tuple[Need, ...]
+    produces: tuple[str, ...]
+    parameters: tuple[ParameterInfo, ...]
+    plugin: str = ""
+    """Distribution that brought it; empty for the built-in ones."""
+    menu: str = "Analyse"
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run is; `total` 0 if it cannot be known."""
+
+    done: int = 0
+    total: int = 0
+    text: str = ""
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """State from which a run can be resumed: JSON-like with numpy arrays as values."""
+
+    state: dict[str, Any]
+
+
+Step = Progress | AnyResult | Saved
+Steps = Generator[Step, None, None]
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run is about, beside its parameters.
+
+    Parameters
+    ----------
+    images
+        Paths of the images asked about (the current one first).
+    dataset
+        The images at hand, for statistics and ranks.
+    layer
+        Layer address; empty if none.
+    features
+        In the order asked.
+    region
+        Brushed place on the current image: rows of weights on a grid over the network's input.
+    """
+
+    images: tuple[str, ...] = ()
+    dataset: Dataset | None = None
+    layer: str = ""
+    features: tuple[Feature, ...] = ()
+    target: Target = Target()
+    edits: EditStack = EditStack()
+    region: tuple[tuple[float, ...], ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What an analysis is given.
+
+    Parameters
+    ----------
+    model
+        The runtime; `Differentiable` too if `gradient` is needed.
+    inputs
+        What to work on.
+    check
+        Raises Cancelled when the run was told to stop; call it in long loops.
+    cache
+        Content-keyed store of earlier results.
+    state
+        Last saved state to resume from, None for a fresh run.
+    """
+
+    model: Runtime
+    inputs: Inputs
+    check: Callable[[], None] = lambda: None
+    cache: "Store | None" = None
+    state: dict[str, Any] | None = None
+
+    @property
+    def differentiable(self) -> Differentiable:
+        """The runtime as one that can differentiate."""
+        if not isinstance(self.model, Differentiable):
+            raise MissingAbility("This model's runtime cannot compute gradients.")
+        return self.model
+
+
+class Store:
+    """What analyses see of the cache; `engine.cache.Cache` is one that keeps on disk."""
+
+    def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """The arrays and JSON-like values stored under a content key."""
+        raise KeyError(key)
+
+    def put(self, key: dict[str, Any], value: dict[str, Any]) -> None:
+        """Store them atomically."""
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """A named computation.
+
+    Parameters
+    ----------
+    id
+        As typed on the command line, e.g. `feature-visualization`.
+    parameters
+        A frozen dataclass whose fields are made by `parameter`.
+    needs
+        What must be given, and what the model must have.
+    run
+        Generator of Progress, results and Saved. It yields at least every 100 ms where one
+        step allows it.
+    version
+        Raised whenever the same inputs would give other numbers; part of cache keys.
+    """
+
+    id: str
+    title: str
+    summary: str
+    parameters: type[Any]
+    run: Callable[[Context, Any], Steps]
+    needs: tuple[Need, ...] = ()
+    produces: tuple[str, ...] = ()
+    version: int = 1
+    menu: str = "Analyse"
+
+    def info(self, *, plugin: str = "") -> AnalysisInfo:
+        """The declaration as data."""
+        return AnalysisInfo(
+            id=self.id, title=self.title, summary=self.summary, needs=self.needs,
+            produces=self.produces, parameters=parameter_infos(self.parameters), plugin=plugin,
+            menu=self.menu,
+        )  # fmt: skip
+
+    def settings(self, values: dict[str, Any]) -> Any:
+        """Build the parameter dataclass from names and values (or their text)."""
+        known = {info.name: info for info in parameter_infos(self.parameters)}
+        for name in values:
+            if name not in known:
+                raise unknown_name(f"setting of {self.id}", name, known)
+        return self.parameters(**{n: convert(known[n], v) for n, v in values.items()})
+
+
+def parameter_infos(parameters: type[Any]) -> tuple[ParameterInfo, ...]:
+    """Describe the fields of a parameter dataclass."""
+    hints = get_type_hints(parameters)
+    return tuple(_describe(f, hints[f.name]) for f in dataclasses.fields(parameters))
+
+
+def _describe(declared: "dataclasses.Field[Any]", hint: Any) -> ParameterInfo:
+    meta = declared.metadata
+    choices = get_args(hint) if get_origin(hint) is Literal else meta.get("choices", ())
+    kinds: dict[Any, ParameterKind] = {int: "int", float: "float", bool: "bool", str: "text"}
+    default: Any = declared.default
+    return ParameterInfo(
+        name=declared.name,
+        title=meta.get("title") or declared.name.replace("_", " "),
+        kind="choice" if choices else kinds[hint],
+        default=default,
+        help=meta.get("help", ""),
+        minimum=meta.get("minimum"),
+        maximum=meta.get("maximum"),
+        unit=meta.get("unit", ""),
+        choices=tuple(choices),
+        advanced=meta.get("advanced", False),
+    )
+
+
+def convert(info: ParameterInfo, value: Any) -> Any:
+    """Turn a value or its text into what the parameter holds; InvalidValue names the bounds."""
+    wrong = InvalidValue(f"'{value}' is not a value of '{info.name}'.", hint=_expected(info))
+    if info.kind == "bool":
+        words = {"true": True, "1": True, "yes": True, "on": True,
+                 "false": False, "0": False, "no": False, "off": False}  # fmt: skip
+        if str(value).lower() not in words:
+            raise wrong
+        return words[str(value).lower()]
+    if info.kind == "text":
+        return str(value)
+    if info.kind == "choice":
+        if str(value) not in info.choices:
+            raise wrong
+        return str(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise wrong from None
+    low = -float("inf") if info.minimum is None else info.minimum
+    high = float("inf") if info.maximum is None else info.maximum
+    if isinstance(value, bool) or not low <= number <= high:
+        raise wrong
+    if info.kind == "int":
+        if number != int(number):
+            raise wrong
+        return int(number)
+    return number
+
+
+def _expected(info: ParameterInfo) -> str:
+    if info.choices:
+        return f"It is one of {', '.join(info.choices)}."
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "text": "text"}
+    bounds = ""
+    if info.minimum is not None:
+        bounds += f" from {info.minimum:g}"
+    if info.maximum is not None:
+        bounds += f" to {info.maximum:g}"
+    return f"It is {words[info.kind]}{bounds}{' ' + info.unit if info.unit else ''}."

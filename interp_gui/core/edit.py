@@ -1,0 +1,179 @@
+"""Edits: changes of a layer's value, and the ordered stack of them.
+
+One formula covers every kind: ``x' = x + M ⊙ B(g(B⁺x) − B⁺x)`` with B the feature's basis, M the
+place and g the kind. `core.edit_reference` applies it in numpy; every runtime is tested against
+that.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from interp_gui.core.errors import EditProblem, InvalidValue
+from interp_gui.core.feature import Feature
+from interp_gui.core.place import Place
+
+EDIT_FORMAT_VERSION = 1
+
+EditKind = Literal["ablate", "scale", "clamp", "add", "project_out", "patch"]
+BaselineKind = Literal["mean", "zero", "image"]
+
+LEGAL_KINDS: dict[str, tuple[EditKind, ...]] = {
+    "units": ("ablate", "scale", "clamp", "add", "patch"),
+    "vectors": ("ablate", "scale", "clamp", "add", "project_out", "patch"),
+    "layer": ("ablate", "scale", "clamp", "patch"),
+}
+"""Which kind is legal for which basis. A unit has no span to project out (ablate it to zero);
+a whole layer has no one direction to add."""
+
+
+class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an ablation puts in place of the feature's value.
+
+    Parameters
+    ----------
+    kind
+        The dataset's `mean`, `zero`, or the value that another `image` has at the same position.
+    values
+        One mean a basis vector, in the coordinates ``B⁺x``, for `mean`.
+    source
+        SHA-256 of the dataset (for `mean`) or of the image (for `image`).
+    """
+
+    kind: BaselineKind = "zero"
+    values: tuple[float, ...] = ()
+    source: str = ""
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One change: Feature × Place × kind.
+
+    Parameters
+    ----------
+    feature
+        What is changed; it names the layer. Its model hash is advisory: another one is a
+        warning, not a refusal.
+    kind
+        `ablate`: coordinates become the baseline. `scale`: they are multiplied by `amount`.
+        `clamp`: they are limited to `low`..`high`. `add`: `amount` (in units of `deviation`,
+        where given) is added. `project_out`: the span of the vectors is removed. `patch`: they
+        become those of the image `source`.
+    amount
+        Factor of `scale`, strength of `add`.
+    deviation
+        Standard deviation of each coordinate over the dataset; empty: `amount` is absolute.
+    low, high
+        Limits of `clamp`; None for no limit.
+    baseline
+        For `ablate`.
+    source
+        SHA-256 of the image whose value is patched in.
+    enabled
+        A disabled edit stays in the stack and does nothing.
+    """
+
+    feature: Feature
+    kind: EditKind
+    place: Place = Place()
+    amount: float = 1.0
+    deviation: tuple[float, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    baseline: Baseline = Baseline()
+    source: str = ""
+    enabled: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in LEGAL_KINDS[self.basis_kind]:
+            legal = ", ".join(LEGAL_KINDS[self.basis_kind])
+            raise EditProblem(
+                f"'{self.kind}' is not legal for {self.feature.text}.",
+                hint=f"Legal for this basis: {legal}.",
+            )
+        if self.kind == "patch" and not self.source:
+            raise EditProblem("A patch needs the image that it comes from.")
+        if self.baseline.kind == "image" and not self.baseline.source:
+            raise EditProblem("An ablation to another image's value needs that image.")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise InvalidValue("The lower limit of a clamp is above the upper one.")
+        if self.kind == "ablate" and self.baseline.kind == "mean":
+            self._check_count(self.baseline.values, "means")
+        if self.deviation:
+            self._check_count(self.deviation, "deviations")
+
+    def _check_count(self, values: tuple[float, ...], what: str) -> None:
+        size = len(self.feature.units) or len(self.feature.vectors)
+        if not values or (size and len(values) != size):
+            raise InvalidValue(f"{len(values)} {what} do not fit {self.feature.text}.")
+
+    @property
+    def basis_kind(self) -> str:
+        """`units`, `vectors` or `layer`."""
+        if self.feature.units:
+            return "units"
+        return "vectors" if self.feature.vectors else "layer"
+
+    @property
+    def image_source(self) -> str:
+        """SHA-256 of the other image whose value is needed; empty if none is."""
+        if self.kind == "patch":
+            return self.source
+        if self.kind == "ablate" and self.baseline.kind == "image":
+            return self.baseline.source
+        return ""
+
+
+class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
+    """An ordered list of edits; the order matters (`scale` then `add` differs from the reverse)."""
+
+    edits: tuple[Edit, ...] = ()
+    version: int = EDIT_FORMAT_VERSION
+
+    @property
+    def active(self) -> tuple[Edit, ...]:
+        """The enabled edits, in order."""
+        return tuple(edit for edit in self.edits if edit.enabled)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Addresses that active edits write, each once, in order of first use."""
+        return tuple(dict.fromkeys(edit.feature.layer for edit in self.active))
+
+    def at(self, layer: str) -> tuple[tuple[int, Edit], ...]:
+        """Active edits of one layer, each with its index in `edits`."""
+        return tuple(
+            (i, e) for i, e in enumerate(self.edits) if e.enabled and e.feature.layer == layer
+        )
+
+    def warnings(self, weights_sha256: str) -> list[str]:
+        """Sentences about edits that were made on another model."""
+        return [
+            f"The edit of {e.feature.text} was made on a model with other weights."
+            for e in self.active
+            if e.feature.model and e.feature.model != weights_sha256
+        ]
+
+    def to_json(self) -> str:
+        """Versioned JSON, keys in a fixed order."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "EditStack":
+        """Read versioned JSON; another version or malformed content raises EditProblem."""
+        try:
+            version = msgspec.json.decode(text, type=_Versioned).version
+        except msgspec.MsgspecError as problem:
+            raise EditProblem(f"This is not a stack of edits: {problem}.") from None
+        if version > EDIT_FORMAT_VERSION:
+            raise EditProblem(
+                f"These edits were written by a newer version (format {version}).",
+                hint="Update interp-gui to open them.",
+            )
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.MsgspecError as problem:
+            raise EditProblem(f"This stack of edits cannot be read: {problem}.") from None
+
+
+class _Versioned(msgspec.Struct):
+    version: int

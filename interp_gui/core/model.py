@@ -1,0 +1,107 @@
+"""What is known of an opened model."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from interp_gui.core.errors import unknown_name
+from interp_gui.core.layer import Address, LayerInfo
+
+OutputKind = Literal["softmax", "sigmoid", "scalar", "embedding", "map"]
+ResizeRule = Literal["shorter", "exact", "none"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+ChannelOrder = Literal["RGB", "BGR", "L"]
+
+
+class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
+    """How an image becomes the network's input.
+
+    Parameters
+    ----------
+    size
+        Height and width of the input in pixels.
+    resize
+        `shorter`: the shorter side becomes `resize_px`; `exact`: the picture is stretched to
+        `size`; `none`: no resizing.
+    resize_px
+        Length of the shorter side in pixels, for `shorter`.
+    crop
+        Whether the centre of `size` is cut out (padded with the mean colour where too small).
+    mean, std
+        Per channel, for values in 0..1, in the order of `channels`.
+    channels
+        Order of channels that the network expects.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    resize: ResizeRule = "shorter"
+    resize_px: int = 256
+    crop: bool = True
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    channels: ChannelOrder = "RGB"
+
+
+class OutputInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One output of a model: its name, kind and size."""
+
+    name: str = "output"
+    kind: OutputKind = "softmax"
+    size: int = 0
+
+
+class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """An opened network as both processes know it.
+
+    Parameters
+    ----------
+    name
+        File name without folder.
+    format
+        `torch-zip`, `torch-legacy` or `safetensors`.
+    architecture, library
+        Name in its library (`mobilenet_v2`, `torchvision`).
+    config
+        What else defines the architecture (`{"num_classes": 10}`).
+    weights_sha256
+        SHA-256 over sorted name, dtype, shape and bytes of all tensors.
+    class_names
+        One name a class; empty where there are no classes or no names known.
+    layers
+        In order of execution.
+    notes
+        Sentences for the user about how the file was read.
+    """
+
+    name: str
+    path: str = ""
+    format: str
+    architecture: str
+    library: str
+    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    parameters: int
+    weights_sha256: str
+    preprocessing: Preprocessing
+    outputs: tuple[OutputInfo, ...]
+    class_names: tuple[str, ...] = ()
+    layers: tuple[LayerInfo, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes of the first output, 0 if it has none."""
+        first = self.outputs[0] if self.outputs else None
+        return first.size if first is not None and first.kind in ("softmax", "sigmoid") else 0
+
+    def class_name(self, index: int) -> str:
+        """Name of a class, `class 7` where names are unknown."""
+        return self.class_names[index] if index < len(self.class_names) else f"class {index}"
+
+    def layer(self, name: str) -> LayerInfo:
+        """Find a layer by address; an unknown one raises with near names."""
+        wanted = str(Address.parse(name))
+        for layer in self.layers:
+            if layer.name == wanted:
+                return layer
+        raise unknown_name("layer", wanted, [layer.name for layer in self.layers])

@@ -1,0 +1,90 @@
+"""Recipes: the JSON that reproduces a result. Holds no path of the user's machine."""
+
+from typing import Any
+
+import msgspec
+
+from interp_gui.core.edit import EditStack
+from interp_gui.core.errors import RecipeMismatch
+from interp_gui.core.feature import Feature
+from interp_gui.core.model import Preprocessing
+from interp_gui.core.target import Target
+
+RECIPE_FORMAT_VERSION = 1
+
+
+class ModelIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Which network: weights alone do not say (architectures share keys and shapes)."""
+
+    name: str
+    weights_sha256: str
+    architecture: str
+    library: str
+    config: dict[str, Any] = {}
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it was computed."""
+
+    device: str = "cpu"
+    threads: int = 1
+    versions: dict[str, str] = {}
+    """Package name -> version (`interp-gui`, `torch`, `numpy`, `pillow`, …)."""
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a run needs, by content.
+
+    Parameters
+    ----------
+    images
+        SHA-256 of each image asked about, in order.
+    dataset
+        SHA-256 of the dataset at hand (over its images' hashes, sorted), empty if none.
+    features
+        What was asked for, in order, with direction vectors in full.
+    result
+        Key of the one result that this recipe accompanies; empty for all of them.
+    provenance
+        What the result adds: batch group and slot, and the like.
+    """
+
+    analysis: str
+    analysis_version: int = 1
+    parameters: dict[str, Any] = {}
+    seed: int = 0
+    model: ModelIdentity
+    preprocessing: Preprocessing
+    images: tuple[str, ...] = ()
+    dataset: str = ""
+    layer: str = ""
+    features: tuple[Feature, ...] = ()
+    region: tuple[tuple[float, ...], ...] = ()
+    target: Target = Target()
+    edits: EditStack = EditStack()
+    environment: Environment = Environment()
+    result: str = ""
+    provenance: dict[str, Any] = {}
+    version: int = RECIPE_FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """Indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Recipe":
+        """Read JSON; malformed content and newer versions raise RecipeMismatch."""
+        try:
+            version = msgspec.json.decode(text, type=_Versioned).version
+            if version > RECIPE_FORMAT_VERSION:
+                raise RecipeMismatch(
+                    f"This recipe was written by a newer version (format {version}).",
+                    hint="Update interp-gui to replay it.",
+                )
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.MsgspecError as problem:
+            raise RecipeMismatch(f"This is not a recipe: {problem}.") from None
+
+
+class _Versioned(msgspec.Struct):
+    version: int

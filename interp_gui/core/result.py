@@ -1,0 +1,178 @@
+"""Results: what there is to see. Views belong to these kinds, not to analyses."""
+
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.core.feature import Feature
+
+RESULT_KINDS = ("picture", "grid", "heatmap", "bars", "table", "curve", "atlas", "graph")
+
+Number = float | int | str | bool | None
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+class Result(msgspec.Struct, kw_only=True, eq=False, tag_field="kind"):
+    """What all kinds share.
+
+    Parameters
+    ----------
+    key
+        Stable within one run: a later result of the same key replaces the earlier one.
+    title
+        Short line for people, in the vocabulary of the design.
+    final
+        False while it is still being refined.
+    numbers
+        Figures that belong to it, by name with unit (`activation`, `rank_percent`).
+    feature
+        The feature shown, which can be dragged from it.
+    notes
+        Sentences about how far it can be trusted.
+    provenance
+        What a recipe adds for this result (`batch`, `image_sha256`), JSON-like.
+    """
+
+    key: str
+    title: str
+    final: bool = True
+    numbers: dict[str, Number] = {}
+    feature: Feature | None = None
+    notes: tuple[str, ...] = ()
+    provenance: dict[str, Any] = {}
+
+    kind: ClassVar[str] = ""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays that an NPZ export holds."""
+        return {}
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        """Rows that a CSV export holds, the first being the header."""
+        return [("name", "value"), *self.numbers.items()]
+
+
+class Picture(Result, tag="picture"):
+    """An image in its own right; `pixels` is (H, W, 3 or 4) uint8."""
+
+    pixels: Pixels
+    kind: ClassVar[str] = "picture"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"pixels": self.pixels}
+
+
+class GridItem(msgspec.Struct, kw_only=True, eq=False):
+    """One card of a grid: a picture, what it is, and where it comes from."""
+
+    title: str
+    pixels: Pixels
+    numbers: dict[str, Number] = {}
+    feature: Feature | None = None
+    image: str = ""
+    """Path of the image it was cut from, on this machine; never exported unless asked."""
+    group: str = ""
+    """Heading under which it stands; items of a group are adjacent."""
+
+
+class Grid(Result, tag="grid"):
+    """Cards in rows."""
+
+    items: tuple[GridItem, ...] = ()
+    columns: int = 0
+    """Cards a row; 0: as many as fit."""
+    kind: ClassVar[str] = "grid"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {f"pixels_{i:04d}": item.pixels for i, item in enumerate(self.items)}
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        names = list(dict.fromkeys(name for item in self.items for name in item.numbers))
+        header: tuple[Number, ...] = ("title", "group", "feature", *names)
+        return [
+            header,
+            *(
+                (
+                    item.title,
+                    item.group,
+                    item.feature.text if item.feature else "",
+                    *(item.numbers.get(name) for name in names),
+                )
+                for item in self.items
+            ),
+        ]
+
+
+class Heatmap(Result, tag="heatmap"):
+    """Numbers over an image: `values` (h, w) cover exactly `image` (H, W, 3)."""
+
+    values: Floats
+    image: Pixels
+    symmetric: bool = False
+    """Whether zero is the middle of the colour map (signed values)."""
+    unit: str = ""
+    kind: ClassVar[str] = "heatmap"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"values": self.values, "image": self.image}
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        h, w = self.values.shape
+        cells = [(y, x, float(self.values[y, x])) for y in range(h) for x in range(w)]
+        return [("y", "x", "value"), *cells]
+
+
+class Bars(Result, tag="bars"):
+    """Named values, longest first unless `ordered`."""
+
+    labels: tuple[str, ...]
+    values: tuple[float, ...]
+    unit: str = ""
+    maximum: float | None = None
+    features: tuple[Feature | None, ...] = ()
+    """One a bar where bars are features; empty otherwise."""
+    kind: ClassVar[str] = "bars"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"values": np.asarray(self.values)}
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        return [("label", "value"), *zip(self.labels, self.values, strict=True)]
+
+
+class Table(Result, tag="table"):
+    """Rows under named columns."""
+
+    columns: tuple[str, ...]
+    cells: tuple[tuple[Number, ...], ...]
+    features: tuple[Feature | None, ...] = ()
+    """One a row where rows are features; empty otherwise."""
+    kind: ClassVar[str] = "table"
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        return [self.columns, *self.cells]
+
+
+class Curve(Result, tag="curve"):
+    """Lines over a common x axis: `ys` is (lines, points)."""
+
+    x: Floats
+    ys: Floats
+    names: tuple[str, ...] = ()
+    x_label: str = ""
+    y_label: str = ""
+    kind: ClassVar[str] = "curve"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"x": self.x, "ys": self.ys}
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        header: tuple[Number, ...] = (self.x_label or "x", *self.names)
+        return [header, *(tuple(float(v) for v in row) for row in np.vstack([self.x, self.ys]).T)]
+
+
+AnyResult = Picture | Grid | Heatmap | Bars | Table | Curve
+"""Kinds with a view today; atlas and graph come with the analyses that make them."""

@@ -1,0 +1,1 @@
+"""The process boundary: messages, server, scheduler, client, jobs, cache."""

@@ -1,0 +1,224 @@
+"""Messages between the window process and the engine process.
+
+Requests go to the engine, events come back. Both are msgspec structs; arrays inside results travel
+in mapped files (see `engine.codec`).
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from interp_gui.core.analysis import AnalysisInfo, Inputs, Progress
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+
+PROTOCOL_VERSION = 1
+Priority = Literal["interactive", "visible", "background"]
+
+
+# --- what a job can be asked to do ------------------------------------------------------------
+
+
+class OpenModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Open a checkpoint under a handle that the window chose; finishes with its description."""
+
+    model: str
+    path: str
+    preprocessing: Preprocessing | None = None
+
+
+class CloseModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Forget a model and free its memory."""
+
+    model: str
+
+
+class SetPreprocessing(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Change how images become the model's input; finishes with its new description."""
+
+    model: str
+    preprocessing: Preprocessing
+
+
+class RegisterDataset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Tell the engine the images at hand, once, under a handle that runs can name."""
+
+    dataset: str
+    value: Dataset
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Run an analysis.
+
+    Parameters
+    ----------
+    dataset
+        Handle of a registered dataset, used as `inputs.dataset`; empty if none.
+    parameters
+        Names and values, checked by the analysis.
+    state
+        Saved state to resume from.
+    """
+
+    analysis: str
+    model: str
+    inputs: Inputs
+    dataset: str = ""
+    parameters: dict[str, Any] = {}
+    state: dict[str, Any] | None = None
+
+
+Request = OpenModel | CloseModel | SetPreprocessing | RegisterDataset | Run
+
+
+# --- from the window ---------------------------------------------------------------------------
+
+
+class Submit(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Start a job. Results of a generation older than the newest of their view are dropped."""
+
+    job: int
+    request: Request
+    priority: Priority = "interactive"
+    generation: int = 0
+    title: str = ""
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Stop a job; it answers with `Ended`."""
+
+    job: int
+
+
+class Pause(msgspec.Struct, frozen=True, tag=True):
+    """Hold a job at its next yield."""
+
+    job: int
+
+
+class Resume(msgspec.Struct, frozen=True, tag=True):
+    """Let a held job go on."""
+
+    job: int
+
+
+class Reprioritise(msgspec.Struct, frozen=True, tag=True):
+    """Change a waiting or running job's priority."""
+
+    job: int
+    priority: Priority
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag=True):
+    """End the engine."""
+
+
+ToEngine = Submit | Cancel | Pause | Resume | Reprioritise | Shutdown
+
+
+# --- from the engine ---------------------------------------------------------------------------
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A failure: sentence, hint, and details for those who ask."""
+
+    cause: str
+    """Name of the exception type (`FileProblem`); `bug` for unexpected ones."""
+    message: str
+    hint: str = ""
+    details: str = ""
+
+
+class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that was found; `problem` says why it is disabled."""
+
+    name: str
+    version: str = ""
+    problem: str = ""
+    details: str = ""
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The engine is ready."""
+
+    protocol: int
+    device: str
+    device_reason: str
+    """Why it is this device, in words: `no NVIDIA GPU was found`."""
+    analyses: tuple[AnalysisInfo, ...]
+    plugins: tuple[PluginInfo, ...] = ()
+    versions: dict[str, str] = {}
+    pid: int = 0
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The engine lives; `compute_age_s` since its compute thread last showed life."""
+
+    compute_age_s: float
+    job: int | None = None
+    memory_bytes: int = 0
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """A job began to run."""
+
+    job: int
+
+
+class Progressed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A job got further; `left_s` is the estimated time left, None if unknown."""
+
+    job: int
+    generation: int
+    progress: Progress
+    left_s: float | None = None
+
+
+class Produced(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A result, with the recipe that reproduces it."""
+
+    job: int
+    generation: int
+    result: AnyResult
+    recipe: Recipe | None = None
+
+
+class StateSaved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """State from which the job could be resumed."""
+
+    job: int
+    state: dict[str, Any]
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A job is over; exactly one a job."""
+
+    job: int
+    generation: int
+    outcome: Literal["finished", "cancelled", "failed"]
+    description: ModelDescription | None = None
+    """For OpenModel and SetPreprocessing."""
+    error: ErrorInfo | None = None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A log record of the engine."""
+
+    level: str
+    logger: str
+    text: str
+
+
+class EngineLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Made by the client: the engine process ended or was killed; `respawning` if it comes back."""
+
+    reason: str
+    respawning: bool
+    stderr_tail: str = ""
+
+
+FromEngine = (
+    Hello | Heartbeat | Started | Progressed | Produced | StateSaved | Ended | LogLine | EngineLost
+)

@@ -1,0 +1,1 @@
+"""How a model runs: PyTorch now, ONNX Runtime later."""
