@@ -1,0 +1,197 @@
+"""Commands, declared once: menus, toolbar, shortcuts and tooltips are views of one registry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QAction, QActionGroup, QIcon, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QToolButton, QWidget
+
+MENUS = ("File", "Edit", "View", "Analyse", "Help")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionSpec:
+    """One command.
+
+    Parameters
+    ----------
+    id
+        Stable name (`file.open_model`).
+    title
+        As menus show it, `&` before the letter of its mnemonic.
+    handler
+        Called without arguments, or with the new state if `checkable`.
+    shortcut
+        One key sequence, or several separated by `; `.
+    tooltip
+        One line; the shortcut is added to it.
+    icon
+        Name of a shipped icon.
+    menu
+        Path of the menu it stands in (`View/Theme`); empty: in none.
+    group
+        Actions of one group stand together, groups are separated, in order of the name.
+    enabled_when, checked_when
+        Asked whenever the state changes; None: always enabled, never changed.
+    exclusive
+        Checkable actions of the same name are alternatives.
+    toolbar
+        Whether it has a button in the toolbar.
+    """
+
+    id: str
+    title: str
+    handler: Callable[..., object]
+    shortcut: str = ""
+    tooltip: str = ""
+    icon: str = ""
+    menu: str = ""
+    group: str = ""
+    enabled_when: Callable[[], bool] | None = None
+    checkable: bool = False
+    checked_when: Callable[[], bool] | None = None
+    exclusive: str = ""
+    toolbar: bool = False
+
+
+class ActionRegistry(QObject):
+    """All commands of a window.
+
+    Parameters
+    ----------
+    owner
+        The window in which the shortcuts are live.
+    icon
+        Gives an icon by name.
+    """
+
+    changed = Signal()
+    """An action was added or removed."""
+
+    def __init__(self, owner: QWidget, icon: Callable[[str], QIcon] | None = None) -> None:
+        super().__init__(owner)
+        self._owner = owner
+        self._icon = icon
+        self._specs: dict[str, ActionSpec] = {}
+        self._actions: dict[str, QAction] = {}
+        self._exclusive: dict[str, QActionGroup] = {}
+        self._menus: dict[str, QMenu] = {}
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.refresh)
+
+    def __contains__(self, action_id: str) -> bool:
+        return action_id in self._actions
+
+    def __getitem__(self, action_id: str) -> QAction:
+        return self._actions[action_id]
+
+    @property
+    def specs(self) -> tuple[ActionSpec, ...]:
+        """Every declaration, in order."""
+        return tuple(self._specs.values())
+
+    def add(self, spec: ActionSpec) -> QAction:
+        """Declare a command; a second one of the same id or shortcut is a ValueError."""
+        if spec.id in self._specs:
+            raise ValueError(f"action {spec.id!r} is declared twice")
+        keys = [QKeySequence(k) for k in spec.shortcut.split("; ") if k]
+        for other in self._actions.values():
+            if any(key in other.shortcuts() for key in keys):
+                raise ValueError(f"{spec.id!r} and {other.objectName()!r} share {spec.shortcut!r}")
+        action = QAction(spec.title, self)
+        action.setObjectName(spec.id)
+        action.setShortcuts(keys)
+        action.setToolTip(tooltip_with_shortcut(spec.tooltip or action.iconText(), keys))
+        action.setStatusTip(spec.tooltip)
+        if spec.icon and self._icon is not None:
+            action.setIcon(self._icon(spec.icon))
+        action.setCheckable(spec.checkable)
+        if spec.exclusive:
+            group = self._exclusive.setdefault(spec.exclusive, QActionGroup(self))
+            group.addAction(action)
+        # `triggered` comes only from the user, so that refreshing check marks calls no handler.
+        action.triggered.connect(spec.handler if spec.checkable else lambda: spec.handler())
+        self._specs[spec.id] = spec
+        self._actions[spec.id] = action
+        self._owner.addAction(action)
+        self._refresh_one(spec)
+        self._fill(spec.menu.split("/")[0])
+        self.changed.emit()
+        return action
+
+    def remove(self, action_id: str) -> None:
+        """Withdraw a command."""
+        spec = self._specs.pop(action_id)
+        action = self._actions.pop(action_id)
+        self._owner.removeAction(action)
+        self._fill(spec.menu.split("/")[0])
+        action.deleteLater()
+        self.changed.emit()
+
+    def refresh(self) -> None:
+        """Ask every `enabled_when` and `checked_when` again."""
+        for spec in self._specs.values():
+            self._refresh_one(spec)
+
+    def refresh_later(self) -> None:
+        """Refresh once when the event loop is back, however often this is called."""
+        self._later.start()
+
+    def _refresh_one(self, spec: ActionSpec) -> None:
+        action = self._actions[spec.id]
+        if spec.enabled_when is not None:
+            action.setEnabled(spec.enabled_when())
+        if spec.checked_when is not None:
+            action.setChecked(spec.checked_when())
+
+    # --- views of the registry -----------------------------------------------------------------
+
+    def build_menus(self, bar: QMenuBar) -> None:
+        """Fill a menu bar, and keep it filled as actions come and go."""
+        for name in MENUS:
+            menu = bar.addMenu(f"&{name}")
+            menu.setToolTipsVisible(True)
+            self._menus[name] = menu
+            self._fill(name)
+
+    def build_toolbar(self, bar: QToolBar) -> None:
+        """Add a button for every action that asks for one."""
+        for spec in self._specs.values():
+            if spec.toolbar:
+                bar.addAction(self._actions[spec.id])
+
+    def button(self, action_id: str, parent: QWidget | None = None) -> QToolButton:
+        """A button for an action, with its icon, text, tooltip and state."""
+        button = QToolButton(parent)
+        button.setDefaultAction(self._actions[action_id])
+        button.setAccessibleName(self._actions[action_id].iconText())
+        return button
+
+    def _fill(self, top: str) -> None:
+        menu = self._menus.get(top)
+        if menu is None:
+            return
+        menu.clear()
+        for child in menu.findChildren(QMenu):
+            child.deleteLater()
+        submenus: dict[str, QMenu] = {"": menu}
+        specs = [s for s in self._specs.values() if s.menu.split("/")[0] == top]
+        last = ""
+        for spec in sorted(specs, key=lambda s: s.group):
+            path = spec.menu.partition("/")[2]
+            if last and spec.group != last:
+                menu.addSeparator()
+            last = spec.group
+            if path not in submenus:
+                submenus[path] = menu.addMenu(path)
+            submenus[path].addAction(self._actions[spec.id])
+        if not specs:
+            menu.addAction("Nothing yet").setEnabled(False)
+
+
+def tooltip_with_shortcut(text: str, keys: list[QKeySequence]) -> str:
+    """A tooltip that ends in its shortcut, in the platform's own writing."""
+    if not keys:
+        return text
+    return f"{text} ({keys[0].toString(QKeySequence.SequenceFormat.NativeText)})"

@@ -1,0 +1,298 @@
+"""The engine as the window sees it: requests with callbacks, all on the Qt thread."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from interp_gui.core.analysis import AnalysisInfo, Progress
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.engine.messages import (
+    Ended,
+    EngineLost,
+    ErrorInfo,
+    FromEngine,
+    Heartbeat,
+    Hello,
+    LogLine,
+    Priority,
+    Produced,
+    Progressed,
+    Request,
+    Started,
+    StateSaved,
+)
+from interp_gui.gui.relay import Relay
+
+JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
+OVER: frozenset[JobState] = frozenset(("finished", "cancelled", "failed"))
+KEPT_ROWS = 200
+
+OnResult = Callable[[AnyResult, Recipe | None], None]
+OnProgress = Callable[[Progress, float | None], None]
+OnState = Callable[[dict[str, Any]], None]
+OnEnd = Callable[[Ended], None]
+
+
+class Client(Protocol):
+    """What the bridge needs of `engine.client.EngineClient`."""
+
+    def submit(
+        self, request: Request, *, priority: Priority, generation: int, title: str
+    ) -> int: ...
+    def cancel(self, job: int) -> None: ...
+    def pause(self, job: int) -> None: ...
+    def resume(self, job: int) -> None: ...
+    def reprioritise(self, job: int, priority: Priority) -> None: ...
+    def restart(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow:
+    """A job as lists show it; a new object for every change.
+
+    Jobs without a title are errands of the window itself and are not listed.
+    """
+
+    job: int
+    title: str
+    state: JobState = "waiting"
+    priority: Priority = "interactive"
+    view: str = ""
+    progress: Progress = field(default_factory=Progress)
+    left_s: float | None = None
+    started_s: float | None = None
+    """Monotonic clock when it began to run."""
+    error: ErrorInfo | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state in OVER
+
+
+@dataclass
+class _Callbacks:
+    generation: int
+    view: str
+    result: OnResult | None = None
+    progress: OnProgress | None = None
+    state: OnState | None = None
+    end: OnEnd | None = None
+
+
+@dataclass
+class _Views:
+    """Newest job and generation of every view."""
+
+    jobs: dict[str, int] = field(default_factory=dict)
+    generation: int = 0
+
+
+class EngineBridge(QObject):
+    """Wraps the client; every signal and callback comes on the Qt thread.
+
+    Parameters
+    ----------
+    client
+        Started by the caller, with `relay` as its listener.
+    relay
+        What the client calls, from its own thread.
+    """
+
+    ready = Signal(object)
+    """Hello: the engine is there, also again after a respawn."""
+    lost = Signal(object)
+    """EngineLost."""
+    beat = Signal(object)
+    """Heartbeat."""
+    job_changed = Signal(object)
+    """JobRow, also for a new one."""
+    log = Signal(object)
+    """LogLine."""
+    _arrived = Signal(object)
+
+    def __init__(self, client: Client, relay: Relay, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._client = client
+        self._relay = relay
+        self._callbacks: dict[int, _Callbacks] = {}
+        self._views = _Views()
+        self._closed = False
+        self.jobs: dict[int, JobRow] = {}
+        self.analyses: dict[str, AnalysisInfo] = {}
+        self.hello: Hello | None = None
+        self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+        relay.connect(self._arrived.emit)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the engine has said hello and is not lost."""
+        return self.hello is not None
+
+    @property
+    def active(self) -> tuple[JobRow, ...]:
+        """Jobs that have a title and are not over."""
+        return tuple(row for row in self.jobs.values() if row.title and not row.over)
+
+    # --- requests ------------------------------------------------------------------------------
+
+    def run(
+        self,
+        request: Request,
+        *,
+        title: str = "",
+        priority: Priority = "interactive",
+        view: str = "",
+        on_result: OnResult | None = None,
+        on_progress: OnProgress | None = None,
+        on_state: OnState | None = None,
+        on_end: OnEnd | None = None,
+    ) -> int:
+        """Submit a request and return its job number.
+
+        Parameters
+        ----------
+        title
+            How the Jobs panel calls it; empty to leave it out there.
+        view
+            Who asks. The newest request of a view wins: the older one is cancelled and none of
+            its callbacks, `on_end` included, is called any more.
+        """
+        if view:
+            self.drop(view)
+        self._views.generation += 1
+        generation = self._views.generation
+        job = self._client.submit(request, priority=priority, generation=generation, title=title)
+        self._callbacks[job] = _Callbacks(
+            generation, view, on_result, on_progress, on_state, on_end
+        )
+        if view:
+            self._views.jobs[view] = job
+        self._change(JobRow(job=job, title=title, priority=priority, view=view))
+        return job
+
+    def drop(self, view: str) -> None:
+        """Cancel what a view asked for and forget its callbacks (it is closed, or asks anew)."""
+        job = self._views.jobs.pop(view, None)
+        if job is not None:
+            self._callbacks.pop(job, None)
+            self.cancel(job)
+
+    def cancel(self, job: int) -> None:
+        """Stop a job; one that is over is left alone."""
+        if self._is_active(job):
+            self._client.cancel(job)
+
+    def pause(self, job: int) -> None:
+        """Hold a job at its next yield."""
+        if self._is_active(job):
+            self._client.pause(job)
+            self._change(replace(self.jobs[job], state="paused"))
+
+    def resume(self, job: int) -> None:
+        """Let a held job go on."""
+        if self._is_active(job) and self.jobs[job].state == "paused":
+            self._client.resume(job)
+            running = self.jobs[job].started_s is not None
+            self._change(replace(self.jobs[job], state="running" if running else "waiting"))
+
+    def reprioritise(self, job: int, priority: Priority) -> None:
+        """Change the priority of a job that is not over."""
+        if self._is_active(job) and self.jobs[job].priority != priority:
+            self._client.reprioritise(job, priority)
+            self._change(replace(self.jobs[job], priority=priority))
+
+    def restart(self) -> None:
+        """Start a new engine process; models are reopened by the client."""
+        self.hello = None
+        self._client.restart()
+
+    def close(self) -> None:
+        """End the engine; nothing is called back afterwards."""
+        if not self._closed:
+            self._closed = True
+            self._relay.disconnect()
+            self._callbacks.clear()
+            self._client.close()
+
+    # --- events --------------------------------------------------------------------------------
+
+    def _receive(self, event: FromEngine) -> None:
+        if self._closed:
+            return
+        match event:
+            case Hello():
+                self.hello = event
+                self.analyses = {info.id: info for info in event.analyses}
+                self.ready.emit(event)
+            case EngineLost():
+                self.hello = None
+                self.lost.emit(event)
+            case Heartbeat():
+                self.beat.emit(event)
+            case LogLine():
+                self.log.emit(event)
+            case Started():
+                self._on_started(event)
+            case Progressed():
+                self._on_progressed(event)
+            case Produced():
+                callbacks = self._current(event.job, event.generation)
+                if callbacks and callbacks.result:
+                    callbacks.result(event.result, event.recipe)
+            case StateSaved():
+                callbacks = self._callbacks.get(event.job)
+                if callbacks and callbacks.state:
+                    callbacks.state(event.state)
+            case Ended():
+                self._on_ended(event)
+
+    def _on_started(self, event: Started) -> None:
+        row = self.jobs.get(event.job)
+        if row is not None and not row.over:
+            state: JobState = "paused" if row.state == "paused" else "running"
+            self._change(replace(row, state=state, started_s=time.monotonic()))
+
+    def _on_progressed(self, event: Progressed) -> None:
+        row = self.jobs.get(event.job)
+        if row is not None and not row.over:
+            self._change(replace(row, progress=event.progress, left_s=event.left_s))
+        callbacks = self._current(event.job, event.generation)
+        if callbacks and callbacks.progress:
+            callbacks.progress(event.progress, event.left_s)
+
+    def _on_ended(self, event: Ended) -> None:
+        row = self.jobs.get(event.job)
+        if row is not None:
+            self._change(replace(row, state=event.outcome, left_s=None, error=event.error))
+            self._forget_old_rows()
+        callbacks = self._callbacks.pop(event.job, None)
+        if callbacks is None:
+            return
+        if self._views.jobs.get(callbacks.view) == event.job:
+            del self._views.jobs[callbacks.view]
+        if callbacks.end:
+            callbacks.end(event)
+
+    def _current(self, job: int, generation: int) -> _Callbacks | None:
+        """Callbacks of a job unless the event is of an older generation."""
+        callbacks = self._callbacks.get(job)
+        return callbacks if callbacks and callbacks.generation == generation else None
+
+    def _is_active(self, job: int) -> bool:
+        row = self.jobs.get(job)
+        return row is not None and not row.over and not self._closed
+
+    def _change(self, row: JobRow) -> None:
+        self.jobs[row.job] = row
+        self.job_changed.emit(row)
+
+    def _forget_old_rows(self) -> None:
+        over = [job for job, row in self.jobs.items() if row.over]
+        for job in over[: max(0, len(over) - KEPT_ROWS)]:
+            del self.jobs[job]

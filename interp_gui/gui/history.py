@@ -1,0 +1,70 @@
+"""Back and forward over what was looked at."""
+
+from dataclasses import dataclass
+
+from interp_gui.core.feature import Feature
+
+LIMIT = 200
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One place that was looked at: a layer, a feature, a tab and an image."""
+
+    layer: str = ""
+    feature: Feature | None = None
+    tab: str = ""
+    image: str | None = None
+
+
+class History:
+    """A browser-like list of visits with a current position.
+
+    Visiting after going back forgets what lay ahead. The oldest visits fall out at `LIMIT`.
+    """
+
+    def __init__(self) -> None:
+        self._visits: list[Visit] = []
+        self._at = -1
+
+    @property
+    def current(self) -> Visit | None:
+        """The visit that is shown, None while there is none."""
+        return self._visits[self._at] if self._visits else None
+
+    @property
+    def can_back(self) -> bool:
+        """Whether something lies behind."""
+        return self._at > 0
+
+    @property
+    def can_forward(self) -> bool:
+        """Whether something lies ahead."""
+        return self._at + 1 < len(self._visits)
+
+    def visit(self, place: Visit) -> bool:
+        """Append a visit; False if it is where we are already."""
+        if place == self.current:
+            return False
+        self._visits = [*self._visits[: self._at + 1], place][-LIMIT:]
+        self._at = len(self._visits) - 1
+        return True
+
+    def back(self) -> Visit | None:
+        """Step back; None at the beginning."""
+        if not self.can_back:
+            return None
+        self._at -= 1
+        return self._visits[self._at]
+
+    def forward(self) -> Visit | None:
+        """Step forward; None at the end."""
+        if not self.can_forward:
+            return None
+        self._at += 1
+        return self._visits[self._at]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._visits = []
+        self._at = -1

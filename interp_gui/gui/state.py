@@ -1,0 +1,244 @@
+"""What all views share: the current model, image, dataset, target, layer and feature.
+
+Views read the properties, follow the signals, and change things only by the setters. Setting a
+value to what it is already emits nothing, so that views may set in answer to a signal.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.errors import InterpError
+from interp_gui.core.feature import Feature
+from interp_gui.core.model import ModelDescription
+from interp_gui.core.target import Target
+from interp_gui.gui.history import History, Visit
+
+Level = Literal["info", "success", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class OpenModelState:
+    """A model that the engine has open."""
+
+    handle: str
+    description: ModelDescription
+    path: str
+
+
+@dataclass(frozen=True)
+class Notification:
+    """Something to tell the user, shown as a toast and kept in the log."""
+
+    level: Level
+    message: str
+    hint: str = ""
+    details: str = ""
+
+
+class AppState(QObject):
+    """The shared state of one window.
+
+    Signals carry nothing: read the property. `notified` carries a `Notification`, `revealed`
+    the id of a tab that is to be brought to the front.
+    """
+
+    model_changed = Signal()
+    image_changed = Signal()
+    dataset_changed = Signal()
+    target_changed = Signal()
+    layer_changed = Signal()
+    feature_changed = Signal()
+    tab_changed = Signal()
+    history_changed = Signal()
+    notified = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._model: OpenModelState | None = None
+        self._image: str | None = None
+        self._dataset: Dataset | None = None
+        self._dataset_handle = ""
+        self._target = Target()
+        self._layer = ""
+        self._feature: Feature | None = None
+        self._tab = ""
+        self.history = History()
+        # One action of the user may set several values: it is one visit, recorded when all are set.
+        self._settled = QTimer(self, singleShot=True, interval=0)
+        self._settled.timeout.connect(self._record)
+
+    # --- what is current -----------------------------------------------------------------------
+
+    @property
+    def model(self) -> OpenModelState | None:
+        """The current model."""
+        return self._model
+
+    @property
+    def image(self) -> str | None:
+        """Path of the current image."""
+        return self._image
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The images at hand; None if there are none."""
+        return self._dataset
+
+    @property
+    def dataset_handle(self) -> str:
+        """Name under which the engine knows the dataset; empty if there is none."""
+        return self._dataset_handle
+
+    @property
+    def target(self) -> Target:
+        """The number being explained."""
+        return self._target
+
+    @property
+    def layer(self) -> str:
+        """Address of the current layer; empty if none."""
+        return self._layer
+
+    @property
+    def feature(self) -> Feature | None:
+        """The current feature."""
+        return self._feature
+
+    @property
+    def tab(self) -> str:
+        """Id of the tab in front: `image`, `wall`, `unit`, `analysis:ID`."""
+        return self._tab
+
+    # --- changing it ---------------------------------------------------------------------------
+
+    def set_model(self, model: OpenModelState | None) -> None:
+        """Make a model current; another network than before forgets layer, feature and history.
+
+        The same handle with a new description (after a change of preprocessing) keeps them.
+        """
+        if model == self._model:
+            return
+        same = model is not None and self._model is not None and model.handle == self._model.handle
+        self._model = model
+        if not same:
+            self._layer, self._feature = "", None
+            self.history.clear()
+            target = self._fitting_target(model)
+            changed, self._target = target != self._target, target
+        self.model_changed.emit()
+        if not same:
+            self.layer_changed.emit()
+            self.feature_changed.emit()
+            if changed:
+                self.target_changed.emit()
+            self.history_changed.emit()
+            self._settled.start()
+
+    def _fitting_target(self, model: OpenModelState | None) -> Target:
+        if model is None or not model.description.outputs:
+            return Target()
+        if model.description.class_count:
+            return Target(output=model.description.outputs[0].name)
+        return Target(kind="scalar", index=0, output=model.description.outputs[0].name)
+
+    def set_image(self, path: str | None) -> None:
+        """Make an image current."""
+        if path != self._image:
+            self._image = path
+            self.image_changed.emit()
+            self._settled.start()
+
+    def set_dataset(self, dataset: Dataset | None, handle: str = "") -> None:
+        """Set the images at hand and the handle under which the engine knows them."""
+        if dataset is not None and not dataset.images:
+            dataset = None
+        if dataset is None:
+            handle = ""
+        if (dataset, handle) != (self._dataset, self._dataset_handle):
+            self._dataset, self._dataset_handle = dataset, handle
+            self.dataset_changed.emit()
+
+    def set_target(self, target: Target) -> None:
+        """Choose the number being explained."""
+        if target != self._target:
+            self._target = target
+            self.target_changed.emit()
+
+    def set_layer(self, layer: str) -> None:
+        """Make a layer current; the feature stays what it is."""
+        if layer != self._layer:
+            self._layer = layer
+            self.layer_changed.emit()
+            self._settled.start()
+
+    def set_feature(self, feature: Feature | None) -> None:
+        """Make a feature current, and its layer with it."""
+        if feature == self._feature:
+            return
+        self._feature = feature
+        if feature is not None:
+            self.set_layer(feature.layer)
+        self.feature_changed.emit()
+        self._settled.start()
+
+    def set_tab(self, tab: str) -> None:
+        """Bring a tab to the front."""
+        if tab != self._tab:
+            self._tab = tab
+            self.tab_changed.emit()
+            self._settled.start()
+
+    def open_feature(self, feature: Feature) -> None:
+        """Show a feature on its own page."""
+        self.set_feature(feature)
+        self.set_tab("unit")
+
+    # --- back and forward ----------------------------------------------------------------------
+
+    @property
+    def can_back(self) -> bool:
+        """Whether `back` goes anywhere."""
+        return self.history.can_back
+
+    @property
+    def can_forward(self) -> bool:
+        """Whether `forward` goes anywhere."""
+        return self.history.can_forward
+
+    def back(self) -> None:
+        """Show what was shown before."""
+        self._go(self.history.back())
+
+    def forward(self) -> None:
+        """Show again what `back` left."""
+        self._go(self.history.forward())
+
+    def _go(self, visit: Visit | None) -> None:
+        if visit is None:
+            return
+        self.set_feature(visit.feature)
+        self.set_layer(visit.layer)
+        self.set_image(visit.image)
+        if visit.tab:
+            self.set_tab(visit.tab)
+        self._settled.stop()
+        self.history_changed.emit()
+
+    def _record(self) -> None:
+        if self._model is None:
+            return
+        if self.history.visit(Visit(self._layer, self._feature, self._tab, self._image)):
+            self.history_changed.emit()
+
+    # --- telling the user ----------------------------------------------------------------------
+
+    def notify(self, level: Level, message: str, hint: str = "", details: str = "") -> None:
+        """Tell the user something; it is shown as a toast and kept in the log."""
+        self.notified.emit(Notification(level, message, hint, details))
+
+    def notify_problem(self, problem: InterpError) -> None:
+        """Tell the user of an expected failure."""
+        self.notify("error", problem.message, problem.hint)
