@@ -1,0 +1,209 @@
+"""Images from files: whatever the file holds becomes upright 8-bit RGB.
+
+Transparency is flattened on white, 16-bit and float values are scaled to 0..255, the first frame
+of an animation counts. Everything that goes wrong is an `ImageProblem` of one line.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from interp_gui.core.errors import ImageProblem
+
+Pixels = NDArray[np.uint8]
+"""Upright RGB picture (H, W, 3)."""
+
+READ_HINT = "PNG, JPEG, TIFF, WebP, BMP, GIF and their like can be read."
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(path: str | os.PathLike[str]) -> Pixels:
+    """Decode an image file.
+
+    Returns
+    -------
+    uint8 (H, W, 3), RGB, turned as its EXIF data says.
+
+    Raises
+    ------
+    ImageProblem
+        There is no such file, or it cannot be decoded.
+    """
+    return read_image_bytes(_content(path), Path(path).name)
+
+
+def read_image_bytes(data: bytes, name: str) -> Pixels:
+    """Decode an image that is already in memory; `name` stands in messages."""
+    try:
+        with _opened(data, name) as image:
+            image.load()
+            return _flatten(_upright(image))
+    except ImageProblem:
+        raise
+    except MemoryError:
+        raise ImageProblem(
+            f"'{name}' is too large for the memory.", hint="Make a smaller copy of it."
+        ) from None
+    except Exception as problem:  # decoders raise anything on malformed files
+        raise ImageProblem(
+            f"'{name}' is broken: {_one_line(problem)}.",
+            hint="The file is damaged or incomplete; copy it again from its source.",
+        ) from problem
+
+
+def probe_image(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height in pixels as stored, from the header alone; ImageProblem if there is none.
+
+    What is damaged behind the header is found only when the image is decoded.
+    """
+    name = Path(path).name
+    try:
+        size = os.stat(path).st_size
+        with open(path, "rb") as file:
+            if size == 0:
+                raise _empty(name)
+            with _identified(file, name) as image:
+                return image.size
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
+
+
+def thumbnail(pixels: Pixels, side: int) -> Pixels:
+    """Shrink so that the longer side has `side` pixels; smaller pictures stay as they are."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # reducing_gap keeps the cost of a large photograph low with no visible difference
+    small = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return np.asarray(small)
+
+
+def image_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes as hex, memoised by path, size and modification time."""
+    try:
+        found = os.stat(path)
+        return _file_sha256(os.path.abspath(path), found.st_size, found.st_mtime_ns)
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
+
+
+def dataset_sha256(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """SHA-256 over the sorted hashes of images: the same for any order and any folder."""
+    digest = hashlib.sha256()
+    for each in sorted(image_sha256(path) for path in paths):
+        digest.update(bytes.fromhex(each))
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=100_000)
+def _file_sha256(path: str, size: int, modified_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
+
+
+def _unreadable(path: str | os.PathLike[str], problem: OSError) -> ImageProblem:
+    name = Path(path).name
+    if isinstance(problem, FileNotFoundError):
+        return ImageProblem(f"There is no file '{name}'.", hint="It was moved, renamed or deleted.")
+    if isinstance(problem, IsADirectoryError) or os.path.isdir(path):
+        return ImageProblem(f"'{name}' is a folder, not an image.", hint="Open it as a folder.")
+    if isinstance(problem, PermissionError):
+        return ImageProblem(f"'{name}' may not be read.", hint="Change the file's permissions.")
+    return ImageProblem(f"'{name}' cannot be read: {_one_line(problem)}.")
+
+
+def _empty(name: str) -> ImageProblem:
+    return ImageProblem(f"'{name}' is empty.", hint="Copy the file again from its source.")
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    if not data:
+        raise _empty(name)
+    return _identified(io.BytesIO(data), name)
+
+
+def _identified(file: "io.BytesIO | io.BufferedReader", name: str) -> Image.Image:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        raise ImageProblem(f"'{name}' is not an image.", hint=READ_HINT) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageProblem(
+            f"'{name}' has too many pixels to be opened safely.",
+            hint="Make a smaller copy of it.",
+        ) from None
+    except Exception as problem:  # decoders raise anything on malformed files
+        raise ImageProblem(
+            f"'{name}' is not an image that can be read: {_one_line(problem)}.", hint=READ_HINT
+        ) from problem
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # noqa: BLE001 - damaged metadata must not cost a good picture
+        return image
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _flatten(image: Image.Image) -> Pixels:
+    if image.mode == "F" or image.mode.startswith("I"):
+        grey = _scaled(image)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        if image.mode == "La":  # has no direct road to RGBA
+            image = image.convert("LA")
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, layered)
+    return np.array(image.convert("RGB"))
+
+
+def _scaled(image: Image.Image) -> Pixels:
+    """Grey of more than 8 bits as 0..255.
+
+    16-bit values count in full range, floats in 0..1 or 0..255, whichever holds them; anything
+    else has no known range, and its own lowest and highest value take that place.
+    """
+    values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I"):
+        limits = (0.0, 65535.0) if low >= 0 and high <= 65535 else (low, high)
+    elif low >= 0 and high <= 255:
+        limits = (0.0, 1.0) if high <= 1 else (0.0, 255.0)
+    else:
+        limits = (low, high)
+    span = max(limits[1] - limits[0], np.finfo(np.float64).tiny)
+    return np.rint((values - limits[0]) / span * 255).astype(np.uint8)
+
+
+def _one_line(problem: BaseException) -> str:
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text.rstrip(".")
