@@ -1,0 +1,188 @@
+"""Dragging features: the mime type that every view gives and takes.
+
+What arrives may come from any program, so it is checked field by field before it is believed.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QByteArray, QMimeData, QObject, QPoint, QSize, Qt, QUrl
+from PySide6.QtGui import QColor, QDrag, QFontMetrics, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtWidgets import QApplication, QWidget
+
+from interp_gui.core.errors import InterpError, InvalidValue
+from interp_gui.core.feature import MIME_TYPE, Feature
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.gui.widgets.pixels import shrunk
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_FEATURES = 4096
+MAX_UNIT = 1 << 24
+
+
+class _Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    features: tuple[Feature, ...]
+    version: int = 1
+
+
+def encode_features(features: Sequence[Feature]) -> bytes:
+    """Write features as the mime type's JSON."""
+    return msgspec.json.encode(_Payload(tuple(features)))
+
+
+def decode_features(data: bytes) -> tuple[Feature, ...]:
+    """Read the mime type's JSON.
+
+    Raises
+    ------
+    InvalidValue
+        For anything that is not a list of well-formed features.
+    """
+    if len(data) > MAX_BYTES:
+        raise InvalidValue("What was dropped is too large to be a feature.")
+    try:
+        payload = msgspec.json.decode(data, type=_Payload)
+    except InterpError:
+        raise
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as problem:
+        raise InvalidValue(f"What was dropped is not a feature: {problem}.") from None
+    if payload.version != 1:
+        raise InvalidValue(
+            "This feature was dragged from a newer version.", hint="Update interp-gui."
+        )
+    if not 0 < len(payload.features) <= MAX_FEATURES:
+        raise InvalidValue("What was dropped holds no feature, or too many.")
+    for feature in payload.features:
+        _check(feature)
+    return payload.features
+
+
+def _check(feature: Feature) -> None:
+    texts = (feature.layer, feature.model, feature.name)
+    if any(len(text) > 500 or not text.isprintable() for text in texts):
+        raise InvalidValue("What was dropped has a name that is not one.")
+    if any(unit > MAX_UNIT for unit in feature.units):
+        raise InvalidValue("What was dropped names a unit that no layer has.")
+
+
+def features_from_mime(mime: QMimeData) -> tuple[Feature, ...]:
+    """Features that a drag or the clipboard carries; none if it carries something else."""
+    if not mime.hasFormat(MIME_TYPE):
+        return ()
+    return decode_features(bytes(mime.data(MIME_TYPE).data()))
+
+
+def mime_for(
+    features: Sequence[Feature], *, image: QImage | None = None, file: Path | None = None
+) -> QMimeData:
+    """Pack features as JSON, as text, and as a picture for other programs."""
+    mime = QMimeData()
+    mime.setData(MIME_TYPE, QByteArray(encode_features(features)))
+    mime.setText("\n".join(feature.text for feature in features))
+    if image is not None and not image.isNull():
+        mime.setImageData(image)
+    if file is not None:
+        mime.setUrls([QUrl.fromLocalFile(str(file))])
+    return mime
+
+
+def drag_pixmap(title: str, *, image: QImage | None, count: int, widget: QWidget) -> QPixmap:
+    """Picture beneath the cursor: the feature's own with its name, and how many are dragged."""
+    ratio = widget.devicePixelRatioF()
+    metrics = QFontMetrics(widget.font())
+    has_picture = image is not None and not image.isNull()
+    side = 72 if has_picture else 0
+    label = title if count == 1 else f"{count} features"
+    width = max(side, min(220, metrics.horizontalAdvance(label) + 16))
+    size = QSize(width, side + metrics.height() + 8)
+    pixmap = QPixmap(size * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    palette = widget.palette()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(palette.color(QPalette.ColorRole.Highlight))
+    painter.setBrush(QColor(palette.color(QPalette.ColorRole.Base)))
+    painter.drawRoundedRect(0, 0, size.width() - 1, size.height() - 1, 5, 5)
+    if image is not None and has_picture:
+        small = shrunk(image, round((side - 8) * ratio))
+        small.setDevicePixelRatio(ratio)
+        painter.drawImage(QPoint((width - round(small.width() / ratio)) // 2, 4), small)
+    painter.setPen(palette.color(QPalette.ColorRole.Text))
+    text = metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, width - 12)
+    painter.drawText(
+        6, side, width - 12, metrics.height() + 8, int(Qt.AlignmentFlag.AlignCenter), text
+    )
+    painter.end()
+    return pixmap
+
+
+class _DragFolder(QObject):
+    """Files handed to other programs live until the window closes: they may copy them late."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._folder = tempfile.TemporaryDirectory(prefix="interp-gui-drag-")
+        self.destroyed.connect(self._folder.cleanup)
+        self._count = 0
+
+    def new_file(self, title: str) -> Path:
+        self._count += 1
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in title)[:80] or "feature"
+        folder = Path(self._folder.name) / str(self._count)
+        folder.mkdir()
+        return folder / f"{name}.png"
+
+
+def _write_picture(source: QWidget, title: str, result: AnyResult, recipe: Recipe | None) -> Path:
+    from interp_gui.core.export import export_result
+
+    window = source.window()
+    folder = window.findChild(_DragFolder) or _DragFolder(window)
+    path = folder.new_file(title)
+    export_result(result, path, recipe=recipe)
+    return path
+
+
+def start_drag(
+    source: QWidget,
+    features: Sequence[Feature],
+    *,
+    image: QImage | None = None,
+    result: AnyResult | None = None,
+    recipe: Recipe | None = None,
+) -> None:
+    """Drag features out of `source` until the button is released.
+
+    Parameters
+    ----------
+    result, recipe
+        What a drop on the desktop saves as a PNG.
+    """
+    file = None
+    if result is not None:
+        try:
+            file = _write_picture(source, features[0].title, result, recipe)
+        except (InterpError, OSError):
+            file = None  # the feature itself can still be dropped
+    drag = QDrag(source)
+    drag.setMimeData(mime_for(features, image=image, file=file))
+    pixmap = drag_pixmap(features[0].title, image=image, count=len(features), widget=source)
+    drag.setPixmap(pixmap)
+    drag.setHotSpot(QPoint(12, 12))
+    drag.exec(Qt.DropAction.CopyAction)
+
+
+def copy_to_clipboard(
+    features: Sequence[Feature], *, image: QImage | None = None, text: str = ""
+) -> None:
+    """Put a picture, its text and its features on the clipboard."""
+    mime = mime_for(features, image=image) if features else QMimeData()
+    if not features and image is not None and not image.isNull():
+        mime.setImageData(image)
+    if text:
+        mime.setText(text)
+    QApplication.clipboard().setMimeData(mime)

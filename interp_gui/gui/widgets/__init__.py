@@ -1,0 +1,1 @@
+"""Views and controls without knowledge of the engine."""

@@ -1,0 +1,119 @@
+"""Named values as bars, with their numbers in full."""
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QSizePolicy, QToolTip
+
+from interp_gui.core.export.numbers import readable
+from interp_gui.core.feature import Feature
+from interp_gui.core.result import Bars
+from interp_gui.gui.widgets.view import ResultView
+
+POSITIVE = QColor("#3b7dd8")
+NEGATIVE = QColor("#d0653a")
+"""Data colours: the same in light and dark, told apart without red against green."""
+
+
+class BarsView(ResultView[Bars]):
+    """View of a `bars` result."""
+
+    def __init__(self, hint: str = "") -> None:
+        super().__init__()
+        self.hint = hint
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+
+    def result_changed(self) -> None:
+        result = self._result
+        if result is not None:
+            pairs = zip(result.labels, result.values, strict=True)
+            spoken = ", ".join(f"{label} {self._number(value)}" for label, value in pairs)
+            self.setAccessibleDescription(spoken)
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        rows = len(self._result.labels) if self._result is not None else 3
+        return QSize(240, max(1, rows) * self._row_height() + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, self.sizeHint().height())
+
+    def features_at(self, position: QPoint) -> tuple[Feature, ...]:
+        row = self._row_at(position)
+        if self._result is None or row is None or row >= len(self._result.features):
+            return ()
+        feature = self._result.features[row]
+        return (feature,) if feature is not None else ()
+
+    def _row_height(self) -> int:
+        return QFontMetrics(self.font()).height() + 8
+
+    def _row_at(self, position: QPoint) -> int | None:
+        row = position.y() // self._row_height()
+        inside = self._result is not None and 0 <= row < len(self._result.labels)
+        return row if inside else None
+
+    def _number(self, value: float) -> str:
+        unit = self._result.unit if self._result is not None else ""
+        if unit == "probability":
+            return f"{value:.1%}"
+        return f"{readable(value)}{' ' if unit and unit != '%' else ''}{unit}"
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        result = self._result
+        if result is None or not result.labels:
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(self.rect(), flags, self.hint)
+            painter.end()
+            return
+        metrics = QFontMetrics(self.font())
+        numbers = [self._number(value) for value in result.values]
+        number_width = max(metrics.horizontalAdvance(text) for text in numbers) + 8
+        longest = max(metrics.horizontalAdvance(text) for text in result.labels)
+        label_width = min(longest + 8, max(60, (self.width() - number_width) * 11 // 20))
+        room = max(10, self.width() - label_width - number_width)
+        for row, (label, value) in enumerate(zip(result.labels, result.values, strict=True)):
+            area = QRect(0, row * self._row_height() + 2, self.width(), self._row_height())
+            painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+            middle = int(Qt.AlignmentFlag.AlignVCenter)
+            shown = metrics.elidedText(label, Qt.TextElideMode.ElideRight, label_width - 8)
+            painter.drawText(area.adjusted(0, 0, -(self.width() - label_width), 0), middle, shown)
+            self._paint_bar(painter, QRect(label_width, area.top(), room, area.height()), value)
+            right = middle | int(Qt.AlignmentFlag.AlignRight)
+            painter.drawText(area, right, numbers[row])
+        painter.end()
+
+    def _paint_bar(self, painter: QPainter, area: QRect, value: float) -> None:
+        low, high = self._limits()
+        scale = area.width() / (high - low)
+        zero = area.left() + round(-low * scale)
+        end = area.left() + round((max(low, min(high, value)) - low) * scale)
+        track = QColor(self.palette().color(QPalette.ColorRole.Mid))
+        track.setAlpha(50)
+        inner = area.adjusted(0, 5, 0, -5)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(track)
+        painter.drawRoundedRect(inner, 2, 2)
+        painter.setBrush(POSITIVE if value >= 0 else NEGATIVE)
+        left, right = sorted((zero, end))
+        painter.drawRoundedRect(
+            QRect(left, inner.top(), max(1, right - left), inner.height()), 2, 2
+        )
+
+    def _limits(self) -> tuple[float, float]:
+        assert self._result is not None
+        values = [v for v in self._result.values if v == v]
+        low = min([0.0, *values])
+        high = max([0.0, *values]) if self._result.maximum is None else self._result.maximum
+        return (low, high) if high > low else (low, low + 1.0)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            row = self._row_at(event.pos())
+            text = self._result.labels[row] if row is not None and self._result else ""
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return super().event(event)

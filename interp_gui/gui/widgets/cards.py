@@ -1,0 +1,446 @@
+"""A list of cards that paints only those in view; thousands cost no more than a screenful."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPixmap,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QToolTip, QWidget
+
+from interp_gui.core.feature import Feature
+from interp_gui.gui.widgets.card import Card, CardStyle, paint_card, render_pictures
+from interp_gui.gui.widgets.card_layout import CardLayout
+from interp_gui.gui.widgets.selection import Selection
+
+_KEPT_PIXMAPS = 320
+_MOVES = {
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+}
+
+
+class CardList(QAbstractScrollArea):
+    """Cards in rows with selection by mouse and keyboard.
+
+    Parameters
+    ----------
+    name
+        Accessible name.
+    hint
+        What to do while the list is empty.
+
+    Signals
+    -------
+    activated
+        Key of a card that was opened (double click, Enter).
+    current_changed
+        Key of the card that the keyboard is on; empty if none.
+    selection_changed
+        The set of selected cards is another one.
+    visible_changed
+        Other cards came into view.
+    menu_requested
+        Key (empty beside cards) and global position.
+    zoom_requested
+        +1 or −1 by Ctrl + wheel.
+    """
+
+    activated = Signal(str)
+    current_changed = Signal(str)
+    selection_changed = Signal()
+    visible_changed = Signal()
+    menu_requested = Signal(str, QPoint)
+    zoom_requested = Signal(int)
+
+    def __init__(
+        self, name: str, *, hint: str = "", parent: QWidget | None = None, strip: bool = False
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.hint = hint
+        self.columns = 0
+        self.painted_cards = 0
+        """Cards painted since the list was made; for tests."""
+        self._strip = strip
+        self._card_width = 132
+        self._cards: list[Card] = []
+        self._index: dict[str, int] = {}
+        self._selection = Selection()
+        self._pressed: tuple[int, QPoint] | None = None
+        self._collapse_on_release: int | None = None
+        self._pixmaps: OrderedDict[tuple[str, int, int, float], QPixmap] = OrderedDict()
+        self._layout = CardLayout([], width=1, card=(10, 10))
+        self._seen: tuple[str, ...] = ()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setBackgroundRole(QPalette.ColorRole.Window)
+        self.verticalScrollBar().valueChanged.connect(self._tell_visible)
+
+    # --- contents ---------------------------------------------------------------------------
+
+    @property
+    def cards(self) -> Sequence[Card]:
+        """All cards, in order."""
+        return self._cards
+
+    def set_cards(self, cards: Iterable[Card]) -> None:
+        """Show other cards or another order; selection and current card stay where they can."""
+        selected, current = set(self.selected_keys()), self.current_key
+        self._cards = list(cards)
+        self._index = {card.key: i for i, card in enumerate(self._cards)}
+        kept = {self._index[key] for key in selected if key in self._index}
+        self._selection.reset(kept, self._index.get(current))
+        self._relayout()
+        if len(kept) != len(selected):
+            self.selection_changed.emit()
+
+    def card(self, key: str) -> Card | None:
+        """The card of a key."""
+        index = self._index.get(key)
+        return None if index is None else self._cards[index]
+
+    def card_changed(self, key: str) -> None:
+        """Paint a card again after it was changed in place."""
+        index = self._index.get(key)
+        if index is None:
+            return
+        self._cards[index].revision += 1
+        self.viewport().update(self._rect(index))
+
+    def set_card_width(self, width: int) -> None:
+        """Zoom: width of a card in pixels."""
+        if width == self._card_width:
+            return
+        anchor = self._index.get(next(iter(self.visible_keys()), ""))
+        self._card_width = width
+        self._relayout()
+        if anchor is not None:
+            self.verticalScrollBar().setValue(self._layout.position(anchor)[1] - 8)
+
+    @property
+    def card_width(self) -> int:
+        """Width of a card in pixels."""
+        return self._card_width
+
+    # --- selection --------------------------------------------------------------------------
+
+    @property
+    def current_key(self) -> str:
+        """Key of the card that the keyboard is on."""
+        current = self._selection.current
+        return self._cards[current].key if current is not None else ""
+
+    def selected_keys(self) -> list[str]:
+        """Keys of the selected cards, in order."""
+        return [self._cards[i].key for i in sorted(self._selection.chosen)]
+
+    def selected_features(self) -> tuple[Feature, ...]:
+        """Features of the selected cards, in order."""
+        cards = (self._cards[i] for i in sorted(self._selection.chosen))
+        return tuple(card.feature for card in cards if card.feature is not None)
+
+    def select_all(self) -> None:
+        """Select every card."""
+        self._selection.all(len(self._cards))
+        self._selection_done()
+
+    def set_current(self, key: str, *, select: bool = True) -> None:
+        """Move to a card and scroll to it."""
+        index = self._index.get(key)
+        if index is None or index == self._selection.current:
+            return
+        self._move_to(index, Qt.KeyboardModifier.NoModifier, select=select)
+
+    def _move_to(self, index: int, modifiers: Qt.KeyboardModifier, *, select: bool = True) -> None:
+        if select:
+            self._selection.go(
+                index,
+                extend=bool(modifiers & Qt.KeyboardModifier.ShiftModifier),
+                toggle=False,
+                keep=bool(modifiers & Qt.KeyboardModifier.ControlModifier),
+            )
+        else:
+            self._selection.current = index
+        self.scroll_to(index)
+        self._selection_done()
+
+    def _selection_done(self) -> None:
+        self.viewport().update()
+        key = self.current_key
+        card = self.card(key)
+        if card is not None:
+            place = f"{self._index[key] + 1} of {len(self._cards)}"
+            self.setAccessibleDescription(f"{card.spoken}, {place}")
+        self.current_changed.emit(key)
+        self.selection_changed.emit()
+
+    # --- geometry ---------------------------------------------------------------------------
+
+    @property
+    def style_of_cards(self) -> CardStyle:
+        """Sizes at the present zoom."""
+        line = QFontMetrics(self.font()).height() + 1
+        return CardStyle(width=self._card_width, line=line, strip=self._strip)
+
+    def visible_keys(self) -> tuple[str, ...]:
+        """Keys of the cards in view, in order."""
+        top = self.verticalScrollBar().value()
+        visible = self._layout.indices_in(top, top + self.viewport().height())
+        return tuple(self._cards[i].key for i in visible)
+
+    def scroll_to(self, index: int) -> None:
+        """Bring a card into view."""
+        bar, top = self.verticalScrollBar(), self._layout.position(index)[1]
+        height, room = self._layout.card[1], self.viewport().height()
+        if top - 8 < bar.value():
+            bar.setValue(top - 8)
+        elif top + height + 8 > bar.value() + room:
+            bar.setValue(top + height + 8 - room)
+
+    def content_height(self) -> int:
+        """Height of everything."""
+        return self._layout.height
+
+    def sizeHint(self) -> QSize:
+        return QSize(4 * (self._card_width + 8) + 24, 2 * self.style_of_cards.height + 24)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._card_width + 24, 80)
+
+    def _relayout(self) -> None:
+        style = self.style_of_cards
+        self._layout = CardLayout(
+            [card.group for card in self._cards],
+            width=self.viewport().width(),
+            card=(style.width, style.height),
+            heading=style.line + 8,
+            columns=self.columns,
+        )
+        room = self.viewport().height()
+        bar = self.verticalScrollBar()
+        bar.setRange(0, max(0, self._layout.height - room))
+        bar.setPageStep(room)
+        bar.setSingleStep(max(16, style.height // 3))
+        self.viewport().update()
+        self._tell_visible()
+
+    def _rect(self, index: int) -> QRect:
+        left, top = self._layout.position(index)
+        return QRect(QPoint(left, top - self.verticalScrollBar().value()), self._card_size())
+
+    def _card_size(self) -> QSize:
+        return QSize(*self._layout.card)
+
+    def _tell_visible(self) -> None:
+        keys = self.visible_keys()
+        if keys != self._seen:
+            self._seen = keys
+            self.visible_changed.emit()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._relayout()
+
+    # --- painting ---------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        if not self._cards:
+            self._paint_hint(painter)
+        style, offset = self.style_of_cards, self.verticalScrollBar().value()
+        dirty = event.rect()
+        for row in self._layout.rows_in(offset + dirty.top(), offset + dirty.bottom() + 1):
+            if row.heading:
+                self._paint_heading(painter, row.heading, row.top - offset, row.height)
+            for index in range(row.first, row.first + row.count):
+                rect = self._rect(index)
+                if rect.intersects(dirty):
+                    self._paint_card(painter, index, rect, style)
+        painter.end()
+
+    def _paint_card(self, painter: QPainter, index: int, rect: QRect, style: CardStyle) -> None:
+        self.painted_cards += 1
+        card = self._cards[index]
+        paint_card(
+            painter,
+            rect,
+            card,
+            style=style,
+            palette=self.palette(),
+            pictures=self._pictures(card, style),
+            font=self.font(),
+            selected=index in self._selection.chosen,
+            current=index == self._selection.current and self.hasFocus(),
+        )
+
+    def _pictures(self, card: Card, style: CardStyle) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        key = (card.key, card.revision, style.width, ratio)
+        found = self._pixmaps.get(key)
+        if found is None:
+            found = self._pixmaps[key] = render_pictures(card, style, self.palette(), ratio)
+            while len(self._pixmaps) > _KEPT_PIXMAPS:
+                self._pixmaps.popitem(last=False)
+        self._pixmaps.move_to_end(key)
+        return found
+
+    def _paint_heading(self, painter: QPainter, text: str, top: int, height: int) -> None:
+        font = self.font()
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        area = QRect(self._layout.left, top, self.viewport().width() - 16, height)
+        painter.drawText(
+            area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text
+        )
+        painter.setFont(self.font())
+
+    def _paint_hint(self, painter: QPainter) -> None:
+        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+        painter.drawText(
+            self.viewport().rect().adjusted(24, 16, -24, -16),
+            int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap),
+            self.hint,
+        )
+
+    def set_hint(self, hint: str) -> None:
+        """Say what to do while the list is empty."""
+        self.hint = hint
+        self.viewport().update()
+
+    # --- mouse and keyboard -----------------------------------------------------------------
+
+    def index_at(self, position: QPoint) -> int | None:
+        """Index of the card at a position of the viewport."""
+        return self._layout.index_at(position.x(), position.y() + self.verticalScrollBar().value())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        position = event.position().toPoint()
+        index = self.index_at(position)
+        if index is None:
+            if event.button() == Qt.MouseButton.LeftButton:
+                self._selection.clear()
+                self._selection_done()
+            return
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = (index, position)
+        modifiers = event.modifiers()
+        plain = modifiers == Qt.KeyboardModifier.NoModifier
+        if plain and index in self._selection.chosen:
+            # pressed to drag all that is selected, perhaps: decided when released
+            self._collapse_on_release = index
+            self._selection.current = index
+            self.viewport().update()
+            return
+        self._selection.go(
+            index,
+            extend=bool(modifiers & Qt.KeyboardModifier.ShiftModifier),
+            toggle=bool(modifiers & Qt.KeyboardModifier.ControlModifier),
+        )
+        self._selection_done()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        index, start = self._pressed
+        far = (event.position().toPoint() - start).manhattanLength()
+        if far < QApplication.startDragDistance():
+            return
+        self._pressed = self._collapse_on_release = None
+        features = self.selected_features()
+        if features and index < len(self._cards):
+            from interp_gui.gui.drag import start_drag
+
+            start_drag(self, features, image=self._cards[index].main)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pressed = None
+        if self._collapse_on_release is not None:
+            self._selection.go(self._collapse_on_release)
+            self._collapse_on_release = None
+            self._selection_done()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        index = self.index_at(event.position().toPoint())
+        if index is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = self._collapse_on_release = None
+            self.activated.emit(self._cards[index].key)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom_requested.emit(1 if event.angleDelta().y() > 0 else -1)
+            event.accept()
+        else:
+            super().wheelEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            current = self._selection.current
+            if current is not None:
+                where = self.viewport().mapToGlobal(self._rect(current).center())
+                self.menu_requested.emit(self._cards[current].key, where)
+            return
+        index = self.index_at(event.pos())
+        key = self._cards[index].key if index is not None else ""
+        self.menu_requested.emit(key, event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        current = self._selection.current
+        key = Qt.Key(event.key())
+        if key == Qt.Key.Key_A and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.select_all()
+            return
+        if not self._cards:
+            super().keyPressEvent(event)
+            return
+        here = 0 if current is None else current
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current is not None:
+            self.activated.emit(self._cards[here].key)
+        elif key == Qt.Key.Key_Space and current is not None:
+            self._selection.go(here, toggle=True)
+            self._selection_done()
+        elif (target := self._target(key, here, fresh=current is None)) is not None:
+            self._move_to(target, event.modifiers())
+        else:
+            super().keyPressEvent(event)
+
+    def _target(self, key: Qt.Key, here: int, *, fresh: bool) -> int | None:
+        last = len(self._cards) - 1
+        page = max(1, self.viewport().height() // (self._layout.card[1] + 8))
+        if key == Qt.Key.Key_Home:
+            return 0
+        if key == Qt.Key.Key_End:
+            return last
+        if key == Qt.Key.Key_PageDown:
+            return self._layout.moved(here, rows=page)
+        if key == Qt.Key.Key_PageUp:
+            return self._layout.moved(here, rows=-page)
+        if key not in _MOVES:
+            return None
+        if fresh:
+            return 0
+        rows, columns = _MOVES[key]
+        return self._layout.moved(here, rows=rows, columns=columns)
+
+    def show_tooltip_at(self, position: QPoint) -> bool:
+        """Show the tooltip of the card there."""
+        index = self.index_at(position)
+        text = self._cards[index].tooltip if index is not None else ""
+        QToolTip.showText(self.viewport().mapToGlobal(position), text, self.viewport())
+        return bool(text)

@@ -1,0 +1,56 @@
+"""View of a `curve` result."""
+
+from typing import Any
+
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QVBoxLayout
+
+from interp_gui.core.result import Curve
+from interp_gui.gui.widgets.view import ResultView
+
+LINE_COLOURS = ("#3b7dd8", "#d0653a", "#2f9e77", "#9a6dd7", "#b88a00", "#5f7480")
+
+
+class CurveView(ResultView[Curve]):
+    """Lines over a common axis, drawn by pyqtgraph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plot: Any = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def result_changed(self) -> None:
+        result = self._result
+        if result is None:
+            return
+        plot = self._plot_widget()
+        plot.clear()
+        plot.setLabel("bottom", result.x_label)
+        plot.setLabel("left", result.y_label)
+        import pyqtgraph
+
+        for i, line in enumerate(result.ys):
+            pen = pyqtgraph.mkPen(LINE_COLOURS[i % len(LINE_COLOURS)], width=2)
+            name = result.names[i] if i < len(result.names) else None
+            plot.plot(result.x, line, pen=pen, name=name)
+
+    def _plot_widget(self) -> Any:
+        """Made when first needed: importing pyqtgraph would delay the window."""
+        if self._plot is None:
+            import pyqtgraph
+
+            colours = self.palette()
+            self._plot = pyqtgraph.PlotWidget(
+                background=colours.color(QPalette.ColorRole.Base), antialias=True
+            )
+            ink = colours.color(QPalette.ColorRole.Text)
+            for side in ("bottom", "left"):
+                axis = self._plot.getAxis(side)
+                axis.setPen(ink)
+                axis.setTextPen(ink)
+            self._plot.addLegend(offset=(-8, 8))
+            self._plot.setMenuEnabled(False)
+            self._plot.setAccessibleName("Plot")
+            self._layout.addWidget(self._plot)
+        return self._plot

@@ -1,0 +1,90 @@
+"""View of a `grid` result: its items as cards, grouped, as many a row as fit."""
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+
+from interp_gui.core.result import Grid, GridItem
+from interp_gui.gui.widgets.card import Card
+from interp_gui.gui.widgets.cards import CardList
+from interp_gui.gui.widgets.pixels import to_image
+from interp_gui.gui.widgets.view import ResultView, numbers_text
+
+
+class GridView(ResultView[Grid]):
+    """Cards of a grid.
+
+    Signals
+    -------
+    item_activated
+        A `GridItem` was opened.
+    """
+
+    item_activated = Signal(object)
+
+    def __init__(self, hint: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.list = CardList("Cards", hint=hint)
+        self.list.set_card_width(118)
+        self.list.activated.connect(self._activated)
+        self.list.menu_requested.connect(self._show_menu)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.list)
+        self.setFocusProxy(self.list)
+
+    def sizeHint(self) -> QSize:
+        return self.list.sizeHint()
+
+    def result_changed(self) -> None:
+        result = self._result
+        if result is None:
+            return
+        self.list.setAccessibleName(result.title)
+        self.list.columns = result.columns
+        self.list.set_cards(_card(i, item) for i, item in enumerate(result.items))
+
+    def clear(self) -> None:
+        """Show the hint again."""
+        self._result = self._recipe = None
+        self.list.set_cards(())
+
+    def selected_items(self) -> tuple[GridItem, ...]:
+        """Items of the selected cards, in order."""
+        items = self._result.items if self._result is not None else ()
+        return tuple(items[int(key.split()[0])] for key in self.list.selected_keys())
+
+    def _item(self, key: str) -> GridItem | None:
+        index = int(key.split()[0])
+        items = self._result.items if self._result is not None else ()
+        return items[index] if index < len(items) else None
+
+    def _activated(self, key: str) -> None:
+        item = self._item(key)
+        if item is not None:
+            self.item_activated.emit(item)
+            if item.feature is not None:
+                self.feature_activated.emit(item.feature)
+
+    def _show_menu(self, key: str, where: QPoint) -> None:
+        item = self._item(key) if key else None
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if item is not None and item.feature is not None:
+            menu.addAction("Open unit page", lambda: self._activated(key))
+        menu.addAction("Copy", self.copy_requested.emit)
+        menu.addAction("Export…", self.export_requested.emit)
+        menu.popup(where)
+
+
+def _card(index: int, item: GridItem) -> Card:
+    text = item.feature.text if item.feature is not None else ""
+    return Card(
+        # the feature first is not unique: one unit may stand in several groups
+        key=f"{index} {text}",
+        title=item.title,
+        caption=numbers_text(item.numbers),
+        feature=item.feature,
+        group=item.group,
+        main=to_image(item.pixels),
+        tooltip=f"{item.title}\n{numbers_text(item.numbers, chr(10))}",
+    )
