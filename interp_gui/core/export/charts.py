@@ -1,0 +1,155 @@
+"""Bars and curves."""
+
+import math
+from collections.abc import Callable
+
+from interp_gui.core.export.drawing import (
+    ACCENT,
+    INK,
+    LINE_COLOURS,
+    MARGIN,
+    RULE,
+    SMALL_SIZE,
+    SOFT,
+    TEXT_SIZE,
+    Drawing,
+    Polyline,
+    Rectangle,
+    Text,
+)
+from interp_gui.core.export.fonts import shorten, text_width
+from interp_gui.core.export.frame import close_frame, open_frame
+from interp_gui.core.export.numbers import readable, ticks
+from interp_gui.core.result import Bars, Curve
+
+_ROW = 24.0
+_BAR_HEIGHT = 14.0
+_BAR_LENGTH = 320.0
+_WIDEST_LABEL = 240.0
+_PLOT_WIDTH, _PLOT_HEIGHT = 480.0, 280.0
+
+Placing = Callable[[float], float]
+
+
+def bars_drawing(bars: Bars) -> Drawing:
+    """Labels, bars from a common zero, and each value at its bar's end."""
+    values = [v if math.isfinite(v) else 0.0 for v in bars.values]
+    texts = [_with_unit(v, bars.unit) for v in bars.values]
+    labels = [shorten(label, _WIDEST_LABEL, TEXT_SIZE) for label in bars.labels]
+    label_room = max((text_width(t, TEXT_SIZE) for t in labels), default=0.0) + 12.0
+    value_room = max((text_width(t, TEXT_SIZE) for t in texts), default=0.0) + 8.0
+    low = min([0.0, *values])
+    high = max([0.0, *values, *([bars.maximum] if bars.maximum is not None else [])])
+    span = (high - low) or 1.0
+    left_room = value_room if low < 0 else 0.0
+    drawing, y = open_frame(bars, label_room + left_room + _BAR_LENGTH + value_room)
+    zero = MARGIN + label_room + left_room - low / span * _BAR_LENGTH
+    top = y
+    for label, value, text in zip(labels, values, texts, strict=True):
+        base = y + _ROW / 2 + TEXT_SIZE * 0.36
+        length = value / span * _BAR_LENGTH
+        drawing.add(
+            Text(MARGIN + label_room - 12.0, base, label, TEXT_SIZE, INK, anchor="end"),
+            Rectangle(
+                min(zero, zero + length), y + (_ROW - _BAR_HEIGHT) / 2, abs(length), _BAR_HEIGHT,
+                ACCENT if value >= 0 else LINE_COLOURS[1],
+            ),
+        )  # fmt: skip
+        drawing.add(
+            Text(zero + length + 6.0, base, text, TEXT_SIZE, SOFT)
+            if value >= 0
+            else Text(zero + length - 6.0, base, text, TEXT_SIZE, SOFT, anchor="end")
+        )
+        y += _ROW
+    drawing.add(Polyline(((zero, top), (zero, y)), SOFT, 1.0))
+    return close_frame(drawing, y, bars.notes)
+
+
+def curve_drawing(curve: Curve) -> Drawing:
+    """Lines over a common axis, with a key above where there are several."""
+    finite = [float(v) for v in curve.ys.ravel() if math.isfinite(v)] or [0.0]
+    x_low, x_high = _padded([float(v) for v in curve.x if math.isfinite(v)] or [0.0], 0.0)
+    y_low, y_high = _padded(finite, 0.04)
+    y_marks = [t for t in ticks(y_low, y_high, 5)]
+    room = max(text_width(readable(t), SMALL_SIZE) for t in y_marks) + 10.0
+    drawing, y = open_frame(curve, room + _PLOT_WIDTH)
+    left = MARGIN + room
+    y = _key(drawing, y, left, curve.names)
+    if curve.y_label:
+        drawing.add(Text(MARGIN, y + SMALL_SIZE, curve.y_label, SMALL_SIZE, SOFT))
+        y += 22.0
+
+    def across(value: float) -> float:
+        return left + (value - x_low) / (x_high - x_low) * _PLOT_WIDTH
+
+    def down(value: float) -> float:
+        return y + (y_high - value) / (y_high - y_low) * _PLOT_HEIGHT
+
+    for mark in y_marks:
+        at = down(mark)
+        drawing.add(
+            Polyline(((left, at), (left + _PLOT_WIDTH, at)), SOFT if mark == 0 else RULE, 1.0),
+            Text(left - 8.0, at + SMALL_SIZE * 0.36, readable(mark), SMALL_SIZE, SOFT, anchor="end"),
+        )  # fmt: skip
+    base = y + _PLOT_HEIGHT
+    drawing.add(Polyline(((left, base), (left + _PLOT_WIDTH, base)), SOFT, 1.0))
+    for mark in ticks(x_low, x_high, 6):
+        at = across(mark)
+        drawing.add(
+            Polyline(((at, base), (at, base + 4.0)), SOFT, 1.0),
+            Text(at, base + 16.0, readable(mark), SMALL_SIZE, SOFT, anchor="middle"),
+        )
+    _lines(drawing, curve, across, down)
+    end = base + 18.0
+    if curve.x_label:
+        end += 16.0
+        middle = left + _PLOT_WIDTH / 2
+        drawing.add(Text(middle, end, curve.x_label, SMALL_SIZE, SOFT, anchor="middle"))
+    return close_frame(drawing, end + 2.0, curve.notes)
+
+
+def _lines(drawing: Drawing, curve: Curve, across: Placing, down: Placing) -> None:
+    for index, ys in enumerate(curve.ys):
+        colour = LINE_COLOURS[index % len(LINE_COLOURS)]
+        run: list[tuple[float, float]] = []
+        for x, value in [*zip(curve.x, ys, strict=True), (0.0, math.nan)]:
+            if math.isfinite(value) and math.isfinite(x):
+                run.append((across(float(x)), down(float(value))))
+                continue
+            if len(run) == 1:
+                drawing.add(Rectangle(run[0][0] - 2, run[0][1] - 2, 4, 4, colour))
+            elif run:
+                drawing.add(Polyline(tuple(run), colour, 1.8))
+            run = []
+
+
+def _key(drawing: Drawing, y: float, left: float, names: tuple[str, ...]) -> float:
+    if len(names) < 2:
+        return y
+    x = left
+    for index, name in enumerate(names):
+        label = shorten(name, 180.0, SMALL_SIZE)
+        width = 24.0 + text_width(label, SMALL_SIZE) + 16.0
+        if x > left and x + width > left + _PLOT_WIDTH:
+            x, y = left, y + 16.0
+        colour = LINE_COLOURS[index % len(LINE_COLOURS)]
+        drawing.add(
+            Polyline(((x, y + 6.0), (x + 16.0, y + 6.0)), colour, 2.4),
+            Text(x + 22.0, y + 6.0 + SMALL_SIZE * 0.36, label, SMALL_SIZE, INK),
+        )
+        x += width
+    return y + 24.0
+
+
+def _padded(values: list[float], share: float) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    if low == high:
+        reach = abs(low) or 1.0
+        return low - reach / 2, high + reach / 2
+    return low - (high - low) * share, high + (high - low) * share
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit in ("probability", "share"):
+        return f"{value * 100:.1f} %"
+    return f"{readable(value)} {unit}".strip() if len(unit) <= 12 else readable(value)

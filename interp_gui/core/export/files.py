@@ -1,0 +1,68 @@
+"""Writing files whole or not at all."""
+
+import contextlib
+import errno
+import os
+import uuid
+from pathlib import Path
+
+from interp_gui.core.errors import OutputProblem
+
+
+def write_atomically(path: Path | str, data: bytes) -> None:
+    """Write next to the target and rename: a reader sees the old file or the whole new one.
+
+    Raises
+    ------
+    OutputProblem
+        Disk full, folder missing or unwritable, target a folder. Nothing is left behind.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputProblem(f"'{target}' is a folder.", hint="Give the name of a file inside it.")
+    # made by os.open and not by tempfile, which gives 0600 whatever the user's mask says
+    temporary = target.parent / f".{target.name[:80]}.{uuid.uuid4().hex[:12]}"
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except OSError as problem:
+        raise output_problem(target, problem) from problem
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path | str) -> Path:
+    """Make a folder with its parents; it may exist. Raises OutputProblem."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise output_problem(folder, problem) from problem
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise output_problem(folder, PermissionError(errno.EACCES, "no permission"))
+    return folder
+
+
+def output_problem(path: Path, problem: OSError) -> OutputProblem:
+    """Say in one line why a file cannot be written and what to do."""
+    reasons = {
+        errno.ENOSPC: ("the disk is full", "Free some space or choose another folder."),
+        errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another folder."),
+        errno.EACCES: ("there is no permission", "Choose a folder that you may write to."),
+        errno.EPERM: ("there is no permission", "Choose a folder that you may write to."),
+        errno.EROFS: ("the disk is read-only", "Choose a folder on another disk."),
+        errno.ENOENT: ("its folder does not exist", "Make the folder first or choose another."),
+        errno.ENOTDIR: ("its folder is a file", "Choose another folder."),
+        errno.EEXIST: ("a file of that name is in the way", "Choose another name."),
+        errno.ENAMETOOLONG: ("its name is too long", "Choose a shorter name."),
+    }
+    code = problem.errno if problem.errno is not None else 0
+    reason, hint = reasons.get(
+        code, (problem.strerror or "the system refused", "Choose another folder.")
+    )
+    return OutputProblem(f"'{path}' cannot be written: {reason}.", hint=hint)
