@@ -41,7 +41,7 @@ def upsample(values: NDArray[np.floating[Any]], size: tuple[int, int]) -> Floats
     maps = np.asarray(values, np.float32)
     rows = upsampling_matrix(size[0], maps.shape[-2])
     columns = upsampling_matrix(size[1], maps.shape[-1])
-    result: Floats = rows @ maps @ columns.T
+    result: Floats = np.matmul(np.matmul(rows, maps), columns.T).astype(np.float32)
     return result
 
 

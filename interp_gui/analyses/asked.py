@@ -1,0 +1,98 @@
+"""What an analysis was asked about: the current image, the layer, the features, the answer."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.core.analysis import Context
+from interp_gui.core.errors import InvalidValue
+from interp_gui.core.feature import Feature
+from interp_gui.core.images import image_sha256, read_image
+from interp_gui.core.layer import LayerInfo
+from interp_gui.core.preprocessing import as_seen, preprocess
+from interp_gui.core.target import Target
+
+
+class Seen(NamedTuple):
+    """One image as the network gets it."""
+
+    path: str
+    pixels: NDArray[np.uint8]
+    """(h, w, 3), before normalisation."""
+    batch: NDArray[np.float32]
+    """(1, C, h, w)."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's bytes."""
+        return image_sha256(self.path)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return self.batch.shape[2], self.batch.shape[3]
+
+
+def see(context: Context, path: str) -> Seen:
+    """Read one image file; a broken one raises ImageProblem."""
+    preprocessing = context.model.preprocessing
+    pixels = read_image(path)
+    return Seen(path, as_seen(pixels, preprocessing), preprocess(pixels, preprocessing)[None])
+
+
+def current_image(context: Context) -> Seen:
+    """The first image asked about."""
+    if not context.inputs.images:
+        raise InvalidValue("An image is needed.", hint="Choose an image first.")
+    return see(context, context.inputs.images[0])
+
+
+def asked_layer(context: Context) -> LayerInfo:
+    """The layer asked about; that of the first feature where only features are given."""
+    name = context.inputs.layer
+    if not name and context.inputs.features:
+        name = context.inputs.features[0].layer
+    if not name:
+        raise InvalidValue("A layer is needed.", hint="Choose a layer first.")
+    return context.model.description.layer(name)
+
+
+def asked_features(context: Context) -> tuple[Feature, ...]:
+    """The features asked for, each proved to fit its layer."""
+    for feature in context.inputs.features:
+        feature.check(context.model.description.layer(feature.layer))
+    return context.inputs.features
+
+
+def unit(context: Context, layer: str, index: int) -> Feature:
+    """One unit of a layer as a feature of this model."""
+    model = context.model.description.weights_sha256
+    return Feature(layer=layer, units=(index,), model=model)
+
+
+def main_output(context: Context) -> str:
+    """Name of the output that the Target is about."""
+    names = [output.name for output in context.model.description.outputs]
+    wanted = context.inputs.target.output
+    return wanted if wanted in names or not names else names[0]
+
+
+def fixed_target(context: Context, batch: NDArray[np.float32]) -> Target:
+    """The Target with its class filled in from the unedited model's answer for one image."""
+    target = context.inputs.target
+    target.check(context.model.description)
+    if target.index is not None or target.kind in ("scalar", "similarity"):
+        return target
+    outputs = context.model.forward(batch).outputs[main_output(context)]
+    return target.fixed(outputs[0])
+
+
+def edit_notes(context: Context) -> tuple[str, ...]:
+    """What has to be said of results under edits; empty without any."""
+    active = context.inputs.edits.active
+    if not active:
+        return ()
+    what = ", ".join(f"{edit.kind} {edit.feature.title}" for edit in active)
+    warnings = context.inputs.edits.warnings(context.model.description.weights_sha256)
+    return (f"Computed with {len(active)} edit(s) of the network: {what}.", *warnings)

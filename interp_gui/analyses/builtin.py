@@ -1,0 +1,19 @@
+"""The analyses that come with the program."""
+
+import importlib
+
+from interp_gui.core.analysis import Analysis
+
+
+def builtin_analyses() -> tuple[Analysis, ...]:
+    """All built-in analyses, imported on the first call, in the order of menus."""
+    modules = (
+        "predict",
+        "activation_maps",
+        "unit_ranking",
+        "real_examples",
+        "layer_summary",
+        "feature_visualization",
+    )
+    found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
+    return tuple(module.ANALYSIS for module in found)

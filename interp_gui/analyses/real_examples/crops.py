@@ -1,0 +1,111 @@
+"""Pictures of a unit's strongest images: cut to what the unit can see, dimmed where it is quiet."""
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from interp_gui.analyses.asked import see
+from interp_gui.analyses.unit_maps import Floats, unit_maps
+from interp_gui.core.analysis import Context
+from interp_gui.core.layer import LayerInfo
+from interp_gui.core.overlays import active_area, crop, dim, upsample
+from interp_gui.core.runtime import Differentiable
+
+Box = tuple[int, int, int, int]
+Pixels = NDArray[np.uint8]
+
+
+class LayerMaps:
+    """Unit maps of one layer for images of the dataset, the least recently used ones forgotten.
+
+    Images run one by one: a batch would make the last digits of a map, and with them a pixel
+    here and there, depend on which pictures were asked for before.
+
+    Parameters
+    ----------
+    limit_bytes
+        Most that is kept.
+    """
+
+    def __init__(self, context: Context, layer: LayerInfo, *, limit_bytes: int = 2**28) -> None:
+        self._context = context
+        self._layer = layer
+        self._limit = limit_bytes
+        self._held: OrderedDict[str, tuple[Pixels, Floats]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, path: str) -> tuple[Pixels, Floats]:
+        """What the network sees of an image, (H, W, 3), and the layer's maps, (units, h, w)."""
+        if path in self._held:
+            self._held.move_to_end(path)
+            return self._held[path]
+        seen = see(self._context, path)
+        edits = self._context.inputs.edits
+        captured = self._context.model.forward(
+            seen.batch,
+            capture=[self._layer.name],
+            edits=edits,
+            until=None if edits.active else self._layer.name,
+        ).captured[self._layer.name]
+        found = seen.pixels, unit_maps(captured, self._layer, seen.size)[0]
+        self._held[path] = found
+        self._bytes += found[0].nbytes + found[1].nbytes
+        while self._bytes > self._limit and len(self._held) > 1:
+            _, (pixels, maps) = self._held.popitem(last=False)
+            self._bytes -= pixels.nbytes + maps.nbytes
+        return found
+
+
+def field_box(context: Context, layer: LayerInfo, position: tuple[int, int], size: Any) -> Box:
+    """What a unit at a position can see: (top, left, bottom, right), clipped to the input.
+
+    The whole input for layers without positions, and for runtimes that cannot differentiate.
+    """
+    whole = (0, 0, int(size[0]), int(size[1]))
+    if not layer.spatial or not isinstance(context.model, Differentiable):
+        return whole
+    from interp_gui.runtimes.receptive_field import receptive_field
+
+    box = receptive_field(context.model, layer.name, position)  # type: ignore[arg-type]
+    top, left = max(int(box[0]), 0), max(int(box[1]), 0)
+    bottom, right = min(int(box[2]), whole[2]), min(int(box[3]), whole[3])
+    return (top, left, bottom, right) if bottom > top and right > left else whole
+
+
+def example_picture(
+    pixels: Pixels, values: Floats, box: Box, *, size_px: int, floor: float, shaded: bool
+) -> Pixels:
+    """Cut one example out and dim what the unit does not respond to.
+
+    Parameters
+    ----------
+    values
+        The unit's map (h, w) over the whole image.
+    size_px
+        Length of the longer side of the picture.
+    floor
+        Value of the unit at rest; half of the way from it to the map's peak is the border of the
+        active area.
+    shaded
+        Whether to dim at all.
+    """
+    cut = crop(pixels, box)
+    if shaded and values.size > 1:
+        over = crop(upsample(values, pixels.shape[:2]), box)
+        cut = dim(cut, active_area(over, peak=float(values.max()), floor=floor))
+    return fit(cut, size_px)
+
+
+def fit(pixels: Pixels, size_px: int) -> Pixels:
+    """Scale a picture so that its longer side has `size_px` pixels."""
+    height, width = pixels.shape[:2]
+    scale = size_px / max(height, width)
+    if scale == 1:
+        return np.ascontiguousarray(pixels)
+    target = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    resampling = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.LANCZOS
+    return np.asarray(image.resize(target, resampling))

@@ -1,0 +1,79 @@
+"""How much each unit of a layer responds in a place, and how much it speaks for the Target there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.analyses.asked import Seen
+from interp_gui.analyses.gradients import layer_gradient
+from interp_gui.analyses.unit_maps import Floats, region_weights, unit_maps
+from interp_gui.core.analysis import Context
+from interp_gui.core.layer import LayerInfo
+from interp_gui.core.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Numbers of all units of a layer for one image and place.
+
+    Parameters
+    ----------
+    maps
+        (units, h, w) activation.
+    activation
+        (units,) mean activation over the place.
+    attribution
+        (units,) sum over the place of activation × gradient of the Target: to first order, by
+        how much the Target would fall if the unit were zero there.
+    target
+        Value of the Target.
+    value
+        The layer's value (…) with all its axes.
+    """
+
+    maps: Floats
+    activation: NDArray[np.float64]
+    attribution: NDArray[np.float64]
+    target: float
+    value: Floats
+
+    def order(self, by: str) -> list[int]:
+        """Units, highest `activation` or `attribution` first, ties by index."""
+        numbers = self.activation if by == "activation" else self.attribution
+        return [int(u) for u in np.argsort(-numbers, kind="stable")]
+
+
+def score_units(
+    context: Context,
+    seen: Seen,
+    layer: LayerInfo,
+    target: Target,
+    region: tuple[tuple[float, ...], ...],
+) -> Scores:
+    """One pass forward and backward through the network, under the edits asked for.
+
+    Parameters
+    ----------
+    region
+        Brushed weights over the network's input; empty for everywhere. Everywhere includes
+        class tokens, a region does not.
+    """
+    found = layer_gradient(context, seen.batch, layer, target)
+    array, slope = found.value, found.gradient
+    maps = unit_maps(array, layer, seen.size)[0]
+    weights = region_weights(region, layer, seen.size).astype(np.float64)
+    total = max(float(weights.sum()), 1e-12)
+    if region and layer.spatial:
+        products = unit_maps(array * slope, layer, seen.size)[0]
+        attribution = (products * weights).sum(axis=(1, 2))
+    else:
+        others = tuple(i for i in range(array.ndim) if i != layer.unit_axis)
+        attribution = (array.astype(np.float64) * slope).sum(axis=others)
+    return Scores(
+        maps=maps,
+        activation=(maps * weights).sum(axis=(1, 2)) / total,
+        attribution=attribution,
+        target=float(found.target[0]),
+        value=array[0],
+    )
