@@ -1,0 +1,290 @@
+"""The PyTorch runtime: runs, reads, changes and differentiates a network without leaving a trace."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import get_ident
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from interp_gui.core.edit import Edit, EditStack
+from interp_gui.core.errors import (
+    EditProblem,
+    InvalidValue,
+    MissingAbility,
+    OutOfMemory,
+    unknown_name,
+)
+from interp_gui.core.layer import Address, LayerInfo
+from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Sources, Trace
+from interp_gui.runtimes.hooks import INPUT_SITE, before_every_module, plain_attention, visiting
+from interp_gui.runtimes.layers import Probe, make_out_of_place, probe
+from interp_gui.runtimes.torch_edits import apply_edit
+
+__all__ = ["TorchRuntime"]
+
+
+class _Stop(Exception):  # how a pass ends at `until`
+    pass
+
+
+class TorchRuntime:
+    """A torch module that can be run, read, changed and differentiated.
+
+    Parameters
+    ----------
+    module
+        The network. It is set to evaluation mode, frozen, and made free of in-place modules.
+    description
+        What it is; `layers` is filled in by probing.
+    device
+        `cpu`, `cuda:0`, `mps`.
+
+    Notes
+    -----
+    Every call leaves parameters, buffers, modes and hooks as they were, also when it fails.
+    """
+
+    def __init__(
+        self, module: nn.Module, description: ModelDescription, *, device: str = "cpu"
+    ) -> None:
+        self.module = make_out_of_place(module).eval().requires_grad_(False).to(device)
+        self._device = device
+        self._modules = dict(self.module.named_modules())
+        channels = len(description.preprocessing.mean)
+        self._probe: Probe = probe(self.module, (channels, *description.preprocessing.size))
+        self._description = msgspec.structs.replace(description, layers=self._probe.layers)
+
+    @property
+    def description(self) -> ModelDescription:
+        """What the model is, with its proved layers in order of execution."""
+        return self._description
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._device
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How images become its input."""
+        return self._description.preprocessing
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        floats = (p.dtype for p in self.module.parameters() if p.is_floating_point())
+        return next(floats, torch.float32)
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> "TorchRuntime":
+        """The same module with another way from image to input.
+
+        Layers are probed again if the input's size changes; a network that does not take the
+        new size raises InvalidValue.
+        """
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        layers = self._description.layers
+        if preprocessing.size != self.preprocessing.size:
+            try:
+                twin._probe = probe(
+                    self.module,
+                    (len(preprocessing.mean), *preprocessing.size),
+                )
+            except (RuntimeError, AssertionError, ValueError):
+                height, width = preprocessing.size
+                raise InvalidValue(
+                    f"'{self._description.name}' does not take images of {height} × {width}.",
+                    hint=f"It was opened with {self.preprocessing.size}.",
+                ) from None
+            layers = twin._probe.layers
+        twin._description = msgspec.structs.replace(
+            self._description, preprocessing=preprocessing, layers=layers
+        )
+        return twin
+
+    def tensor(self, batch: Any) -> Tensor:
+        """A private copy of an array as a tensor of the network's precision and device."""
+        return torch.tensor(np.asarray(batch)).to(device=self._device, dtype=self.dtype)
+
+    def layer(self, name: str) -> LayerInfo:
+        """What is known of an address, `…/in` sites included; unknown ones raise UnknownName."""
+        wanted = str(Address.parse(name))
+        if wanted not in self._probe.sites:
+            raise unknown_name("layer", wanted, [layer.name for layer in self._probe.layers])
+        return self._probe.sites[wanted]
+
+    def forward(
+        self,
+        batch: Array,
+        *,
+        capture: Sequence[CaptureLike] = (),
+        edits: EditStack | None = None,
+        sources: Sources | None = None,
+        until: str | None = None,
+    ) -> Forward:
+        """Run a preprocessed batch (N, C, H, W) and copy values out, as `core.runtime` says."""
+        with torch.no_grad():
+            with _memory_errors():
+                x = self.tensor(batch)
+            traced = self.trace(x, capture=capture, edits=edits, sources=sources, until=until)
+        return Forward(
+            outputs={name: _array(t) for name, t in traced.outputs.items()},
+            captured={key: _array(t) for key, t in traced.captured.items()},
+            hits=traced.hits,
+        )
+
+    def trace(
+        self,
+        x: Any,
+        *,
+        capture: Sequence[CaptureLike] = (),
+        edits: EditStack | None = None,
+        sources: Sources | None = None,
+        until: str | None = None,
+    ) -> Trace:
+        """Like `forward` on a tensor (N, C, H, W), keeping the graph.
+
+        A captured tensor lies on the way to the outputs, so gradients with respect to it are
+        those of that layer alone. Whether a graph is kept follows torch's own gradient mode and
+        `x.requires_grad`.
+        """
+        if not isinstance(x, Tensor) or x.ndim != 4:
+            raise InvalidValue("A batch is an array of shape (N, channels, height, width).")
+        stack = edits if edits is not None else EditStack()
+        tap = _Tap(self, capture, stack, dict(sources or {}), until)
+        outputs: dict[str, Tensor] = {}
+        with (
+            _memory_errors(),
+            plain_attention(),
+            visiting(self._modules, tap.outputs, tap.visit, inputs=tap.inputs),
+        ):
+            try:
+                outputs = self._named(self.module(x))
+            except _Stop:
+                pass
+        tap.check()
+        return Trace(outputs=outputs, captured=tap.captured, hits=tap.hits)
+
+    def cancel_with(self, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `check` (which may raise Cancelled) before every module while this is open."""
+        return before_every_module(check, get_ident())
+
+    def _named(self, result: Any) -> dict[str, Tensor]:
+        names = [output.name for output in self._description.outputs] or ["output"]
+        if isinstance(result, Tensor):
+            return {names[0]: result}
+        if isinstance(result, Mapping):
+            return {str(k): v for k, v in result.items() if isinstance(v, Tensor)}
+        if isinstance(result, tuple | list):
+            tensors = [v for v in result if isinstance(v, Tensor)]
+            names += [f"output_{i}" for i in range(len(names), len(tensors))]
+            return dict(zip(names, tensors, strict=False))
+        raise MissingAbility(f"'{self._description.name}' returns no tensor.")
+
+
+class _Tap:
+    """What one pass is asked to read and write, and what it has read so far."""
+
+    def __init__(
+        self,
+        runtime: TorchRuntime,
+        capture: Sequence[CaptureLike],
+        stack: EditStack,
+        sources: Mapping[tuple[str, str], Array],
+        until: str | None,
+    ) -> None:
+        self.captured: dict[CaptureLike, Tensor] = {}
+        self.hits = {index: 0 for index, edit in enumerate(stack.edits) if edit.enabled}
+        self._stack = stack
+        self._runtime = runtime
+        self._until = runtime.layer(until).name if until is not None else ""
+        self._wanted: dict[str, list[CaptureLike]] = {}
+        for key in capture:
+            name = key.layer if isinstance(key, Capture) else key
+            self._wanted.setdefault(runtime.layer(name).name, []).append(key)
+        self._edits: dict[str, list[tuple[int, Edit]]] = {}
+        for index, edit in enumerate(stack.edits):
+            if edit.enabled:
+                info = runtime.layer(edit.feature.layer)
+                edit.feature.check(info)
+                self._edits.setdefault(info.name, []).append((index, edit))
+        self._sources = {
+            (runtime.layer(layer).name, image): runtime.tensor(value)
+            for (layer, image), value in sources.items()
+        }
+        asked = {*self._wanted, *self._edits} | ({self._until} if self._until else set())
+        addresses = [Address.parse(name) for name in sorted(asked)]
+        self.inputs = [a.path for a in addresses if a.site == INPUT_SITE]
+        self.outputs = [a.path for a in addresses if a.site != INPUT_SITE]
+
+    def visit(self, address: Address, value: Tensor, shared: bool) -> Tensor | None:
+        """Read and write one value on its way through the network."""
+        name = str(address)
+        keys, edits = self._wanted.get(name, []), self._edits.get(name, [])
+        onward: Tensor | None = None
+        if keys or edits:
+            # A node of its own, so that gradients and in-place users of a shared value stay out.
+            before = value.clone() if keys and shared else value
+            after = self._edited(name, before, edits)
+            for key in keys:
+                early = isinstance(key, Capture) and key.moment == "before"
+                self.captured[key] = before if early else after
+            # What goes on is a copy, so that nothing downstream can alter what was captured.
+            onward = after.clone() if keys else after
+        if name == self._until:
+            raise _Stop
+        return onward
+
+    def _edited(self, name: str, value: Tensor, edits: list[tuple[int, Edit]]) -> Tensor:
+        axes = self._runtime.layer(name).axes
+        for index, edit in edits:
+            source = self._sources.get((name, edit.image_source))
+            value = apply_edit(value, edit, axes, source=source)
+            self.hits[index] += 1
+        return value
+
+    def check(self) -> None:
+        """Raise if something asked for was never reached."""
+        for index, count in self.hits.items():
+            if not count:
+                text = self._stack.edits[index].feature.text
+                raise EditProblem(
+                    f"The edit of {text} never ran.",
+                    hint="Its layer lies behind the one at which this pass stops.",
+                )
+        for name, keys in self._wanted.items():
+            if any(key not in self.captured for key in keys):
+                raise InvalidValue(
+                    f"Layer '{name}' was never reached in this pass.",
+                    hint="It lies behind the layer at which the pass stops.",
+                )
+
+
+def _array(tensor: Tensor) -> Any:
+    return tensor.detach().cpu().numpy()
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Turn torch's ways to say that memory is short into one."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as problem:
+        if not _is_memory(problem):
+            raise
+        raise OutOfMemory(
+            "There is not enough memory for this computation.",
+            hint="Use fewer images at once, a smaller input, or an earlier layer.",
+        ) from problem
+
+
+def _is_memory(problem: BaseException) -> bool:
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(problem).lower()
+    return any(t in text for t in ("can't allocate memory", "out of memory", "not enough memory"))
