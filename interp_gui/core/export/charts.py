@@ -27,6 +27,8 @@ _BAR_HEIGHT = 14.0
 _BAR_LENGTH = 320.0
 _WIDEST_LABEL = 240.0
 _PLOT_WIDTH, _PLOT_HEIGHT = 480.0, 280.0
+_DROP = SMALL_SIZE * 0.36
+"""From the middle of small text down to its base line."""
 
 Placing = Callable[[float], float]
 
@@ -43,7 +45,7 @@ def bars_drawing(bars: Bars) -> Drawing:
     span = (high - low) or 1.0
     left_room = value_room if low < 0 else 0.0
     drawing, y = open_frame(bars, label_room + left_room + _BAR_LENGTH + value_room)
-    zero = MARGIN + label_room + left_room - low / span * _BAR_LENGTH
+    zero = float(round(MARGIN + label_room + left_room - low / span * _BAR_LENGTH))
     top = y
     for label, value, text in zip(labels, values, texts, strict=True):
         base = y + _ROW / 2 + TEXT_SIZE * 0.36
@@ -61,7 +63,8 @@ def bars_drawing(bars: Bars) -> Drawing:
             else Text(zero + length - 6.0, base, text, TEXT_SIZE, SOFT, anchor="end")
         )
         y += _ROW
-    drawing.add(Polyline(((zero, top), (zero, y)), SOFT, 1.0))
+    if labels:
+        drawing.add(Polyline(((zero, top), (zero, y)), SOFT, 1.0))
     return close_frame(drawing, y, bars.notes)
 
 
@@ -70,11 +73,11 @@ def curve_drawing(curve: Curve) -> Drawing:
     finite = [float(v) for v in curve.ys.ravel() if math.isfinite(v)] or [0.0]
     x_low, x_high = _padded([float(v) for v in curve.x if math.isfinite(v)] or [0.0], 0.0)
     y_low, y_high = _padded(finite, 0.04)
-    y_marks = [t for t in ticks(y_low, y_high, 5)]
+    y_marks = ticks(y_low, y_high, 5)
     room = max(text_width(readable(t), SMALL_SIZE) for t in y_marks) + 10.0
     drawing, y = open_frame(curve, room + _PLOT_WIDTH)
     left = MARGIN + room
-    y = _key(drawing, y, left, curve.names)
+    y = _key(drawing, y, MARGIN, curve.names)
     if curve.y_label:
         drawing.add(Text(MARGIN, y + SMALL_SIZE, curve.y_label, SMALL_SIZE, SOFT))
         y += 22.0
@@ -89,8 +92,8 @@ def curve_drawing(curve: Curve) -> Drawing:
         at = down(mark)
         drawing.add(
             Polyline(((left, at), (left + _PLOT_WIDTH, at)), SOFT if mark == 0 else RULE, 1.0),
-            Text(left - 8.0, at + SMALL_SIZE * 0.36, readable(mark), SMALL_SIZE, SOFT, anchor="end"),
-        )  # fmt: skip
+            Text(left - 8.0, at + _DROP, readable(mark), SMALL_SIZE, SOFT, anchor="end"),
+        )
     base = y + _PLOT_HEIGHT
     drawing.add(Polyline(((left, base), (left + _PLOT_WIDTH, base)), SOFT, 1.0))
     for mark in ticks(x_low, x_high, 6):

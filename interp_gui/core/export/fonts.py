@@ -47,9 +47,10 @@ def printable(text: str) -> str:
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """Length of a line of text."""
-    length = font(_MEASURING_SIZE, bold=bold).getlength(printable(text))
-    return float(length) * size / _MEASURING_SIZE
+    """Length of a line of text: as outlines or fitted to pixels, whichever is longer."""
+    shown = printable(text)
+    outlines = font(_MEASURING_SIZE, bold=bold).getlength(shown) * size / _MEASURING_SIZE
+    return float(max(outlines, font(size, bold=bold).getlength(shown)))
 
 
 def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:

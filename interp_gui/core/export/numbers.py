@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from interp_gui.core.result import AnyResult, Number
 
+_RESERVED = ("file", "title", "kind", "numbers", "recipe")
 _UNITS = {"percent": "%", "px": "px", "s": "s", "ms": "ms", "sd": "SD"}
 
 
@@ -107,9 +108,9 @@ def npz_bytes(result: AnyResult, *, recipe: str = "") -> bytes:
     if any(array.dtype.hasobject for array in arrays.values()):
         raise TypeError("Only numbers and text go into an NPZ file.")
     stream = io.BytesIO()
-    np.savez_compressed(
-        stream, **arrays, **{k: np.array(v) for k, v in texts.items() if k not in arrays}
-    )
+    texts = {name: text for name, text in texts.items() if name not in arrays}
+    members = {**arrays, **{name: np.array(text) for name, text in texts.items()}}
+    np.savez_compressed(stream, **members)  # type: ignore[arg-type]
     return stream.getvalue()
 
 
@@ -119,11 +120,11 @@ def _columns(result: AnyResult) -> dict[str, NDArray[np.generic]]:
     for index, name in enumerate(header):
         values = [row[index] for row in rows]
         key = re.sub(r"\W+", "_", str(name)).strip("_") or "column"
-        while key in columns or key in ("file", "recipe"):
+        while key in columns or key in _RESERVED:
             key += "_"
         numeric = all(v is None or isinstance(v, int | float) for v in values)
         columns[key] = (
-            np.array([math.nan if v is None else float(v) for v in values])  # type: ignore[arg-type]
+            np.array([math.nan if v is None else float(v) for v in values])
             if numeric
             else np.array(["" if v is None else str(v) for v in values])
         )

@@ -38,7 +38,7 @@ def rasterise(drawing: Drawing, scale: float = 1.0) -> Pixels:
             case ImageItem():
                 _paste(canvas, item, scale)
             case Rectangle():
-                _shape(canvas, [(item.x, item.y, item.width, item.height)], item.fill, scale)
+                _box(canvas, item, scale)
             case Polyline():
                 _polyline(canvas, brush, item, scale)
             case Text():
@@ -100,7 +100,6 @@ def _polyline(canvas: Image.Image, brush: Any, item: Polyline, scale: float) -> 
         # rules sit on whole pixels, else they blur
         width = max(1, round(item.width * scale))
         box = [round(v * scale) for v in (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))]
-        box[2 if y0 == y1 else 0] += 0
         if y0 == y1:
             brush.rectangle((box[0], box[1], box[2] - 1, box[1] + width - 1), fill=item.colour)
         else:
@@ -123,22 +122,18 @@ def _bounds(item: Polyline, scale: float) -> tuple[int, int, int, int]:
     xs = [x * scale for x, _ in item.points]
     ys = [y * scale for _, y in item.points]
     reach = item.width * scale + 2
-    return (
-        int(min(xs) - reach), int(min(ys) - reach), int(max(xs) + reach) + 1, int(max(ys) + reach) + 1
-    )  # fmt: skip
+    low_x, low_y = int(min(xs) - reach), int(min(ys) - reach)
+    return low_x, low_y, int(max(xs) + reach) + 1, int(max(ys) + reach) + 1
 
 
-def _shape(
-    canvas: Image.Image, boxes: list[tuple[float, float, float, float]], fill: str, scale: float
-) -> None:
-    """Boxes with their true, fractional edges: lengths of bars are read against each other."""
-    for x, y, width, height in boxes:
-        left, right = x * scale, (x + width) * scale
-        top, bottom = round(y * scale), max(round((y + height) * scale), round(y * scale) + 1)
-        first, last = int(np.floor(left)), int(np.ceil(right))
-        if last <= first:
-            continue
-        columns = np.arange(first, last)
-        cover = np.clip(np.minimum(right, columns + 1) - np.maximum(left, columns), 0, 1)
-        mask = np.repeat(np.rint(cover * 255).astype(np.uint8)[None], bottom - top, axis=0)
-        canvas.paste(fill, (first, top), Image.fromarray(mask))
+def _box(canvas: Image.Image, item: Rectangle, scale: float) -> None:
+    """A box with its true, fractional ends: lengths of bars are read against each other."""
+    left, right = item.x * scale, (item.x + item.width) * scale
+    top = round(item.y * scale)
+    bottom = max(round((item.y + item.height) * scale), top + 1)
+    columns = np.arange(int(np.floor(left)), int(np.ceil(right)))
+    if not len(columns):
+        return
+    cover = np.clip(np.minimum(right, columns + 1) - np.maximum(left, columns), 0, 1)
+    mask = np.repeat(np.rint(cover * 255).astype(np.uint8)[None], bottom - top, axis=0)
+    canvas.paste(item.fill, (int(columns[0]), top), Image.fromarray(mask))

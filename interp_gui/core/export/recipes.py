@@ -139,8 +139,9 @@ def _from_svg(data: bytes) -> str:
 
 
 def _from_json(data: bytes) -> bytes:
+    data = data.removeprefix(b"\xef\xbb\xbf")
     document = msgspec.json.decode(data, type=_Document)
-    if document.recipe is not None:
+    if document.recipe != msgspec.Raw():
         return bytes(document.recipe)
     return data if document.analysis else b""
 
@@ -148,5 +149,5 @@ def _from_json(data: bytes) -> bytes:
 class _Document(msgspec.Struct):
     """A `result.json` or a bare recipe."""
 
-    recipe: msgspec.Raw | None = None
+    recipe: msgspec.Raw = msgspec.Raw()
     analysis: str = ""
