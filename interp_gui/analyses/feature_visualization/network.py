@@ -1,0 +1,123 @@
+"""The network as an optimised picture meets it: RGB in 0..1 in, values by image out."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interp_gui.analyses.feature_visualization.readings import OUTPUT, Values, by_image
+from interp_gui.core.analysis import Context
+from interp_gui.core.errors import InvalidValue
+from interp_gui.core.model import Preprocessing
+
+_FIXED_KINDS = ("attention", "transformer", "swin")
+
+
+class Network:
+    """Runs RGB pictures up to the layers that objectives need.
+
+    Parameters
+    ----------
+    context
+        Gives the runtime.
+    layers
+        Addresses, `OUTPUT` among them if outputs are needed.
+    size
+        Pixels of the pictures; `side` becomes that if the model takes any size, its own input
+        size otherwise.
+    heads
+        Layers to be read by head instead of by unit.
+    """
+
+    def __init__(
+        self, context: Context, layers: Iterable[str], *, size: int, heads: frozenset[str]
+    ) -> None:
+        self._runtime = context.differentiable
+        self.device = context.model.device
+        description = context.model.description
+        wanted = set(layers)
+        self._all_layers = description.layers
+        self._infos = {name: description.layer(name) for name in wanted - {OUTPUT}}
+        self._heads = heads
+        ordered = sorted(self._infos.values(), key=lambda info: info.depth)
+        self._order = tuple(info.name for info in ordered)
+        self._outputs = OUTPUT in wanted
+        self._output_name = description.outputs[0].name if description.outputs else "output"
+        self._normalise = Normalise(context.model.preprocessing, self.device)
+        self.own_size = context.model.preprocessing.size
+        self._fast: Any = None
+        self.side = (size, size) if self._takes(size) else self.own_size
+
+    @property
+    def infos(self) -> dict[str, Any]:
+        """What is known of the layers."""
+        return self._infos
+
+    def values(self, pictures: Tensor, *, relu_gradient: bool = False) -> Values:
+        """Values with their graph, by the fast copy of the network.
+
+        Parameters
+        ----------
+        pictures
+            (N, 3, *side) RGB in 0..1.
+        relu_gradient
+            Let gradient pass through ReLUs that pass none.
+        """
+        del relu_gradient
+        return self.exact_values(pictures)
+
+    def exact_values(self, pictures: Tensor) -> Values:
+        """The same by the network as it was opened."""
+        return self.exact_network_values(self._normalise(pictures))
+
+    def exact_network_values(self, x: Tensor) -> Values:
+        """Values for preprocessed input (N, C, H, W)."""
+        until = None if self._outputs else self._order[-1]
+        traced = self._runtime.trace(x, capture=list(self._order), until=until)
+        return self._by_image(dict(traced.captured), traced.outputs)
+
+    def _by_image(self, captured: dict[Any, Any], outputs: Any) -> Values:
+        values: Values = {
+            name: by_image(captured[name], self._infos[name], heads=name in self._heads)
+            for name in self._order
+        }
+        if self._outputs:
+            values[OUTPUT] = outputs[self._output_name].flatten(1).unbind(0)
+        return values
+
+    def _takes(self, size: int) -> bool:
+        """Whether the network can be run on pictures of this size, found by running it."""
+        if (size, size) == self.own_size:
+            return True
+        kinds = {info.kind.lower() for info in self._all_layers}
+        if any(word in kind for kind in kinds for word in _FIXED_KINDS):
+            return False
+        try:
+            with torch.no_grad():
+                self.exact_values(torch.full((1, 3, size, size), 0.5, device=self.device))
+        except (RuntimeError, ValueError, AssertionError):
+            return False
+        return True
+
+
+class Normalise:
+    """RGB in 0..1 to what a network expects."""
+
+    def __init__(self, preprocessing: Preprocessing, device: str) -> None:
+        self._channels = preprocessing.channels
+        count = len(preprocessing.mean)
+        if count not in (1, 3):
+            raise InvalidValue(f"Pictures for a network of {count} channels cannot be made.")
+        self._mean = torch.tensor(preprocessing.mean, device=device).reshape(1, -1, 1, 1)
+        self._std = torch.tensor(preprocessing.std, device=device).reshape(1, -1, 1, 1)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, C, H, W)."""
+        if self._channels == "BGR":
+            pictures = pictures.flip(1)
+        elif self._channels == "L" or self._mean.shape[1] == 1:
+            red, green, blue = pictures.unbind(1)
+            pictures = (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
+        mean, std = self._mean.to(pictures.dtype), self._std.to(pictures.dtype)
+        return (pictures - mean) / std
