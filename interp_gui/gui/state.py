@@ -4,6 +4,7 @@ Views read the properties, follow the signals, and change things only by the set
 value to what it is already emits nothing, so that views may set in answer to a signal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,13 +37,15 @@ class Notification:
     message: str
     hint: str = ""
     details: str = ""
+    action: str = ""
+    """Text of a button that does something about it; empty for none."""
+    on_action: Callable[[], object] | None = None
 
 
 class AppState(QObject):
     """The shared state of one window.
 
-    Signals carry nothing: read the property. `notified` carries a `Notification`, `revealed`
-    the id of a tab that is to be brought to the front.
+    Signals carry nothing: read the property. Only `notified` carries a `Notification`.
     """
 
     model_changed = Signal()
@@ -235,9 +238,18 @@ class AppState(QObject):
 
     # --- telling the user ----------------------------------------------------------------------
 
-    def notify(self, level: Level, message: str, hint: str = "", details: str = "") -> None:
+    def notify(
+        self,
+        level: Level,
+        message: str,
+        hint: str = "",
+        details: str = "",
+        *,
+        action: str = "",
+        on_action: Callable[[], object] | None = None,
+    ) -> None:
         """Tell the user something; it is shown as a toast and kept in the log."""
-        self.notified.emit(Notification(level, message, hint, details))
+        self.notified.emit(Notification(level, message, hint, details, action, on_action))
 
     def notify_problem(self, problem: InterpError) -> None:
         """Tell the user of an expected failure."""

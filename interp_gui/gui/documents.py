@@ -1,0 +1,210 @@
+"""Opening models and images, and keeping the engine told of them."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from interp_gui.core.dataset import IMAGE_SUFFIXES, Dataset
+from interp_gui.core.errors import FileProblem, InterpError
+from interp_gui.core.model import Preprocessing
+from interp_gui.engine.messages import (
+    CloseModel,
+    Ended,
+    OpenModel,
+    RegisterDataset,
+    SetPreprocessing,
+)
+from interp_gui.gui.background import Background
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.settings import Settings
+from interp_gui.gui.state import AppState, OpenModelState
+
+MODEL_SUFFIXES = frozenset((".pt", ".pth", ".safetensors", ".bin", ".ckpt", ".pkl", ".onnx"))
+
+
+class Documents(QObject):
+    """What is open, and the ways to open more.
+
+    Models that are opened before the engine is ready wait for it.
+    """
+
+    opening_changed = Signal()
+    """`opening` changed."""
+
+    def __init__(
+        self,
+        state: AppState,
+        bridge: EngineBridge,
+        background: Background,
+        settings: Settings,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._bridge = bridge
+        self._background = background
+        self._settings = settings
+        self._queued: tuple[str, Callable[[], object] | None] | None = None
+        self._registered = ""
+        self.opening = ""
+        """Name of the model that is being opened, or waits for the engine; empty if none is."""
+        bridge.ready.connect(self._on_ready)
+
+    # --- models --------------------------------------------------------------------------------
+
+    def open_model(self, path: str, *, then: Callable[[], object] | None = None) -> None:
+        """Open a checkpoint; the newest wish wins. `then` is called when it is open."""
+        self.opening = Path(path).name
+        self.opening_changed.emit()
+        if not self._bridge.is_ready:
+            self._queued = (path, then)
+            return
+        handle = f"model-{uuid.uuid4().hex[:8]}"
+        self._bridge.run(
+            OpenModel(model=handle, path=path),
+            title=f"Open {self.opening}",
+            view="open-model",
+            on_end=partial(self._on_opened, path, handle, then),
+        )
+
+    def _on_opened(
+        self, path: str, handle: str, then: Callable[[], object] | None, ended: Ended
+    ) -> None:
+        self.opening = ""
+        self.opening_changed.emit()
+        if ended.description is None:
+            self.tell_failure(ended, f"'{Path(path).name}' could not be opened.")
+            return
+        before = self._state.model
+        self._state.set_model(OpenModelState(handle, ended.description, path))
+        self._settings.add_recent_model(path, ended.description.weights_sha256)
+        if before is not None:
+            self._bridge.run(CloseModel(model=before.handle))
+        self._state.set_tab(self._state.tab or "image")
+        if then is not None:
+            then()
+
+    def set_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Change how images become the current model's input."""
+        model = self._state.model
+        if model is None:
+            return
+
+        def ended(event: Ended) -> None:
+            current = self._state.model
+            if event.description is None:
+                self.tell_failure(event, "The preprocessing could not be changed.")
+            elif current is not None and current.handle == model.handle:
+                self._state.set_model(OpenModelState(model.handle, event.description, model.path))
+
+        self._bridge.run(
+            SetPreprocessing(model=model.handle, preprocessing=preprocessing),
+            view="preprocessing",
+            on_end=ended,
+        )
+
+    # --- images --------------------------------------------------------------------------------
+
+    def add_images(self, paths: Iterable[str], *, then: Callable[[], object] | None = None) -> None:
+        """List images of files and folders behind those that are listed."""
+        wanted = [str(path) for path in paths]
+
+        def scan() -> Dataset:
+            from interp_gui.core.folders import scan
+
+            return scan(wanted)
+
+        def done(found: Dataset) -> None:
+            self._append(found)
+            if then is not None:
+                then()
+
+        if wanted:
+            self._background.run(scan, done)
+
+    def _append(self, found: Dataset) -> None:
+        old = self._state.dataset
+        entries = {entry.path: entry for entry in (old.images if old else ())}
+        fresh = [entry for entry in found.images if entry.path not in entries]
+        if not fresh:
+            # Dropping a listed image again means: show it.
+            self._state.set_image(found.images[0].path)
+            return
+        name = found.name if old is None else f"{len(entries) + len(fresh)} images"
+        images = (*(old.images if old else ()), *fresh)
+        self._set_dataset(Dataset(name=name, images=images))
+        if old is not None:
+            self._state.set_image(fresh[0].path)
+
+    def remove_images(self, paths: set[str]) -> None:
+        """Take images off the list; files are left alone."""
+        dataset = self._state.dataset
+        if dataset is not None and paths:
+            left = tuple(entry for entry in dataset.images if entry.path not in paths)
+            self._set_dataset(msgspec.structs.replace(dataset, images=left))
+
+    def clear_images(self) -> None:
+        """Take all images off the list."""
+        self._set_dataset(None)
+
+    def _set_dataset(self, dataset: Dataset | None) -> None:
+        handle = f"images-{uuid.uuid4().hex[:8]}" if dataset and dataset.images else ""
+        if dataset is not None and handle and self._bridge.is_ready:
+            self._register(dataset, handle)
+        self._state.set_dataset(dataset, handle)
+
+    def _register(self, dataset: Dataset, handle: str) -> None:
+        self._registered = handle
+        self._bridge.run(RegisterDataset(dataset=handle, value=dataset))
+
+    # --- anything ------------------------------------------------------------------------------
+
+    def open(self, paths: Iterable[str]) -> None:
+        """Open files and folders: checkpoints as model, the rest as images."""
+        images: list[str] = []
+        for path in paths:
+            kind = kind_of(path)
+            if kind == "missing":
+                self._state.notify_problem(
+                    FileProblem(f"There is no file '{path}'.", hint="Was it moved or renamed?")
+                )
+            elif kind == "model":
+                self.open_model(path)
+            else:
+                images.append(path)
+        self.add_images(images)
+
+    def tell_failure(self, ended: Ended, sentence: str) -> None:
+        """Show why a job failed; one that was cancelled is no failure."""
+        error = ended.error
+        if error is not None:
+            self._state.notify("error", error.message, error.hint, error.details)
+        elif ended.outcome != "cancelled":
+            self._state.notify("error", sentence)
+
+    def tell_problem(self, problem: InterpError) -> None:
+        """Show an expected failure of work in the background."""
+        self._state.notify_problem(problem)
+
+    def _on_ready(self) -> None:
+        dataset, handle = self._state.dataset, self._state.dataset_handle
+        if dataset is not None and handle != self._registered:
+            self._register(dataset, handle)
+        if self._queued is not None:
+            path, then = self._queued
+            self._queued = None
+            self.open_model(path, then=then)
+
+
+def kind_of(path: str) -> str:
+    """`missing`, `folder`, `image`, or `model` (all else: the engine says what it is not)."""
+    file = Path(path)
+    if not file.exists():
+        return "missing"
+    if file.is_dir():
+        return "folder"
+    return "image" if file.suffix.lower() in IMAGE_SUFFIXES else "model"

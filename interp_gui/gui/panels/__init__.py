@@ -1,0 +1,1 @@
+"""Docked panels: model, images, output, jobs, log."""

@@ -1,0 +1,144 @@
+"""The layers of the current model as a tree with a filter."""
+
+from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QToolButton,
+    QTreeView,
+    QWidget,
+)
+
+from interp_gui.core.layer import LayerInfo
+from interp_gui.gui import icons, parts, theme
+from interp_gui.gui.panels.layer_tree import Node, layer_tree, shape_text
+from interp_gui.gui.state import AppState
+
+ADDRESS = Qt.ItemDataRole.UserRole
+SEARCHED = Qt.ItemDataRole.UserRole + 1
+EXPAND_UP_TO = 80
+
+
+class LayersView(QWidget):
+    """Choosing a layer makes it current and shows its wall."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self._state = state
+        self._shown: tuple[LayerInfo, ...] = ()
+        self._items: dict[str, QStandardItem] = {}
+        self.source = QStandardItemModel(0, 3, self)
+        self.proxy = QSortFilterProxyModel(self)
+        self.proxy.setSourceModel(self.source)
+        self.proxy.setRecursiveFilteringEnabled(True)
+        self.proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.proxy.setFilterRole(SEARCHED)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter layers")
+        self.filter.setAccessibleName("Filter layers by name or kind")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.addAction(icons.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self.filter.textChanged.connect(self._apply_filter)
+        self.all = QToolButton()
+        self.all.setText("All")
+        self.all.setCheckable(True)
+        self.all.setToolTip("Show every layer, not only those worth looking at")
+        self.all.setAccessibleName("Show every layer")
+        self.all.toggled.connect(self.rebuild)
+        self.tree = self._tree()
+        top = parts.row(theme.SPACE_S)
+        top.addWidget(self.filter, 1)
+        top.addWidget(self.all)
+        column = parts.column(self, spacing=0)
+        column.addLayout(top)
+        column.addWidget(self.tree, 1)
+        state.layer_changed.connect(self._follow)
+
+    def _tree(self) -> QTreeView:
+        tree = QTreeView()
+        tree.setAccessibleName("Layers")
+        tree.setModel(self.proxy)
+        tree.setUniformRowHeights(True)
+        tree.setIndentation(14)
+        tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        tree.setFrameShape(QTreeView.Shape.NoFrame)
+        tree.setAllColumnsShowFocus(True)
+        header = tree.header()
+        header.setStretchLastSection(False)
+        tree.clicked.connect(self._choose)
+        tree.activated.connect(self._choose)
+        return tree
+
+    def rebuild(self) -> None:
+        """Show the layers of the current model."""
+        model = self._state.model
+        layers = model.description.layers if model is not None else ()
+        worthwhile = tuple(layer for layer in layers if layer.worthwhile)
+        self._shown = layers if self.all.isChecked() or not worthwhile else worthwhile
+        self.source.clear()
+        self._items.clear()
+        self.source.setHorizontalHeaderLabels(["Layer", "Kind", "Shape"])
+        for node in layer_tree(self._shown):
+            self.source.appendRow(self._row(node))
+        header = self.tree.header()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(40)
+        for section in (1, 2):
+            header.setSectionResizeMode(section, QHeaderView.ResizeMode.ResizeToContents)
+        self._expand()
+        self._follow()
+
+    def _row(self, node: Node) -> list[QStandardItem]:
+        layer = node.layer
+        texts = (node.title, layer.kind if layer else "", shape_text(layer) if layer else "")
+        row = [QStandardItem(text) for text in texts]
+        kind = f" {layer.kind}" if layer else ""
+        row[0].setData(layer.name if layer else "", ADDRESS)
+        row[0].setData(f"{node.path}{kind}", SEARCHED)
+        for item in row:
+            item.setToolTip(_describe(node))
+        if layer is not None:
+            self._items[layer.name] = row[0]
+        for child in node.children:
+            row[0].appendRow(self._row(child))
+        return row
+
+    def _expand(self) -> None:
+        if self.filter.text() or len(self._shown) <= EXPAND_UP_TO:
+            self.tree.expandAll()
+        else:
+            self.tree.expandToDepth(0)
+
+    def _apply_filter(self, text: str) -> None:
+        self.proxy.setFilterFixedString(text.strip())
+        self._expand()
+
+    def _choose(self, index: QModelIndex) -> None:
+        address = index.siblingAtColumn(0).data(ADDRESS)
+        if address:
+            self._state.set_layer(address)
+            self._state.set_tab("wall")
+
+    def _follow(self) -> None:
+        item = self._items.get(self._state.layer)
+        if item is None:
+            return
+        index = self.proxy.mapFromSource(item.index())
+        if index.isValid() and index.row() != self.tree.currentIndex().row():
+            self.tree.setCurrentIndex(index)
+            self.tree.scrollTo(index)
+
+
+def _describe(node: Node) -> str:
+    layer = node.layer
+    if layer is None:
+        return f"{node.path} (group)"
+    axes = " × ".join(layer.axes)
+    lines = [layer.name, f"{layer.kind}, {shape_text(layer)} ({axes})"]
+    if layer.units:
+        lines.append(f"{layer.units:,} units")
+    if not layer.writable:
+        lines.append("Changing it does not change the answer.")
+    return "\n".join(lines)

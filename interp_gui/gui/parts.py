@@ -1,0 +1,52 @@
+"""Small parts of which panels are made, with the theme's spaces and an accessible name each."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from interp_gui.gui import icons, theme
+
+
+def row(margin: int = 0, spacing: int = theme.SPACE_S) -> QHBoxLayout:
+    """A horizontal layout."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(spacing)
+    return layout
+
+
+def column(
+    parent: QWidget | None = None, *, margin: int = 0, spacing: int = theme.SPACE_S
+) -> QVBoxLayout:
+    """A vertical layout, of `parent` if given."""
+    layout = QVBoxLayout(parent) if parent is not None else QVBoxLayout()
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(spacing)
+    return layout
+
+
+def icon_button(
+    icon: str, text: str, slot: Callable[..., object] | None = None, *, size_px: int = 16
+) -> QToolButton:
+    """A flat button with an icon; `text` is its tooltip and its accessible name."""
+    button = QToolButton()
+    button.setAutoRaise(True)
+    button.setIcon(icons.icon(icon))
+    button.setIconSize(QSize(size_px, size_px))
+    button.setToolTip(text)
+    button.setAccessibleName(text)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if slot is not None:
+        button.clicked.connect(slot)
+    return button
+
+
+def label(text: str = "", *, dim: bool = False, wrap: bool = True) -> QLabel:
+    """Plain text, never read as HTML: file names and messages may hold any character."""
+    result = QLabel(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    result.setWordWrap(wrap)
+    if dim:
+        result.setProperty("dim", True)
+    return result

@@ -1,0 +1,148 @@
+"""One scale of spaces, one of type, and the two palettes. Data colours never follow the theme."""
+
+from typing import Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette, QPixmapCache
+from PySide6.QtWidgets import QApplication, QStyleFactory
+
+from interp_gui.gui.state import Level
+
+ThemeName = Literal["system", "light", "dark"]
+
+SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 2, 4, 8, 16, 32
+"""Pixels: within a control, between controls, of a panel's margin, between groups, of a page."""
+ICON_PX = 18
+
+_SCHEMES = {
+    "system": Qt.ColorScheme.Unknown,
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+}
+
+# Window, Base, AlternateBase, Button, text, dimmed text, line, highlight, text on it, link
+_LIGHT = ("#f3f4f6", "#ffffff", "#f8f9fb", "#fbfbfc", "#1d2127", "#626a75", "#c9ced6",
+          "#2563c9", "#ffffff", "#1c56b3")  # fmt: skip
+_DARK = ("#202328", "#17191d", "#1c1f24", "#2b2f36", "#e6e8eb", "#9aa3af", "#3d434d",
+         "#4c8df0", "#0b1220", "#7db0ff")  # fmt: skip
+
+_LEVELS: dict[Level, tuple[str, str]] = {
+    "info": ("#2563c9", "#6aa5ff"),
+    "success": ("#1f7a45", "#57c785"),
+    "warning": ("#96610a", "#e5ad45"),
+    "error": ("#b3261e", "#ff8078"),
+}
+
+
+class Theme(QObject):
+    """Light or dark, as the system has it or as the user wants it."""
+
+    changed = Signal()
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._app = app
+        self._name: ThemeName = "system"
+        app.setStyle(QStyleFactory.create("Fusion"))
+        hints = QGuiApplication.styleHints()
+        hints.colorSchemeChanged.connect(self._apply)
+        self._apply()
+
+    @property
+    def name(self) -> ThemeName:
+        """What was chosen."""
+        return self._name
+
+    @property
+    def dark(self) -> bool:
+        """Whether the window is dark now."""
+        if self._name != "system":
+            return self._name == "dark"
+        return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+    def choose(self, name: ThemeName) -> None:
+        """Follow the system, or be light or dark."""
+        self._name = name
+        QGuiApplication.styleHints().setColorScheme(_SCHEMES[name])
+        self._apply()
+
+    def _apply(self) -> None:
+        # Not every platform answers setColorScheme with a palette, so it is always set here.
+        self._app.setPalette(palette(dark=self.dark))
+        self._app.setStyleSheet(_style(dark=self.dark))
+        QPixmapCache.clear()
+        self.changed.emit()
+
+
+def palette(*, dark: bool) -> QPalette:
+    """The palette of the light or the dark theme."""
+    window, base, alternate, button, text, dim, line, high, on_high, link = (
+        QColor(name) for name in (_DARK if dark else _LIGHT)
+    )
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    result = QPalette(button, window)
+    for which, colour in (
+        (role.Window, window), (role.Base, base), (role.AlternateBase, alternate),
+        (role.Button, button), (role.WindowText, text), (role.Text, text),
+        (role.ButtonText, text), (role.PlaceholderText, dim), (role.Mid, line),
+        (role.Highlight, high), (role.HighlightedText, on_high), (role.Link, link),
+        (role.LinkVisited, link), (role.ToolTipBase, button), (role.ToolTipText, text),
+        (role.BrightText, on_high), (role.Accent, high),
+    ):  # fmt: skip
+        result.setColor(which, colour)
+    faint = QColor(dim)
+    faint.setAlpha(150)
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        result.setColor(group.Disabled, which, faint)
+    result.setColor(group.Disabled, role.Highlight, line)
+    result.setColor(group.Disabled, role.HighlightedText, dim)
+    return result
+
+
+def level_colour(level: Level, *, dark: bool) -> QColor:
+    """Colour of a kind of notification, legible on the window."""
+    return QColor(_LEVELS[level][dark])
+
+
+def is_dark(current: QPalette) -> bool:
+    """Whether a widget's palette is a dark one."""
+    return current.color(QPalette.ColorRole.Window).lightness() < 128
+
+
+def dim_colour(current: QPalette) -> QColor:
+    """Colour of secondary text."""
+    return current.color(QPalette.ColorRole.PlaceholderText)
+
+
+def heading_font(base: QFont) -> QFont:
+    """Font of a page's heading."""
+    font = QFont(base)
+    font.setPointSizeF(base.pointSizeF() * 1.5)
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+def small_font(base: QFont) -> QFont:
+    """Font of captions."""
+    font = QFont(base)
+    font.setPointSizeF(base.pointSizeF() * 0.9)
+    return font
+
+
+def _style(*, dark: bool) -> str:
+    window, base, _, button, text, dim, line, high, *_ = _DARK if dark else _LIGHT
+    return f"""
+    QMainWindow::separator {{ background: {window}; width: 5px; height: 5px; }}
+    QMainWindow::separator:hover {{ background: {high}; }}
+    QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; }}
+    QToolBar {{ border: none; border-bottom: 1px solid {line}; padding: {SPACE_S}px;
+                spacing: {SPACE_S}px; }}
+    QMenuBar {{ background: {window}; }}
+    QToolTip {{ background: {button}; color: {text}; border: 1px solid {line}; padding: 4px; }}
+    QToolBar QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px; }}
+    QToolBar QToolButton:hover {{ background: {button}; border-color: {line}; }}
+    QToolBar QToolButton:pressed, QToolBar QToolButton:checked {{ background: {line}; }}
+    QToolButton:focus {{ border: 2px solid {high}; border-radius: 4px; }}
+    QLabel[dim="true"] {{ color: {dim}; }}
+    QFrame[card="true"] {{ background: {base}; border: 1px solid {line}; border-radius: 6px; }}
+    """
