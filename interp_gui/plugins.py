@@ -65,13 +65,14 @@ if TYPE_CHECKING:
 __all__ = [
     "API_VERSION", "ENTRY_POINT_GROUP", "Analysis", "Bars", "Baseline", "Cancelled", "Context",
     "Curve", "Differentiable", "Edit", "EditStack", "Feature", "Grid", "GridItem", "Heatmap",
-    "ImageProblem", "Inputs", "InterpError", "InvalidValue", "LayerGradient", "LayerInfo", "MissingAbility",
-    "ModelDescription", "OutputInfo", "Picture", "Place", "Plugin", "PluginFailure",
-    "PluginProblem", "Preprocessing", "Progress", "Runtime", "Saved", "Seen", "Steps", "Store",
-    "Table", "Target", "UnknownName", "active_area", "asked_features", "asked_layer", "crop",
-    "current_image", "dim", "edit_notes", "evaluate_target", "feature_maps", "fixed_target", "layer_gradient",
-    "load_plugins", "main_output", "map_size", "parameter", "region_weights",
-    "require_positions", "require_units", "unit", "unit_maps", "upsample",
+    "ImageProblem", "Inputs", "InterpError", "InvalidValue", "LayerGradient", "LayerInfo",
+    "MissingAbility", "ModelDescription", "OutputInfo", "Picture", "Place", "Plugin",
+    "PluginFailure", "PluginProblem", "Preprocessing", "Progress", "Runtime", "Saved", "Seen",
+    "Steps", "Store", "Table", "Target", "UnknownName", "active_area", "asked_features",
+    "asked_layer", "crop", "current_image", "dim", "edit_notes", "evaluate_target",
+    "feature_maps", "fixed_target", "layer_gradient", "load_plugins", "main_output", "map_size",
+    "parameter", "region_weights", "require_positions", "require_units", "unit", "unit_maps",
+    "upsample",
 ]  # fmt: skip
 
 API_VERSION = 1

@@ -1,4 +1,4 @@
-"""How much each unit of a layer responds in a place, and how much it speaks for the Target there."""
+"""How much each unit responds in a place, and how much it speaks for the Target there."""
 
 from dataclasses import dataclass
 
