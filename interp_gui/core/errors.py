@@ -39,7 +39,11 @@ class UnsafeCheckpoint(InterpError):
 
 
 class UnknownArchitecture(InterpError):
-    """The tensors of a checkpoint fit no architecture that is known."""
+    """The tensors of a checkpoint fit no architecture that is known, or several: `candidates`."""
+
+    def __init__(self, message: str, *, hint: str = "", candidates: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = tuple(candidates)
 
 
 class UnknownName(InterpError):
