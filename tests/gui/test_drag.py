@@ -61,7 +61,8 @@ def test_a_feature_with_one_hostile_field_is_refused_or_whole(field, value):
         (feature,) = decode_features(json.dumps(payload).encode())
     except InterpError:
         return
-    assert isinstance(feature, Feature) and isinstance(feature.text, str)
+    assert isinstance(feature, Feature)
+    assert isinstance(feature.text, str)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,8 @@ def test_mime_data_carries_json_text_and_picture(qapp):
     image.fill(0)
     mime = mime_for([feature], image=image)
     assert features_from_mime(mime) == (feature,)
-    assert mime.text() == "features.14:7" and mime.hasImage()
+    assert mime.text() == "features.14:7"
+    assert mime.hasImage()
     assert features_from_mime(QMimeData()) == ()
     other = QMimeData()
     other.setData(MIME_TYPE, QByteArray(b"nonsense"))

@@ -82,7 +82,8 @@ def test_keyboard_moves_selects_and_opens(card_list, qtbot):
     qtbot.keyClick(card_list, Qt.Key.Key_Return)
     assert opened == [f"u{columns + 1}"]
     qtbot.keyClick(card_list, Qt.Key.Key_End)
-    assert card_list.current_key == "u49" and "u49" in card_list.visible_keys()
+    assert card_list.current_key == "u49"
+    assert "u49" in card_list.visible_keys()
     assert "50 of 50" in card_list.accessibleDescription()
     qtbot.keyClick(card_list, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     assert len(card_list.selected_features()) == 50
@@ -110,9 +111,11 @@ def test_selection_survives_another_order(card_list):
     card_list.set_cards(cards(20))
     card_list.set_current("u7")
     card_list.set_cards(reversed(cards(20)))
-    assert card_list.selected_keys() == ["u7"] and card_list.current_key == "u7"
+    assert card_list.selected_keys() == ["u7"]
+    assert card_list.current_key == "u7"
     card_list.set_cards(cards(3))
-    assert card_list.selected_keys() == [] and card_list.current_key == ""
+    assert card_list.selected_keys() == []
+    assert card_list.current_key == ""
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 100])
@@ -145,6 +148,7 @@ def test_selection_rules():
     selection.go(1, extend=True)
     assert selection.chosen == {1, 2, 3}
     selection.go(9, keep=True)
-    assert selection.chosen == {1, 2, 3} and selection.current == 9
+    assert selection.chosen == {1, 2, 3}
+    assert selection.current == 9
     selection.go(2, toggle=True)
     assert selection.chosen == {1, 3}

@@ -58,7 +58,8 @@ def test_controls_have_bounds_unit_help_and_names(form):
     steps = form.control("steps")
     assert isinstance(steps, QSpinBox)
     assert (steps.minimum(), steps.maximum(), steps.suffix()) == (1, 4096, " steps")
-    assert steps.toolTip() == "How long." and steps.accessibleName() == "Steps"
+    assert steps.toolTip() == "How long."
+    assert steps.accessibleName() == "Steps"
     assert isinstance(form.control("rate"), QDoubleSpinBox)
     assert form.control("rate").minimum() == pytest.approx(1e-6)
     assert isinstance(form.control("objective"), QComboBox)

@@ -1,0 +1,273 @@
+"""Taking what is shown elsewhere: files of every format, and the clipboard."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSettings, QStandardPaths, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from interp_gui.core.errors import InterpError
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult, Grid, Picture, Pixels
+from interp_gui.gui.drag import copy_to_clipboard
+from interp_gui.gui.shared import background_of
+from interp_gui.gui.state import AppState
+from interp_gui.gui.widgets.pixels import to_image
+from interp_gui.gui.widgets.view import ResultView, numbers_text
+
+FORMATS = {
+    "png": "PNG picture, with recipe",
+    "svg": "SVG drawing, with recipe",
+    "pdf": "PDF page, with recipe",
+    "csv": "CSV, the numbers as text",
+    "npz": "NPZ, the arrays with recipe",
+}
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A result and what reproduces it."""
+
+    result: AnyResult
+    recipe: Recipe | None = None
+
+
+def file_stem(title: str) -> str:
+    """A title as a file name that every system takes."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in title).strip("-.")
+    while "--" in kept:
+        kept = kept.replace("--", "-")
+    return kept[:100] or "result"
+
+
+class ExportDialog(QDialog):
+    """Asks for format, scale and place of an export.
+
+    Parameters
+    ----------
+    stem
+        Suggested file name without its ending.
+    many
+        How many files are written into a folder; 0 to write one file.
+    """
+
+    def __init__(self, stem: str, *, many: int = 0, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export")
+        self._stem, self._many = file_stem(stem), many
+        self.format = QComboBox()
+        for name, words in FORMATS.items():
+            self.format.addItem(words, name)
+        self.format.setAccessibleName("Format")
+        self.scale = QDoubleSpinBox()
+        self.scale.setRange(0.25, 16)
+        self.scale.setValue(1)
+        self.scale.setSingleStep(0.5)
+        self.scale.setSuffix(" ×")
+        self.scale.setAccessibleName("Scale")
+        self.path = QLineEdit()
+        self.path.setAccessibleName("Folder" if many else "File")
+        self.path.setMinimumWidth(380)
+        self.browse = QPushButton("Browse…")
+        self.browse.setAccessibleName("Browse for a place")
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
+        )
+        self._arrange()
+        self.format.currentIndexChanged.connect(self._format_changed)
+        self.path.textChanged.connect(self._check)
+        self.browse.clicked.connect(self._browse)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        folder = QSettings().value("export/folder", "", str)
+        pictures = QStandardPaths.StandardLocation.PicturesLocation
+        start = Path(str(folder or QStandardPaths.writableLocation(pictures) or Path.home()))
+        self.path.setText(str(start if many else start / f"{self._stem}.png"))
+        self._check()
+
+    def _arrange(self) -> None:
+        form = QFormLayout()
+        form.addRow("&Format", self.format)
+        form.addRow("&Scale", self.scale)
+        row = QHBoxLayout()
+        row.addWidget(self.path, 1)
+        row.addWidget(self.browse)
+        label = QLabel("F&older" if self._many else "F&ile")
+        label.setBuddy(self.path)
+        form.addRow(label, row)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.note)
+        layout.addWidget(self.buttons)
+
+    @property
+    def format_name(self) -> str:
+        """The chosen format: `png`, `svg`, `pdf`, `csv` or `npz`."""
+        return str(self.format.currentData())
+
+    def paths(self, titles: Sequence[str]) -> list[Path]:
+        """Where each of the results goes."""
+        place = Path(self.path.text()).expanduser()
+        if not self._many:
+            return [place]
+        taken: dict[str, int] = {}
+        paths = []
+        for title in titles:
+            stem = file_stem(title)
+            taken[stem] = taken.get(stem, 0) + 1
+            suffix = f"-{taken[stem]}" if taken[stem] > 1 else ""
+            paths.append(place / f"{stem}{suffix}.{self.format_name}")
+        return paths
+
+    def remember(self) -> None:
+        """Begin in the same folder next time."""
+        place = Path(self.path.text()).expanduser()
+        QSettings().setValue("export/folder", str(place if self._many else place.parent))
+
+    def _format_changed(self) -> None:
+        name = self.format_name
+        self.scale.setEnabled(name not in ("csv", "npz"))
+        if not self._many and self.path.text():
+            self.path.setText(str(Path(self.path.text()).with_suffix(f".{name}")))
+        self._check()
+
+    def _browse(self) -> None:
+        if self._many:
+            chosen = QFileDialog.getExistingDirectory(self, "Folder", self.path.text())
+        else:
+            pattern = f"*.{self.format_name}"
+            chosen, _ = QFileDialog.getSaveFileName(
+                self, "Export to", self.path.text(), f"{self.format_name.upper()} ({pattern})"
+            )
+        if chosen:
+            self.path.setText(chosen)
+
+    def _check(self) -> None:
+        place = Path(self.path.text()).expanduser() if self.path.text() else None
+        folder = place if self._many or place is None else place.parent
+        problem = ""
+        if folder is None or (not self._many and not place):
+            problem = "Choose where to write."
+        elif not folder.is_dir():
+            problem = "That folder does not exist."
+        note = problem
+        if not problem and self._many:
+            note = f"{self._many} files will be written."
+        elif not problem and place is not None and place.is_file():
+            note = "This file exists and will be replaced."
+        self.note.setText(note)
+        self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(not problem)
+
+
+def ask_and_export(parent: QWidget, state: AppState, what: Sequence[Exportable]) -> None:
+    """Ask how and where, then write off the event loop; the end is told as a toast."""
+    if not what:
+        state.notify("info", "There is nothing to export yet.")
+        return
+    many = len(what) if len(what) > 1 else 0
+    dialog = ExportDialog(what[0].result.title, many=many, parent=parent.window())
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+    def accepted() -> None:
+        dialog.remember()
+        paths = dialog.paths([item.result.title for item in what])
+        write(state, what, paths, scale=dialog.scale.value(), format=dialog.format_name)
+
+    dialog.accepted.connect(accepted)
+    dialog.open()
+
+
+def write(
+    state: AppState,
+    what: Sequence[Exportable],
+    paths: Sequence[Path],
+    *,
+    scale: float = 1.0,
+    format: str | None = None,
+) -> None:
+    """Write results to files in a worker thread."""
+
+    def work() -> list[Path]:
+        from interp_gui.core.export import export_result
+
+        return [
+            export_result(item.result, path, recipe=item.recipe, scale=scale, format=format)
+            for item, path in zip(what, paths, strict=True)
+        ]
+
+    def done(written: list[Path]) -> None:
+        if len(written) == 1:
+            state.notify("success", f"Wrote {written[0].name}.", f"In {written[0].parent}.")
+        else:
+            state.notify("success", f"Wrote {len(written)} files.", f"In {written[0].parent}.")
+
+    background_of(state).run(work, done, on_error=lambda problem: _tell(state, problem))
+
+
+def copy_result(state: AppState, result: AnyResult, *, extra: str = "") -> None:
+    """Put a result on the clipboard: its picture, its numbers as text, its feature."""
+    text = "\n".join(t for t in (result.title, numbers_text(result.numbers, "\n"), extra) if t)
+    features = (result.feature,) if result.feature is not None else ()
+
+    def place(pixels: Pixels) -> None:
+        copy_to_clipboard(features, image=to_image(pixels), text=text)
+        state.notify("success", "Copied.")
+
+    if isinstance(result, Picture):
+        place(result.pixels)
+        return
+
+    def work() -> Pixels:
+        from interp_gui.core.export import result_image
+
+        return result_image(result)
+
+    background_of(state).run(work, place, on_error=lambda problem: _tell(state, problem))
+
+
+def sheet(title: str, results: Sequence[AnyResult]) -> Grid:
+    """One contact sheet of pictures and grids."""
+    from interp_gui.core.export import contact_sheet
+
+    pictures = [r for r in results if isinstance(r, Picture | Grid)]
+    return contact_sheet(pictures, title=title)
+
+
+def connect_export(view: ResultView[Any], state: AppState) -> None:
+    """Let a view's context menu export and copy, and open units."""
+
+    def export() -> None:
+        if view.result is not None:
+            ask_and_export(view, state, [Exportable(view.result, view.recipe)])
+
+    def copy() -> None:
+        if view.result is not None:
+            copy_result(state, view.result)
+
+    view.export_requested.connect(export)
+    view.copy_requested.connect(copy)
+    view.feature_activated.connect(state.open_feature)
+
+
+def _tell(state: AppState, problem: Exception) -> None:
+    if isinstance(problem, InterpError):
+        state.notify_problem(problem)
+    else:
+        state.notify("error", "The export failed.", details=repr(problem))

@@ -1,0 +1,310 @@
+"""A tab for any analysis, made from its declaration alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QWidget,
+)
+
+from interp_gui.core.analysis import AnalysisInfo, Inputs, Need, Progress
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.engine.messages import Ended, Run
+from interp_gui.gui.actions import ActionRegistry
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.export_ui import ask_and_export
+from interp_gui.gui.parts import column, label, row
+from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.layers import LayerBox, current_layer
+from interp_gui.gui.widgets.form import ParameterForm
+from interp_gui.gui.widgets.results import ResultBoard
+
+FOLLOW_MS = 250
+
+
+class AnalysisTab(QWidget):
+    """Form, what it works on, run and cancel, and the results by their kind.
+
+    Parameters
+    ----------
+    info
+        The declaration; nothing else is known of the analysis.
+    """
+
+    def __init__(
+        self,
+        state: AppState,
+        bridge: EngineBridge,
+        actions: ActionRegistry,
+        info: AnalysisInfo,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(info.title)
+        self.info = info
+        self._state, self._bridge = state, bridge
+        self._job: int | None = None
+        self._view = f"analysis:{info.id}"
+        self.form = ParameterForm(info.parameters)
+        self.layers = LayerBox(state)
+        self.run_button = QPushButton("Run")
+        self.run_button.setAccessibleName(f"Run {info.title}")
+        self.run_button.setDefault(True)
+        self.pause_button = QPushButton("Pause")
+        self.cancel_button = QPushButton("Cancel")
+        self.follow = QCheckBox("Run again when something changes")
+        self.follow.setToolTip("Follow the current model, layer, image and target")
+        self.export_button = QPushButton("Export all…")
+        self.missing = label()
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName(f"Progress of {info.title}")
+        self.status = label(dim=True)
+        self.board = ResultBoard(state, hint=f"{info.summary}\n\nPress Run to start.")
+        self._values: dict[str, tuple[QLabel, Callable[[], str]]] = {}
+        self._later = QTimer(self, singleShot=True, interval=FOLLOW_MS)
+        self._later.timeout.connect(self._run_if_possible)
+        self._arrange()
+        self._connect()
+        self._update()
+
+    # --- arrangement -------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        side = QWidget()
+        layout = column(side, margin=8, spacing=8)
+        title = label(self.info.title)
+        font = title.font()
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * 1.2)
+        title.setFont(font)
+        layout.addWidget(title)
+        layout.addWidget(label(self.info.summary, dim=True))
+        layout.addLayout(self._subjects())
+        layout.addWidget(self.form)
+        layout.addWidget(self.missing)
+        buttons = row()
+        for widget in (self.run_button, self.pause_button, self.cancel_button):
+            buttons.addWidget(widget)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.follow)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addStretch(1)
+        if self.info.plugin:
+            layout.addWidget(label(f"From the plugin {self.info.plugin}.", dim=True))
+        layout.addWidget(self.export_button)
+        area = QScrollArea()
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(side)
+        area.setMinimumWidth(260)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        split.addWidget(area)
+        split.addWidget(self.board)
+        split.setStretchFactor(1, 1)
+        split.setSizes([300, 700])
+        outer = column(self)
+        outer.addWidget(split)
+
+    def _subjects(self) -> QFormLayout:
+        """Rows that say what the analysis works on, as far as it needs it."""
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        needs = self.info.needs
+        rows: list[tuple[Need | None, str, Callable[[], str]]] = [
+            (None, "Model", self._model_text),
+            ("image", "Image", self._image_text),
+            ("dataset", "Images", self._dataset_text),
+            ("features", "Feature", self._feature_text),
+            ("target", "Target", self._target_text),
+        ]
+        for need, words, text in rows:
+            if need is None or need in needs:
+                value = label(text())
+                value.setAccessibleName(words)
+                form.addRow(label(words, dim=True, wrap=False), value)
+                self._values[words] = (value, text)
+        if "layer" in needs:
+            form.addRow(label("Layer", dim=True, wrap=False), self.layers)
+        else:
+            self.layers.hide()
+        return form
+
+    def _connect(self) -> None:
+        state = self._state
+        signals = (
+            state.model_changed,
+            state.image_changed,
+            state.dataset_changed,
+            state.target_changed,
+            state.layer_changed,
+            state.feature_changed,
+        )
+        for signal in signals:
+            signal.connect(self._subject_changed)
+        self.form.changed.connect(self._settings_changed)
+        self._bridge.ready.connect(self._update)
+        self._bridge.lost.connect(self._update)
+        self.run_button.clicked.connect(self.run)
+        self.pause_button.clicked.connect(self._pause)
+        self.cancel_button.clicked.connect(self._cancel)
+        self.follow.toggled.connect(self._settings_changed)
+        self.export_button.clicked.connect(
+            lambda: ask_and_export(self, self._state, self.board.exportables())
+        )
+
+    # --- what it works on --------------------------------------------------------------------
+
+    def _model_text(self) -> str:
+        model = self._state.model
+        return model.description.name if model is not None else "–"
+
+    def _image_text(self) -> str:
+        return Path(self._state.image).name if self._state.image else "–"
+
+    def _dataset_text(self) -> str:
+        data = self._state.dataset
+        return f"{len(data.images)} images" if data is not None else "–"
+
+    def _feature_text(self) -> str:
+        feature = self._state.feature
+        return feature.title if feature is not None else "–"
+
+    def _target_text(self) -> str:
+        model = self._state.model
+        return self._state.target.title(model.description) if model is not None else "–"
+
+    def what_is_missing(self) -> str:
+        """Why it cannot run, and what to do; empty if it can."""
+        state, needs = self._state, self.info.needs
+        if state.model is None:
+            return "Open a model first."
+        layer = current_layer(state)
+        reasons = {
+            "image": ("Open an image and choose it.", not state.image),
+            "dataset": ("Open a folder of images.", state.dataset is None),
+            "layer": ("Choose a layer.", layer is None),
+            "features": ("Open a unit on the layer wall.", state.feature is None),
+            "classes": ("This model has no classes.", not state.model.description.class_count),
+            "spatial": (
+                "Choose a layer with positions in the image.",
+                layer is not None and not layer.spatial,
+            ),
+        }
+        for need in needs:
+            text, lacking = reasons.get(need, ("", False))
+            if lacking:
+                return text
+        if not self._bridge.is_ready:
+            return "The engine is starting."
+        return ""
+
+    # --- running -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run it with what is current; an earlier run of this tab is cancelled."""
+        model = self._state.model
+        if model is None or self.what_is_missing():
+            return
+        state, needs = self._state, self.info.needs
+        inputs = Inputs(
+            images=(state.image,) if state.image else (),
+            layer=state.layer,
+            features=(state.feature,) if "features" in needs and state.feature else (),
+            target=state.target,
+        )
+        request = Run(
+            analysis=self.info.id,
+            model=model.handle,
+            inputs=inputs,
+            dataset=state.dataset_handle,
+            parameters=self.form.values(),
+        )
+        self.board.begin()
+        self.bar.setRange(0, 0)
+        self.status.setText("")
+        self._job = self._bridge.run(
+            request,
+            title=self.info.title,
+            view=self._view,
+            on_result=self._came,
+            on_progress=self._progressed,
+            on_end=self._ended,
+        )
+        self._update()
+
+    def _run_if_possible(self) -> None:
+        if self.follow.isChecked() and not self.what_is_missing() and self.isVisible():
+            self.run()
+
+    def _pause(self) -> None:
+        row = self._bridge.jobs.get(self._job) if self._job is not None else None
+        if self._job is None or row is None:
+            return
+        if row.state == "paused":
+            self._bridge.resume(self._job)
+        else:
+            self._bridge.pause(self._job)
+        self.pause_button.setText("Pause" if row.state == "paused" else "Resume")
+
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self._bridge.cancel(self._job)
+
+    def _came(self, result: AnyResult, recipe: Recipe | None) -> None:
+        self.board.add(result, recipe)
+        self.export_button.setEnabled(True)
+
+    def _progressed(self, progress: Progress, left_s: float | None) -> None:
+        self.bar.setRange(0, progress.total)
+        self.bar.setValue(progress.done)
+        left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
+        self.status.setText(f"{progress.text}{left}")
+
+    def _ended(self, ended: Ended) -> None:
+        self._job = None
+        self.board.finish()
+        words = {"finished": "", "cancelled": "Cancelled.", "failed": "Failed."}
+        self.status.setText(words[ended.outcome])
+        if ended.error is not None:
+            self.status.setText(f"{ended.error.message} {ended.error.hint}".strip())
+            error = ended.error
+            self._state.notify("error", error.message, error.hint, error.details)
+        self._update()
+
+    # --- keeping up --------------------------------------------------------------------------
+
+    def _subject_changed(self) -> None:
+        self._update()
+        self._settings_changed()
+
+    def _settings_changed(self) -> None:
+        if self.follow.isChecked():
+            self._later.start()
+
+    def _update(self) -> None:
+        for value, text in self._values.values():
+            value.setText(text())
+        missing, active = self.what_is_missing(), self._job is not None
+        self.missing.setText(missing)
+        self.missing.setVisible(bool(missing))
+        self.run_button.setEnabled(not missing)
+        self.run_button.setText("Run again" if active else "Run")
+        self.pause_button.setVisible(active)
+        self.pause_button.setText("Pause")
+        self.cancel_button.setVisible(active)
+        self.bar.setVisible(active)
+        self.export_button.setEnabled(bool(self.board.exportables()))

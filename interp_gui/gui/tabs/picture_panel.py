@@ -1,0 +1,187 @@
+"""The optimised picture of a feature with its controls, its settings and its numbers."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from interp_gui.core.analysis import Progress
+from interp_gui.core.feature import Feature
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import Picture
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.export_ui import connect_export
+from interp_gui.gui.icons import icon
+from interp_gui.gui.parts import column, icon_button, label, row
+from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.optimisation import ANALYSIS, Optimisation, Settings
+from interp_gui.gui.widgets.form import ParameterForm
+from interp_gui.gui.widgets.numbers import NumbersList
+from interp_gui.gui.widgets.picture import PictureView
+
+MORE_STEPS = 256
+
+
+class PicturePanel(QWidget):
+    """Shows a picture as it is optimised.
+
+    Signals
+    -------
+    picture_changed
+        Another picture, or a later version, is shown.
+    """
+
+    picture_changed = Signal()
+
+    def __init__(
+        self, state: AppState, bridge: EngineBridge, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._feature: Feature | None = None
+        self.form: ParameterForm | None = None
+        self.optimisation = Optimisation(state, bridge, "unit-picture", self)
+        self.picture = PictureView("The optimised picture appears here while it is being made.")
+        self.picture.setAccessibleName("Optimised picture")
+        connect_export(self.picture, state)
+        self.run = QPushButton("Optimise")
+        self.run.setToolTip("Make the picture from the beginning, with the settings below")
+        self.hold = icon_button("pause", "Pause", self._hold)
+        self.cancel = icon_button("cancel", "Cancel", self.optimisation.cancel)
+        self.more = QPushButton(f"{MORE_STEPS} more steps")
+        self.more.setToolTip("Go on with this picture where it stopped")
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName("Steps")
+        self.bar.setTextVisible(True)
+        self.numbers = NumbersList("Numbers of the optimised picture")
+        self.notes = label(dim=True)
+        self.seed = QSpinBox()
+        self.seed.setRange(0, 2**31 - 1)
+        self.seed.setAccessibleName("Seed")
+        self.seed.setToolTip("The same seed and settings give the same picture")
+        self._arrange()
+        self.run.clicked.connect(self.start)
+        self.more.clicked.connect(self._more)
+        self.optimisation.picture_came.connect(self._came)
+        self.optimisation.progressed.connect(self._progressed)
+        self.optimisation.phase_changed.connect(self._phase)
+        bridge.ready.connect(self._make_form)
+        self._make_form()
+        self._phase()
+
+    def _arrange(self) -> None:
+        layout = column(self)
+        layout.addWidget(self.picture, 1)
+        buttons = row()
+        for widget in (self.run, self.more, self.hold, self.cancel):
+            buttons.addWidget(widget)
+        buttons.addWidget(self.bar, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.numbers)
+        layout.addWidget(self.notes)
+        self.settings_button = QToolButton()
+        self.settings_button.setText("Settings")
+        self.settings_button.setAccessibleName("Settings of the picture")
+        self.settings_button.setCheckable(True)
+        self.settings_button.setAutoRaise(True)
+        layout.addWidget(self.settings_button)
+        self._settings_area = QScrollArea()
+        self._settings_area.setFrameShape(QFrame.Shape.NoFrame)
+        self._settings_area.setWidgetResizable(True)
+        self._settings_area.setMinimumHeight(140)
+        self._settings_area.setVisible(False)
+        body = QWidget()
+        self._settings_body = QVBoxLayout(body)
+        self._settings_body.setContentsMargins(0, 0, 8, 0)
+        seed = row()
+        words = label("Seed", wrap=False)
+        words.setBuddy(self.seed)
+        seed.addWidget(words)
+        seed.addWidget(self.seed, 1)
+        self._settings_body.addLayout(seed)
+        self._settings_body.addStretch(1)
+        self._settings_area.setWidget(body)
+        self.settings_button.toggled.connect(self._settings_area.setVisible)
+        layout.addWidget(self._settings_area)
+
+    def _make_form(self) -> None:
+        info = self._bridge.analyses.get(ANALYSIS)
+        if info is None or self.form is not None:
+            return
+        self.form = ParameterForm(info.parameters)
+        self._settings_body.insertWidget(0, self.form)
+
+    # --- what it is asked --------------------------------------------------------------------
+
+    def show_feature(self, feature: Feature | None) -> None:
+        """Show another feature's picture; it begins when `start` is called."""
+        self.optimisation.forget()
+        self._feature = feature
+        self.picture.clear()
+        self.numbers.set_numbers({})
+        self.notes.clear()
+        self.picture_changed.emit()
+
+    def settings(self) -> Settings:
+        """What the form says."""
+        parameters = self.form.values() if self.form is not None else {}
+        return Settings(parameters, self.seed.value())
+
+    def start(self) -> None:
+        """Make the picture from the beginning."""
+        if self._feature is not None:
+            self.optimisation.start(self._feature, self.settings())
+
+    def _more(self) -> None:
+        finished = self.optimisation.phase == "finished"
+        self.optimisation.go_on(more=MORE_STEPS if finished else 0)
+
+    def _hold(self) -> None:
+        if self.optimisation.phase == "paused":
+            self.optimisation.resume()
+        else:
+            self.optimisation.pause()
+
+    # --- what comes --------------------------------------------------------------------------
+
+    def _came(self, picture: Picture, recipe: Recipe | None) -> None:
+        self.picture.set_result(picture, recipe)
+        self.numbers.set_numbers(picture.numbers)
+        self.notes.setText("\n".join(picture.notes))
+        self.picture_changed.emit()
+
+    def _progressed(self, progress: Progress, left_s: float | None) -> None:
+        self.bar.setRange(0, max(progress.total, 0))
+        self.bar.setValue(progress.done)
+        left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
+        self.bar.setFormat(f"%v of %m steps{left}")
+
+    def _phase(self) -> None:
+        work = self.optimisation
+        active, paused = work.active, work.phase == "paused"
+        self.run.setVisible(not active)
+        self.run.setEnabled(self._feature is not None)
+        self.run.setText("Optimise" if self.picture.result is None else "Start over")
+        self.more.setVisible(not active and work.can_continue)
+        stopped = work.phase in ("stopped", "failed")
+        self.more.setText("Resume" if stopped else f"{MORE_STEPS} more steps")
+        for button in (self.hold, self.cancel):
+            button.setVisible(active)
+        words = "Resume" if paused else "Pause"
+        self.hold.setToolTip(words)
+        self.hold.setAccessibleName(words)
+        self.hold.setIcon(icon("resume" if paused else "pause"))
+        self.bar.setVisible(work.phase in ("running", "paused", "stopped"))
+        if work.phase == "running" and self.picture.result is None:
+            self.bar.setRange(0, 0)
+        if work.phase == "failed":
+            self.picture.hint = work.problem
+            self.notes.setText(work.problem)
+        self.picture.update()

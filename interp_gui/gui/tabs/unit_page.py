@@ -1,0 +1,298 @@
+"""The page of one feature: its optimised picture, and beside it what it responds to in reality."""
+
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QSplitter, QToolButton, QWidget
+
+from interp_gui.core.analysis import Inputs
+from interp_gui.core.feature import Feature
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult, Grid, GridItem
+from interp_gui.engine.messages import Ended, Run
+from interp_gui.gui.actions import ActionRegistry
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.drag import start_drag
+from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
+from interp_gui.gui.parts import column, icon_button, label, row
+from interp_gui.gui.shared import names_of, order_of
+from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.picture_panel import PicturePanel
+from interp_gui.gui.widgets.grid import GridView
+from interp_gui.gui.widgets.view import numbers_text
+
+SETTLE_MS = 180
+"""Stepping through units with a held arrow key starts nothing until it rests."""
+
+
+class FeatureHandle(QLabel):
+    """The title of a page, by which its feature can be dragged."""
+
+    def __init__(self, page: "UnitPage") -> None:
+        super().__init__()
+        self._page = page
+        self._pressed: QPoint | None = None
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setCursor(Qt.CursorShape.OpenHandCursor)
+        self.setToolTip("Drag this feature to the shelf, another view, or the desktop")
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 1.3)
+        font.setBold(True)
+        self.setFont(font)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed = event.position().toPoint()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        feature = self._page.feature
+        if self._pressed is None or feature is None:
+            return
+        moved = (event.position().toPoint() - self._pressed).manhattanLength()
+        if moved >= QApplication.startDragDistance():
+            self._pressed = None
+            view = self._page.panel.picture
+            start_drag(self, (feature,), image=view.image, result=view.result, recipe=view.recipe)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pressed = None
+
+
+class UnitPage(QWidget):
+    """Follows the shared feature unless it is pinned."""
+
+    def __init__(
+        self,
+        state: AppState,
+        bridge: EngineBridge,
+        actions: ActionRegistry,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Unit page")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._state, self._bridge = state, bridge
+        self._names, self._order = names_of(state), order_of(state)
+        self._feature: Feature | None = None
+        self._due = False
+        self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settled.timeout.connect(self._load)
+        self.panel = PicturePanel(state, bridge)
+        self.examples = GridView("Real examples appear here once images are open.")
+        self.title = FeatureHandle(self)
+        self.name = QLineEdit()
+        self.name.setAccessibleName("Name of the feature")
+        self.name.setPlaceholderText("Name it")
+        self.name.setMaximumWidth(260)
+        self.pin = QToolButton()
+        self.pin.setText("Pin")
+        self.pin.setCheckable(True)
+        self.pin.setAccessibleName("Pin this page")
+        self.pin.setToolTip("Stay on this feature when another one becomes current")
+        self.previous = icon_button("back", "Previous unit (Left)", lambda: self.step(-1))
+        self.next = icon_button("forward", "Next unit (Right)", lambda: self.step(1))
+        self.copy = icon_button("copy", "Copy the picture", self.copy_picture)
+        self.export = icon_button("export", "Export picture and examples", self.export_page)
+        self.caption = label(dim=True)
+        self._arrange()
+        connect_export(self.examples, state)
+        self.examples.feature_activated.disconnect()
+        self.examples.item_activated.connect(self._item_activated)
+        self.name.editingFinished.connect(self._rename)
+        self.pin.toggled.connect(self._follow)
+        self._names.changed.connect(self._renamed)
+        state.feature_changed.connect(self._follow)
+        state.model_changed.connect(self._model_changed)
+        state.dataset_changed.connect(self._dataset_changed)
+        bridge.ready.connect(self._reload)
+        self._show(state.feature)
+
+    def _arrange(self) -> None:
+        layout = column(self, margin=8, spacing=8)
+        head = row(spacing=8)
+        head.addWidget(self.previous)
+        head.addWidget(self.next)
+        head.addWidget(self.title)
+        head.addWidget(self.name, 1)
+        head.addStretch(1)
+        for widget in (self.pin, self.copy, self.export):
+            head.addWidget(widget)
+        layout.addLayout(head)
+        right = QWidget()
+        side = column(right)
+        side.addWidget(self.caption)
+        side.addWidget(self.examples, 1)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.panel)
+        split.addWidget(right)
+        split.setSizes([420, 480])
+        layout.addWidget(split, 1)
+
+    @property
+    def feature(self) -> Feature | None:
+        """What the page is about."""
+        return self._feature
+
+    # --- following ---------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        if not self.pin.isChecked() and self._state.feature != self._feature:
+            self._show(self._state.feature)
+
+    def _model_changed(self) -> None:
+        # what was pinned belongs to the model before
+        if self._state.model is None or self._state.feature is None:
+            self.pin.setChecked(False)
+            self._show(self._state.feature)
+        else:
+            self._reload()
+
+    def _reload(self) -> None:
+        self._show(self._feature)
+
+    def _show(self, feature: Feature | None) -> None:
+        self._bridge.drop("unit-examples")
+        self._feature = feature
+        self.panel.show_feature(feature)
+        self.examples.clear()
+        for widget in (self.name, self.pin, self.copy, self.export, self.previous, self.next):
+            widget.setEnabled(feature is not None)
+        if feature is None:
+            self.title.setText("No unit is chosen")
+            self.name.clear()
+            self.panel.picture.hint = "Open a unit: double-click a card on the layer wall."
+            self.caption.clear()
+            return
+        self.title.setText(feature.text)
+        self.title.setAccessibleName(f"Feature {feature.text}")
+        self.name.setText(self._names.name(feature))
+        self.panel.picture.hint = "The optimised picture appears here while it is being made."
+        self._tell_examples()
+        self._due = True
+        self._settled.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._due:
+            self._settled.start()
+
+    def _load(self) -> None:
+        """Ask the engine, once the page is in front and has rested."""
+        if not self._due or not self.isVisible() or self._feature is None:
+            return
+        self._due = False
+        self._load_examples()
+        self.panel.start()
+
+    def _dataset_changed(self) -> None:
+        if self._feature is not None and not self._due:
+            self.examples.clear()
+            self._tell_examples()
+            self._load_examples()
+
+    # --- real examples -----------------------------------------------------------------------
+
+    def _tell_examples(self) -> None:
+        if self._state.dataset is None:
+            self.caption.setText("Real examples")
+            self.examples.list.set_hint(
+                "Drop images or a folder of images on the window to see what this unit "
+                "responds to in reality."
+            )
+        else:
+            self.caption.setText("Real examples")
+            self.examples.list.set_hint("Looking through the images…")
+
+    def _load_examples(self) -> None:
+        model, feature = self._state.model, self._feature
+        known = "real-examples" in self._bridge.analyses
+        if model is None or feature is None or not self._state.dataset_handle or not known:
+            return
+        request = Run(
+            analysis="real-examples",
+            model=model.handle,
+            inputs=Inputs(layer=feature.layer, features=(feature,)),
+            dataset=self._state.dataset_handle,
+        )
+        self._bridge.run(
+            request,
+            priority="interactive",
+            view="unit-examples",
+            on_result=self._examples_came,
+            on_end=self._examples_ended,
+        )
+
+    def _examples_came(self, result: AnyResult, recipe: Recipe | None) -> None:
+        if not isinstance(result, Grid):
+            return
+        self.examples.set_result(result, recipe)
+        numbers = numbers_text(result.numbers)
+        lines = [f"Real examples · {numbers}" if numbers else "Real examples", *result.notes]
+        self.caption.setText("\n".join(lines))
+        if not result.items:
+            self.examples.list.set_hint("No image drives this unit.")
+
+    def _examples_ended(self, ended: Ended) -> None:
+        if ended.error is not None:
+            text = " ".join(t for t in (ended.error.message, ended.error.hint) if t)
+            self.examples.list.set_hint(text)
+
+    def _item_activated(self, item: GridItem) -> None:
+        if item.image:
+            self._state.set_image(item.image)
+            self._state.set_tab("image")
+
+    # --- what can be done --------------------------------------------------------------------
+
+    def step(self, by: int) -> None:
+        """Go to the unit `by` places on, in the wall's order."""
+        model, feature = self._state.model, self._feature
+        if model is None or feature is None:
+            return
+        layers = {layer.name: layer.units for layer in model.description.layers}
+        there = self._order.neighbour(feature, by, units=layers.get(feature.layer, 0))
+        if there is None:
+            return
+        if self.pin.isChecked():
+            self._show(there)
+        else:
+            self._state.set_feature(there)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: -1,
+            Qt.Key.Key_Up: -1,
+            Qt.Key.Key_Right: 1,
+            Qt.Key.Key_Down: 1,
+        }
+        by = steps.get(Qt.Key(event.key()))
+        if by is None:
+            super().keyPressEvent(event)
+        else:
+            self.step(by)
+
+    def _rename(self) -> None:
+        if self._feature is not None:
+            self._names.set_name(self._feature, self.name.text())
+
+    def _renamed(self, text: str) -> None:
+        if self._feature is not None and text == self._feature.text:
+            self.name.setText(self._names.name(self._feature))
+
+    def copy_picture(self) -> None:
+        """Copy the optimised picture, or the examples where there is none."""
+        result: AnyResult | None = self.panel.picture.result or self.examples.result
+        if result is not None:
+            copy_result(self._state, result)
+
+    def export_page(self) -> None:
+        """Export the optimised picture and the real examples."""
+        views = (self.panel.picture, self.examples)
+        found = [Exportable(v.result, v.recipe) for v in views if v.result is not None]
+        ask_and_export(self, self._state, found)
+
+    def export_sheet(self) -> None:
+        """Export picture and examples on one sheet."""
+        views = (self.panel.picture, self.examples)
+        results = [v.result for v in views if v.result is not None]
+        if self._feature is not None and results:
+            ask_and_export(self, self._state, [Exportable(sheet(self._feature.title, results))])

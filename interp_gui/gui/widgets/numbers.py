@@ -1,0 +1,47 @@
+"""Numbers of a result, one a line."""
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
+
+from interp_gui.core.export.numbers import readable
+from interp_gui.core.result import Number
+from interp_gui.gui.widgets.view import number_label
+
+
+class NumbersList(QWidget):
+    """Names and values; values change in place while the names stay."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setVerticalSpacing(2)
+        self._form.setHorizontalSpacing(16)
+        self._values: dict[str, QLabel] = {}
+
+    def set_numbers(self, numbers: Mapping[str, Number]) -> None:
+        """Show these numbers."""
+        if list(numbers) != list(self._values):
+            while self._form.rowCount():
+                self._form.removeRow(0)
+            self._values = {name: self._add(name) for name in numbers}
+        for name, value in numbers.items():
+            self._values[name].setText(readable(value))
+        spoken = (f"{number_label(n)} {readable(v)}" for n, v in numbers.items())
+        self.setAccessibleDescription(", ".join(spoken))
+
+    def text(self, name: str) -> str:
+        """What is shown for a number; empty if it is not there."""
+        return self._values[name].text() if name in self._values else ""
+
+    def _add(self, name: str) -> QLabel:
+        words = QLabel(number_label(name).capitalize())
+        words.setProperty("dim", True)
+        value = QLabel()
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        value.setTextFormat(Qt.TextFormat.PlainText)
+        self._form.addRow(words, value)
+        return value
