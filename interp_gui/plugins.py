@@ -19,6 +19,7 @@ from interp_gui.analyses.asked import (
     edit_notes,
     fixed_target,
     main_output,
+    run_edited,
     unit,
 )
 from interp_gui.analyses.gradients import LayerGradient, layer_gradient
@@ -71,8 +72,8 @@ __all__ = [
     "Steps", "Store", "Table", "Target", "UnknownName", "active_area", "asked_features",
     "asked_layer", "crop", "current_image", "dim", "edit_notes", "evaluate_target",
     "feature_maps", "fixed_target", "layer_gradient", "load_plugins", "main_output", "map_size",
-    "parameter", "region_weights", "require_positions", "require_units", "unit", "unit_maps",
-    "upsample",
+    "parameter", "region_weights", "require_positions", "require_units", "run_edited", "unit",
+    "unit_maps", "upsample",
 ]  # fmt: skip
 
 API_VERSION = 1

@@ -10,6 +10,7 @@ from interp_gui.analyses.asked import (
     asked_layer,
     current_image,
     edit_notes,
+    run_edited,
     unit,
 )
 from interp_gui.analyses.unit_maps import Floats, feature_maps, require_positions, unit_maps
@@ -80,9 +81,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     for layer in layers:
         require_positions(layer)
     yield Progress(done=0, total=1, text="Running the model")
-    captured = context.model.forward(
-        seen.batch, capture=[layer.name for layer in layers], edits=context.inputs.edits
-    ).captured
+    captured = run_edited(context, seen.batch, capture=[layer.name for layer in layers]).captured
     maps = {layer.name: unit_maps(captured[layer.name], layer, seen.size)[0] for layer in layers}
     if not features:
         strongest = strongest_units(maps[layers[0].name], parameters.count)

@@ -1,16 +1,20 @@
 """What an analysis was asked about: the current image, the layer, the features, the answer."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.analysis import Context
+from interp_gui.core.edit import Edit
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import image_sha256, read_image
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import as_seen, preprocess
+from interp_gui.core.runtime import Forward
 from interp_gui.core.target import Target
 
 
@@ -86,6 +90,29 @@ def fixed_target(context: Context, batch: NDArray[np.float32]) -> Target:
         return target
     outputs = context.model.forward(batch).outputs[main_output(context)]
     return target.fixed(outputs[0])
+
+
+def run_edited(
+    context: Context,
+    batch: NDArray[np.float32],
+    *,
+    capture: Sequence[str] = (),
+    further: Sequence[Edit] = (),
+    until: str = "",
+) -> Forward:
+    """Run a batch under the edits asked for and `further` ones behind them.
+
+    `until` (where to stop) counts only without edits: one behind it would never run.
+    """
+    asked = context.inputs.edits
+    stack = msgspec.structs.replace(asked, edits=(*asked.edits, *further))
+    return context.model.forward(
+        batch,
+        capture=capture,
+        edits=stack,
+        sources=context.sources,
+        until=until if until and not stack.active else None,
+    )
 
 
 def edit_notes(context: Context) -> tuple[str, ...]:

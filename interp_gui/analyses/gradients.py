@@ -47,7 +47,9 @@ def layer_gradient(
     with torch.enable_grad():
         # The weights are frozen: only an input that wants a gradient makes torch keep a graph.
         x = torch.tensor(np.asarray(batch), device=context.model.device).requires_grad_(True)
-        traced = runtime.trace(x, capture=[layer.name], edits=context.inputs.edits)
+        traced = runtime.trace(
+            x, capture=[layer.name], edits=context.inputs.edits, sources=context.sources
+        )
         captured = traced.captured[layer.name]
         name = main_output(context)
         output = traced.outputs.get(name)

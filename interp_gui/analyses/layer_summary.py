@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interp_gui.analyses.asked import asked_layer, edit_notes, see, unit
+from interp_gui.analyses.asked import asked_layer, edit_notes, run_edited, see, unit
 from interp_gui.analyses.real_examples.analysis import survey_layers
 from interp_gui.analyses.real_examples.survey import Survey, survey
 from interp_gui.analyses.unit_maps import Floats, require_units, unit_maps
@@ -99,9 +99,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     if context.inputs.images:
         yield Progress(done=0, total=1, text="Running the model")
         seen = see(context, context.inputs.images[0])
-        captured = context.model.forward(
-            seen.batch, capture=[layer.name], edits=context.inputs.edits
-        ).captured
+        captured = run_edited(context, seen.batch, capture=[layer.name], until=layer.name).captured
         here = unit_maps(captured[layer.name], layer, seen.size)[0]
         yield _table(context, layer, here, None, final=not has_images)
     if has_images:

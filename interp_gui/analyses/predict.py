@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import edit_notes, see
+from interp_gui.analyses.asked import edit_notes, run_edited, see
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.model import ModelDescription, OutputInfo
@@ -116,7 +116,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
                 notes=(problem.message,), provenance={"top": [], "problem": problem.message},
             )  # fmt: skip
             continue
-        outputs = context.model.forward(seen.batch, edits=context.inputs.edits).outputs
+        outputs = run_edited(context, seen.batch).outputs
         values = outputs[output.name] if output.name in outputs else next(iter(outputs.values()))
         found = answers(values[0], output, model, top=parameters.top)
         classes = output.kind in ("softmax", "sigmoid")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from interp_gui.analyses.asked import see
+from interp_gui.analyses.asked import run_edited, see
 from interp_gui.analyses.unit_maps import Floats, unit_maps
 from interp_gui.core.analysis import Context
 from interp_gui.core.layer import LayerInfo
@@ -43,13 +43,8 @@ class LayerMaps:
             self._held.move_to_end(path)
             return self._held[path]
         seen = see(self._context, path)
-        edits = self._context.inputs.edits
-        captured = self._context.model.forward(
-            seen.batch,
-            capture=[self._layer.name],
-            edits=edits,
-            until=None if edits.active else self._layer.name,
-        ).captured[self._layer.name]
+        name = self._layer.name
+        captured = run_edited(self._context, seen.batch, capture=[name], until=name).captured[name]
         found = seen.pixels, unit_maps(captured, self._layer, seen.size)[0]
         self._held[path] = found
         self._bytes += found[0].nbytes + found[1].nbytes

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from interp_gui.analyses.asked import run_edited
 from interp_gui.analyses.real_examples.streaming import UnitStatistics
 from interp_gui.analyses.unit_maps import map_size, unit_maps
 from interp_gui.core.analysis import Context, Progress, Saved
@@ -190,10 +191,7 @@ def _pass(
         yield Progress(done=step.start, total=len(paths), text="Looking at all images")
         items, inputs = _decoded(context, paths, step, broken)
         if items:
-            captured = context.model.forward(
-                np.stack(inputs), capture=names, edits=context.inputs.edits,
-                until=last if not context.inputs.edits.active else None,
-            ).captured  # fmt: skip
+            captured = run_edited(context, np.stack(inputs), capture=names, until=last).captured
             for layer in layers:
                 maps = unit_maps(captured[layer.name], layer, size)
                 made[layer.name].update(maps, np.array(items, np.int64))

@@ -4,7 +4,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
 import numpy as np
 
 from interp_gui.analyses.asked import (
@@ -14,6 +13,7 @@ from interp_gui.analyses.asked import (
     edit_notes,
     fixed_target,
     main_output,
+    run_edited,
     unit,
 )
 from interp_gui.analyses.unit_maps import region_place, require_units
@@ -107,9 +107,7 @@ class _Ablation:
 
     def effect(self, u: int) -> tuple[float, float]:
         """Target before − after, and the Euclidean length of the change in the layer."""
-        edits = self.context.inputs.edits
-        stack = msgspec.structs.replace(edits, edits=(*edits.edits, self.edit(u)))
-        outputs = self.context.model.forward(self.seen.batch, edits=stack).outputs
+        outputs = run_edited(self.context, self.seen.batch, further=[self.edit(u)]).outputs
         name = main_output(self.context)
         rows = outputs[name] if name in outputs else next(iter(outputs.values()))
         after = float(self.target.evaluate(rows)[0])
