@@ -243,7 +243,9 @@ class WallWork(QObject):
             "feature-visualization",
             inputs,
             "wall-pictures",
-            {"steps": steps},
+            # ranks among the images at hand would cost a pass for every group; the unit's page
+            # shows them
+            {"steps": steps, "batch": GROUP, "compare": False},
             came,
             ended,
             on_state=saved,
