@@ -12,7 +12,7 @@ from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import AnyResult
-from interp_gui.core.runtime import Differentiable, Runtime
+from interp_gui.core.runtime import Differentiable, Runtime, Sources
 from interp_gui.core.target import Target
 
 Need = Literal["image", "dataset", "layer", "features", "target", "gradient", "classes", "spatial"]
@@ -130,6 +130,8 @@ class Context:
         Content-keyed store of earlier results.
     state
         Last saved state to resume from, None for a fresh run.
+    sources
+        Values of other images that `inputs.edits` ask for; pass them on with the edits.
     """
 
     model: Runtime
@@ -137,6 +139,7 @@ class Context:
     check: Callable[[], None] = lambda: None
     cache: "Store | None" = None
     state: dict[str, Any] | None = None
+    sources: Sources = field(default_factory=dict)
 
     @property
     def differentiable(self) -> Differentiable:
@@ -170,6 +173,8 @@ class Analysis:
         A frozen dataclass whose fields are made by `parameter`.
     needs
         What must be given, and what the model must have.
+    uses
+        What changes its results where it is given, beside `needs`; part of recipes then.
     run
         Generator of Progress, results and Saved. It yields at least every 100 ms where one
         step allows it.
@@ -183,6 +188,7 @@ class Analysis:
     parameters: type[Any]
     run: Callable[[Context, Any], Steps]
     needs: tuple[Need, ...] = ()
+    uses: tuple[Need, ...] = ()
     produces: tuple[str, ...] = ()
     version: int = 1
     menu: str = "Analyse"

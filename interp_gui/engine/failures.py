@@ -1,10 +1,13 @@
 """Exceptions as the window is told of them."""
 
 import errno
+import signal
 import traceback
 
 from interp_gui.core.errors import InterpError, UnsafeCheckpoint
 from interp_gui.engine.messages import ErrorInfo
+
+EXIT_DEVICE_LOST = 70
 
 _OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 _DEVICE_LOST_WORDS = ("device-side assert", "an illegal memory access", "unspecified launch")
@@ -58,6 +61,21 @@ def is_device_lost(problem: BaseException) -> bool:
     """Whether the accelerator's context is unusable until the process ends."""
     text = str(problem).lower()
     return isinstance(problem, RuntimeError) and any(w in text for w in _DEVICE_LOST_WORDS)
+
+
+def ending(code: int) -> str:
+    """Say why an engine process that ended with this code is gone (negative: by a signal)."""
+    if code == EXIT_DEVICE_LOST:
+        return "The GPU reported an error after which the engine had to end."
+    if code == -getattr(signal, "SIGKILL", 9):
+        return "The engine was killed by the system, most likely because memory ran out."
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"The engine crashed ({name})."
+    return f"The engine ended unexpectedly (exit code {code})."
 
 
 def _chain(problem: InterpError) -> str:

@@ -189,8 +189,7 @@ class Scheduler:
     def _advance(self, job: Job, execute: Execute) -> None:
         begun_s = self._clock()
         try:
-            if job.cancelled:
-                raise Cancelled
+            self._stop_if_cancelled(job)
             if job.steps is None:
                 self._send(Started(job.id))
                 job.steps = execute(job.submit.request, partial(self._check, job))
@@ -214,11 +213,14 @@ class Scheduler:
                 self._end(job, "cancelled")
 
     def _check(self, job: Job) -> None:
+        self._stop_if_cancelled(job)
+        self._life_s = self._clock()
+
+    def _stop_if_cancelled(self, job: Job) -> None:
         # After a cancel this is no sign of life: a job that swallows Cancelled must not be
         # able to live on.
         if job.cancelled:
             raise Cancelled
-        self._life_s = self._clock()
 
     def _tell(self, job: Job, step: JobStep) -> None:
         generation = job.submit.generation

@@ -14,6 +14,7 @@ import psutil
 
 from interp_gui.core.errors import InterpError
 from interp_gui.engine.codec import Decoder, Encoder
+from interp_gui.engine.failures import EXIT_DEVICE_LOST
 from interp_gui.engine.jobs import JobSteps
 from interp_gui.engine.messages import (
     FromEngine,
@@ -28,7 +29,6 @@ from interp_gui.engine.transport import FrameReader, FrameWriter, ProtocolError
 
 HEARTBEAT_S = 0.25
 _LINGER_S = 1.0
-EXIT_DEVICE_LOST = 70
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,409 @@
+"""The window's side of the engine: submits, cancels, and brings the process back when it dies."""
+
+import logging
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from interp_gui.core.errors import InterpError
+from interp_gui.engine.environment import engine_command, engine_environment
+from interp_gui.engine.failures import describe, ending
+from interp_gui.engine.ledger import Ledger
+from interp_gui.engine.messages import (
+    Cancel,
+    EngineLost,
+    ErrorInfo,
+    FromEngine,
+    Hello,
+    Pause,
+    Priority,
+    Reprioritise,
+    Request,
+    Resume,
+    Submit,
+    ToEngine,
+)  # fmt: skip
+from interp_gui.engine.process import EngineProcess
+from interp_gui.engine.run_folder import RunFolder
+
+CANCEL_GRACE_S = 2.0
+"""How long a cancelled job may show no life before the process is killed."""
+SILENCE_S = 30.0
+WARM_UP_S = 120.0
+RESPAWNS = 3
+RESPAWN_WINDOW_S = 60.0
+_TICK_S = 0.1
+_CLOSE_GRACE_S = 1.5
+
+_DRAIN_S = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """An event that the ledger has been told of already."""
+
+    event: FromEngine
+
+
+class EngineClient:
+    """Owns the engine process. All methods may be called from any thread and return at once.
+
+    Parameters
+    ----------
+    on_event
+        Called with every event, one at a time, on a thread of the client. It must not wait for
+        a thread that calls `cancel`.
+    run_folder
+        Where the folder of this run is made; the system's temporary folder by default.
+    safe_mode
+        Start the engine without plugins.
+    command
+        Started in place of our own entry point, followed by the run folder; for tests.
+    silence_s
+        After how long without any heartbeat it is told that the engine does not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_event: Callable[[FromEngine], None],
+        run_folder: Path | None = None,
+        safe_mode: bool = False,
+        command: Sequence[str] | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self.silence_s = silence_s
+        self._on_event = on_event
+        self._parent_folder = run_folder
+        self._safe_mode = safe_mode
+        self._command = command
+        self._folder: RunFolder | None = None
+        self._lock = threading.RLock()
+        self._delivery = threading.RLock()
+        self._inbox: queue.SimpleQueue[FromEngine | _Settled | threading.Event | None] = (
+            queue.SimpleQueue()
+        )
+        self._ledger = Ledger()
+        self._process: EngineProcess | None = None
+        self._spawned = 0
+        self._crashes: deque[float] = deque()
+        self._hello: Hello | None = None
+        self._silent = False
+        self._down = False
+        self._restart = False
+        self._closing = threading.Event()
+        self._supervisor: threading.Thread | None = None
+        self._dispatcher: threading.Thread | None = None
+
+    def __enter__(self) -> "EngineClient":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the engine process, None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of this run, None before `start` and after `close`."""
+        return None if self._folder is None else self._folder.path
+
+    # --- asked by the window -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the process; `Hello` comes when it is ready. Jobs may be submitted before."""
+        with self._lock:
+            if self._supervisor is not None or self._closing.is_set():
+                return
+            self._supervisor = threading.Thread(
+                target=self._supervise, name="engine-supervisor", daemon=True
+            )
+            self._dispatcher = threading.Thread(
+                target=self._dispatch, name="engine-events", daemon=True
+            )
+            self._dispatcher.start()
+            self._supervisor.start()
+
+    def submit(
+        self,
+        request: Request,
+        *,
+        priority: Priority = "interactive",
+        generation: int = 0,
+        title: str = "",
+    ) -> int:
+        """Ask for a job; returns its number. Exactly one `Ended` follows."""
+        with self._lock:
+            submit = self._ledger.add(
+                request, priority=priority, generation=generation, title=title
+            )
+            if self._closing.is_set():
+                self._put(*self._ledger.drop([submit.job]))
+            elif self._down:
+                error = _lost_error("The engine is not running.", "")
+                self._put(*self._ledger.drop([submit.job], error=error))
+            else:
+                self._send(submit)
+            return submit.job
+
+    def cancel(self, job: int) -> None:
+        """Stop a job. After this returns, only its end is delivered; an ended job is ignored."""
+        with self._delivery, self._lock:
+            if not self._ledger.cancel(job):
+                return
+            if self._process is None:
+                self._put(*self._ledger.drop([job]))
+            else:
+                self._send(Cancel(job))
+
+    def pause(self, job: int) -> None:
+        """Hold a job at its next yield."""
+        self._hold(job, paused=True)
+
+    def resume(self, job: int) -> None:
+        """Let a held job go on."""
+        self._hold(job, paused=False)
+
+    def reprioritise(self, job: int, priority: Priority) -> None:
+        """Change a job's priority."""
+        with self._lock:
+            entry = self._ledger.entries.get(job)
+            if entry is not None:
+                entry.priority = priority
+                self._send(Reprioritise(job, priority))
+
+    def restart(self) -> None:
+        """End the process and start another; the job it is in is cancelled, others go on."""
+        with self._lock:
+            self._restart = True
+
+    def close(self) -> None:
+        """End the process within 3 s and everything that belongs to it; nothing comes after."""
+        self._closing.set()
+        for thread in (self._supervisor, self._dispatcher):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join()
+
+    def _hold(self, job: int, *, paused: bool) -> None:
+        with self._lock:
+            entry = self._ledger.entries.get(job)
+            if entry is not None:
+                entry.paused = paused
+                self._send(Pause(job) if paused else Resume(job))
+
+    def _send(self, message: ToEngine) -> None:
+        if self._process is not None:
+            self._process.send(message)
+
+    # --- events --------------------------------------------------------------------------------
+
+    def _put(self, *events: FromEngine) -> None:
+        """Queue events that were made here, or are to be delivered whatever the ledger says."""
+        for event in events:
+            self._inbox.put(_Settled(event))
+
+    def _dispatch(self) -> None:
+        while (item := self._inbox.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            with self._delivery:
+                if isinstance(item, _Settled):
+                    event: FromEngine | None = item.event
+                else:
+                    with self._lock:
+                        event = self._ledger.accept(item)
+                if event is None:
+                    continue
+                if isinstance(event, Hello):
+                    self._hello = event
+                try:
+                    self._on_event(event)
+                except Exception:
+                    logger.exception("A listener of the engine failed.")
+
+    def _drain(self) -> None:
+        """Wait until all that has come so far is noted and delivered."""
+        drained = threading.Event()
+        self._inbox.put(drained)
+        drained.wait(_DRAIN_S)
+
+    def _unsent(self, submit: Submit, problem: InterpError) -> None:
+        with self._lock:
+            self._put(*self._ledger.drop([submit.job], error=describe(problem)))
+
+    # --- the supervisor's thread ---------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        try:
+            self._folder = RunFolder(self._parent_folder)
+            while not self._closing.is_set():
+                self._obey_restart()
+                if self._process is None and not self._down:
+                    self._spawn(self._folder)
+                self._closing.wait(_TICK_S)
+                if self._process is not None and not self._closing.is_set():
+                    self._watch(self._process)
+        except OSError as problem:
+            self._go_down(f"The engine cannot be started: {problem}.")
+            self._closing.wait()
+        finally:
+            self._end()
+
+    def _spawn(self, folder: RunFolder) -> None:
+        self._spawned += 1
+        process = EngineProcess(
+            self._command_line(folder.path),
+            engine_environment(),
+            folder=folder.path,
+            number=self._spawned,
+            deliver=self._inbox.put,
+            unsent=self._unsent,
+        )
+        with self._lock:
+            self._silent = False
+            self._process = process
+            for message in self._ledger.replay():
+                process.send(message)
+
+    def _command_line(self, folder: Path) -> list[str]:
+        if self._command is not None:
+            return [*self._command, str(folder)]
+        frozen = bool(getattr(sys, "frozen", False))
+        return engine_command(folder, safe_mode=self._safe_mode, frozen=frozen)
+
+    def _watch(self, process: EngineProcess) -> None:
+        code = process.exit_code
+        if code is not None:
+            self._lose(process, process.fault or ending(code), guilty=True)
+        elif not process.ready:
+            # Importing torch may hold the interpreter for long: only this deadline counts here.
+            if time.monotonic() - process.started_s > WARM_UP_S:
+                self._lose(
+                    process, f"The engine did not start within {WARM_UP_S:g} s.", guilty=True
+                )
+        elif self._is_stuck(process):
+            self._lose(process, "A cancelled job did not stop, so the engine was ended.")
+        else:
+            self._watch_silence(process)
+
+    def _is_stuck(self, process: EngineProcess) -> bool:
+        with self._lock:
+            waits = self._ledger.waiting_cancel_s()
+        overdue = [job for job, waited_s in waits.items() if waited_s >= CANCEL_GRACE_S]
+        inside = process.running in overdue and process.life_age_s() >= CANCEL_GRACE_S
+        return bool(overdue) and (inside or process.beat_age_s() >= CANCEL_GRACE_S)
+
+    def _watch_silence(self, process: EngineProcess) -> None:
+        silent = process.beat_age_s() >= self.silence_s
+        if silent and not self._silent and self._ledger.entries:
+            self._silent = True
+            reason = f"The engine is not answering (for {self.silence_s:g} s)."
+            self._put(EngineLost(reason=reason, respawning=False, stderr_tail=process.stderr_tail))
+        elif self._silent and not silent:
+            self._silent = False
+            if self._hello is not None:
+                self._put(self._hello)
+
+    def _obey_restart(self) -> None:
+        with self._lock:
+            asked, self._restart = self._restart, False
+            process = self._process
+            if asked:
+                self._crashes.clear()
+                self._down = False
+        if asked and process is not None:
+            self._lose(process, "The engine was restarted.", drop_running=True)
+
+    def _lose(
+        self,
+        process: EngineProcess,
+        reason: str,
+        *,
+        guilty: bool = False,
+        drop_running: bool = False,
+    ) -> None:
+        """Bury a process: end the jobs that die with it; the others go on in the next one.
+
+        Parameters
+        ----------
+        guilty
+            It ended by itself: the job it was in has failed, and respawning has a limit.
+        drop_running
+            The job it was in is cancelled.
+        """
+        with self._lock:
+            self._process = None
+        process.kill()
+        process.finish(grace_s=_CLOSE_GRACE_S)
+        self._drain()
+        if self._folder is not None:
+            self._folder.discard(f"e{process.pid}-")
+            self._folder.discard(f"w{self._spawned}-")
+        respawning = not guilty or self._may_respawn()
+        if not respawning:
+            reason += " It ended too often within a minute and is not started again."
+        self._put(EngineLost(reason=reason, respawning=respawning, stderr_tail=process.stderr_tail))
+        with self._lock:
+            ends = self._ledger.drop(self._ledger.waiting_cancel_s())
+            if process.running is not None and (guilty or drop_running):
+                self._ledger.blame(process.running)
+                error = _lost_error(reason, process.stderr_tail) if guilty else None
+                ends += self._ledger.drop([process.running], error=error)
+            if not respawning:
+                self._down = True
+                error = _lost_error(reason, process.stderr_tail)
+                ends += self._ledger.drop(list(self._ledger.entries), error=error)
+            self._put(*ends)
+
+    def _may_respawn(self) -> bool:
+        now = time.monotonic()
+        self._crashes.append(now)
+        while now - self._crashes[0] > RESPAWN_WINDOW_S:
+            self._crashes.popleft()
+        return len(self._crashes) <= RESPAWNS
+
+    def _go_down(self, reason: str) -> None:
+        self._put(EngineLost(reason=reason, respawning=False))
+        with self._lock:
+            self._down = True
+            error = _lost_error(reason, "")
+            self._put(*self._ledger.drop(list(self._ledger.entries), error=error))
+
+    def _end(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.shut_down()
+            process.finish(grace_s=_CLOSE_GRACE_S)
+        with self._lock:
+            self._put(*self._ledger.drop(list(self._ledger.entries)))
+        self._inbox.put(None)
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+
+def _lost_error(reason: str, details: str) -> ErrorInfo:
+    return ErrorInfo(
+        cause="EngineLost",
+        message=reason,
+        hint="Try again with smaller pictures or batches; restart the engine if it is down.",
+        details=details,
+    )

@@ -1,0 +1,117 @@
+"""The same engine in this process, without threads: for the command line and tests."""
+
+from collections.abc import Callable, Iterator
+from os import PathLike
+from typing import Any
+
+from interp_gui.core.analysis import Progress, Saved
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.errors import InterpError, OutOfMemory
+from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.engine.failures import describe, is_out_of_memory
+from interp_gui.engine.jobs import JobSteps
+from interp_gui.engine.messages import (
+    CloseModel,
+    OpenModel,
+    RegisterDataset,
+    Request,
+    Run,
+    SetPreprocessing,
+)  # fmt: skip
+from interp_gui.engine.workspace import Workspace
+
+MODEL = "model"
+DATASET = "dataset"
+
+
+class LocalEngine:
+    """Runs requests at once and raises what goes wrong as `InterpError`.
+
+    Parameters
+    ----------
+    workspace
+        Its models, datasets and analyses.
+    check
+        Raises Cancelled to stop a run from inside; called at every step and module.
+    """
+
+    def __init__(
+        self, workspace: Workspace | None = None, *, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self.workspace = Workspace() if workspace is None else workspace
+        self._check = check
+
+    def open_model(
+        self,
+        path: str | PathLike[str],
+        *,
+        preprocessing: Preprocessing | None = None,
+        handle: str = MODEL,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> ModelDescription:
+        """Open a checkpoint under a handle."""
+        request = OpenModel(model=handle, path=str(path), preprocessing=preprocessing)
+        return self._described(request, on_progress)
+
+    def close_model(self, handle: str = MODEL) -> None:
+        """Forget a model."""
+        self._described(CloseModel(model=handle), lambda progress: None)
+
+    def set_preprocessing(
+        self, preprocessing: Preprocessing, *, handle: str = MODEL
+    ) -> ModelDescription:
+        """Change how images become a model's input."""
+        request = SetPreprocessing(model=handle, preprocessing=preprocessing)
+        return self._described(request, lambda progress: None)
+
+    def register_dataset(self, dataset: Dataset, *, handle: str = DATASET) -> str:
+        """Tell the images at hand; returns the handle that runs name."""
+        self._described(RegisterDataset(dataset=handle, value=dataset), lambda progress: None)
+        return handle
+
+    def run(
+        self,
+        request: Run,
+        *,
+        on_state: Callable[[dict[str, Any]], None] = lambda state: None,
+    ) -> Iterator[Progress | tuple[AnyResult, Recipe]]:
+        """Run an analysis; yields progress, and results with their recipes."""
+        steps = self.workspace.execute(request, self._check)
+        try:
+            for step in _mapped(steps):
+                if isinstance(step, Saved):
+                    on_state(step.state)
+                elif isinstance(step, Progress):
+                    yield step
+                elif step.recipe is not None:
+                    yield step.result, step.recipe
+        finally:
+            steps.close()
+
+    def _described(
+        self, request: Request, on_progress: Callable[[Progress], None]
+    ) -> ModelDescription:
+        steps = _mapped(self.workspace.execute(request, self._check))
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                description: ModelDescription = stop.value
+                return description
+            if isinstance(step, Progress):
+                on_progress(step)
+
+
+def _mapped(steps: JobSteps) -> JobSteps:
+    """The same steps; running out of memory becomes an error with a sentence."""
+    try:
+        return (yield from steps)
+    except InterpError:
+        raise
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+        error = describe(problem)
+        raise OutOfMemory(error.message, hint=error.hint) from problem

@@ -1,0 +1,70 @@
+"""Whether a run has what its analysis needs, said before anything is computed."""
+
+from collections.abc import Iterator
+
+from interp_gui.core.analysis import Analysis, Inputs
+from interp_gui.core.errors import InterpError, InvalidValue, MissingAbility
+from interp_gui.core.layer import LayerInfo
+from interp_gui.core.runtime import Differentiable, Runtime
+
+
+def check_needs(analysis: Analysis, model: Runtime, inputs: Inputs) -> None:
+    """Raise the first thing that is missing or does not fit.
+
+    Raises
+    ------
+    InvalidValue
+        Something was not given.
+    UnknownName
+        A layer or unit does not exist; near names are offered.
+    MissingAbility
+        The model or its runtime cannot do what is needed.
+    EditProblem, InvalidValue
+        An edit does not fit its layer.
+    """
+    for problem in _missing(analysis, model, inputs):
+        raise problem
+    description = model.description
+    layers = list(_layers(model, inputs))
+    for edit in inputs.edits.active:
+        edit.feature.check(description.layer(edit.feature.layer))
+    if "target" in analysis.needs:
+        inputs.target.check(description)
+    if "spatial" in analysis.needs:
+        for layer in layers:
+            if not layer.spatial:
+                raise MissingAbility(
+                    f"'{analysis.title}' needs positions, and layer '{layer.name}' has none.",
+                    hint="Choose a layer before the pooling.",
+                )
+
+
+def _missing(analysis: Analysis, model: Runtime, inputs: Inputs) -> Iterator[InterpError]:
+    title = analysis.title
+    needs = analysis.needs
+    if "image" in needs and not inputs.images:
+        yield InvalidValue(f"'{title}' needs an image.", hint="Open or name an image.")
+    if "dataset" in needs and not (inputs.dataset and inputs.dataset.images):
+        yield InvalidValue(f"'{title}' needs images.", hint="Open or name a folder of images.")
+    if "layer" in needs and not (inputs.layer or inputs.features):
+        yield InvalidValue(f"'{title}' needs a layer.", hint="Choose a layer.")
+    if "features" in needs and not inputs.features:
+        yield InvalidValue(
+            f"'{title}' needs a feature.", hint="Choose a unit, as in features.14:7."
+        )
+    if "gradient" in needs and not isinstance(model, Differentiable):
+        yield MissingAbility(f"'{title}' needs gradients, which this model's runtime cannot give.")
+    if "classes" in needs and not model.description.class_count:
+        yield MissingAbility(
+            f"'{title}' needs classes, and '{model.description.name}' has none.",
+            hint="Open a classifier.",
+        )
+
+
+def _layers(model: Runtime, inputs: Inputs) -> Iterator[LayerInfo]:
+    if inputs.layer:
+        yield model.description.layer(inputs.layer)
+    for feature in inputs.features:
+        layer = model.description.layer(feature.layer)
+        feature.check(layer)
+        yield layer

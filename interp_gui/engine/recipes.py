@@ -1,0 +1,96 @@
+"""What a run was, by content: the recipe that goes with each of its results."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from interp_gui.core.analysis import Analysis, Inputs
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.errors import ImageProblem
+from interp_gui.core.images import dataset_sha256, image_sha256
+from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.core.runtime import Runtime
+from interp_gui.engine.environment import package_versions
+
+
+def recipe_of_run(
+    analysis: Analysis, model: Runtime, inputs: Inputs, settings: Any, *, threads: int = 1
+) -> Recipe:
+    """The recipe of a whole run; `recipe_of_result` makes that of one result.
+
+    The dataset is part of it where the analysis needs or uses one.
+
+    Parameters
+    ----------
+    settings
+        The analysis' parameter dataclass; its defaults are written out, so that later versions
+        with other defaults repeat the same.
+    threads
+        Threads that compute one operation.
+    """
+    description = model.description
+    return Recipe(
+        analysis=analysis.id,
+        analysis_version=analysis.version,
+        parameters=dataclasses.asdict(settings),
+        seed=inputs.seed,
+        model=ModelIdentity(
+            name=description.name,
+            weights_sha256=description.weights_sha256,
+            architecture=description.architecture,
+            library=description.library,
+            config=description.config,
+        ),
+        preprocessing=model.preprocessing,
+        images=tuple(image_sha256(path) for path in inputs.images),
+        dataset=_dataset_hash(inputs.dataset) if takes_dataset(analysis, inputs) else "",
+        layer=inputs.layer,
+        features=inputs.features,
+        region=inputs.region,
+        target=inputs.target,
+        edits=inputs.edits,
+        environment=Environment(device=model.device, threads=threads, versions=_versions()),
+    )
+
+
+def recipe_of_result(recipe: Recipe, result: AnyResult) -> Recipe:
+    """The recipe of one result of a run."""
+    return msgspec.structs.replace(recipe, result=result.key, provenance=dict(result.provenance))
+
+
+def takes_dataset(analysis: Analysis, inputs: Inputs) -> bool:
+    """Whether the images at hand change what comes out."""
+    return inputs.dataset is not None and "dataset" in (*analysis.needs, *analysis.uses)
+
+
+def hashing(paths: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Each readable image with its SHA-256, one at a time; broken ones are passed over."""
+    for path in paths:
+        try:
+            yield path, image_sha256(path)
+        except ImageProblem:
+            continue
+
+
+def compute_threads() -> int:
+    """Threads that torch computes with, without importing it where nothing else has."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch is not None else os.cpu_count() or 1
+
+
+def _dataset_hash(dataset: Dataset | None) -> str:
+    if dataset is None:
+        return ""
+    return dataset_sha256(path for path, _ in hashing(dataset.paths))
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return package_versions()

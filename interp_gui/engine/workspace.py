@@ -1,0 +1,303 @@
+"""What is open: models, datasets and analyses, and how each request is carried out."""
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Progress, Saved, Steps
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
+from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.preprocessing import load_batch
+from interp_gui.core.result import AnyResult
+from interp_gui.core.runtime import Array, Runtime
+from interp_gui.engine.cache import Cache
+from interp_gui.engine.environment import package_versions
+from interp_gui.engine.jobs import JobStep, JobSteps, Made
+from interp_gui.engine.messages import (
+    PROTOCOL_VERSION,
+    CloseModel,
+    Hello,
+    OpenModel,
+    PluginInfo,
+    RegisterDataset,
+    Request,
+    Run,
+    SetPreprocessing,
+)  # fmt: skip
+from interp_gui.engine.needs import check_needs
+from interp_gui.engine.recipes import (
+    compute_threads,
+    hashing,
+    recipe_of_result,
+    recipe_of_run,
+    takes_dataset,
+)  # fmt: skip
+
+_STEP_S = 0.1
+
+Check = Callable[[], None]
+Opener = Callable[[str, Preprocessing | None, str, Check], Generator[Progress, None, Runtime]]
+
+
+class Repreparable(Protocol):
+    """A runtime whose preprocessing can be exchanged."""
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Runtime:
+        """The same model with another way from image to input."""
+
+
+class Workspace:
+    """Owns all models; used by one thread.
+
+    Parameters
+    ----------
+    device
+        `cpu`, `cuda:0`, …; the best one there is if None.
+    cache
+        Where analyses keep what they computed.
+    safe_mode
+        Load no plugins.
+    analyses, open_model
+        Replace what is found and how files are opened, for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str | None = None,
+        cache: Cache | None = None,
+        safe_mode: bool = False,
+        analyses: Iterable[Analysis] | None = None,
+        open_model: Opener | None = None,
+    ) -> None:
+        self.cache = cache
+        self.analyses: dict[str, Analysis] = {}
+        self.plugins: tuple[PluginInfo, ...] = ()
+        self._origins: dict[str, str] = {}
+        self._models: dict[str, Runtime] = {}
+        self._datasets: dict[str, Dataset] = {}
+        self._open = open_model or _open_torch_model
+        self.device, self.device_reason = _device(device, real=open_model is None)
+        if analyses is None:
+            self._find_analyses(safe_mode=safe_mode)
+        else:
+            self.analyses = {analysis.id: analysis for analysis in analyses}
+
+    def infos(self) -> tuple[AnalysisInfo, ...]:
+        """All analyses as the window and the command line see them."""
+        return tuple(a.info(plugin=self._origins.get(a.id, "")) for a in self.analyses.values())
+
+    def hello(self) -> Hello:
+        """What is here, for the window."""
+        return Hello(
+            protocol=PROTOCOL_VERSION,
+            device=self.device,
+            device_reason=self.device_reason,
+            analyses=self.infos(),
+            plugins=self.plugins,
+            versions=package_versions(),
+            pid=os.getpid(),
+        )
+
+    def model(self, handle: str) -> Runtime:
+        """An open model; UnknownName if there is none under this handle."""
+        if handle not in self._models:
+            raise UnknownName("That model is not open.", hint="Open the model again.")
+        return self._models[handle]
+
+    def analysis(self, name: str) -> Analysis:
+        """An analysis by id; an unknown one raises with near names."""
+        if name not in self.analyses:
+            raise unknown_name("analysis", name, self.analyses)
+        return self.analyses[name]
+
+    def execute(self, request: Request, check: Check = lambda: None) -> JobSteps:
+        """Carry out a request.
+
+        Parameters
+        ----------
+        check
+            Raises Cancelled once the request is to stop; called between and inside steps.
+
+        Yields
+        ------
+        Progress, saved states, and results with their recipes. Returns a model's description
+        where the request opens or changes one. No hook stays in a model between two yields.
+        """
+        match request:
+            case OpenModel():
+                return (yield from self._open_model(request, check))
+            case CloseModel():
+                self._models.pop(request.model, None)
+            case SetPreprocessing():
+                return self._set_preprocessing(request)
+            case RegisterDataset():
+                self._datasets[request.dataset] = request.value
+            case Run():
+                yield from self._run(request, check)
+        return None
+
+    # --- models --------------------------------------------------------------------------------
+
+    def _open_model(
+        self, request: OpenModel, check: Check
+    ) -> Generator[JobStep, None, ModelDescription]:
+        runtime = yield from self._open(request.path, request.preprocessing, self.device, check)
+        self._models[request.model] = runtime
+        return runtime.description
+
+    def _set_preprocessing(self, request: SetPreprocessing) -> ModelDescription:
+        runtime = self.model(request.model)
+        if not hasattr(runtime, "with_preprocessing"):
+            raise MissingAbility("This model's preprocessing cannot be changed.")
+        changed = cast(Repreparable, runtime).with_preprocessing(request.preprocessing)
+        self._models[request.model] = changed
+        return changed.description
+
+    # --- runs ----------------------------------------------------------------------------------
+
+    def _run(self, request: Run, check: Check) -> Generator[JobStep, None, None]:
+        analysis = self.analysis(request.analysis)
+        model = self.model(request.model)
+        inputs = self._inputs(request)
+        settings = analysis.settings(request.parameters)
+        check_needs(analysis, model, inputs)
+        sources = yield from self._sources(model, inputs, check)
+        context = Context(
+            model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
+            sources=sources,
+        )  # fmt: skip
+        recipe = None
+        for step in _watched(analysis.run(context, settings), model, check):
+            if isinstance(step, Progress | Saved):
+                yield step
+                continue
+            if recipe is None:
+                if takes_dataset(analysis, inputs) and inputs.dataset is not None:
+                    yield from _hash_all(inputs.dataset.paths, check)
+                recipe = recipe_of_run(analysis, model, inputs, settings, threads=compute_threads())
+            yield Made(step, recipe_of_result(recipe, step))
+
+    def _inputs(self, request: Run) -> Inputs:
+        if not request.dataset:
+            return request.inputs
+        if request.dataset not in self._datasets:
+            raise UnknownName("Those images are not at hand.", hint="Open the images again.")
+        return msgspec.structs.replace(request.inputs, dataset=self._datasets[request.dataset])
+
+    def _sources(
+        self, model: Runtime, inputs: Inputs, check: Check
+    ) -> Generator[Progress, None, dict[tuple[str, str], Array]]:
+        """Values of the other images that edits ask for, found among the images at hand."""
+        wanted: dict[str, list[str]] = {}
+        for edit in inputs.edits.active:
+            if edit.image_source:
+                wanted.setdefault(edit.image_source, []).append(edit.feature.layer)
+        if not wanted:
+            return {}
+        at_hand = (*inputs.images, *(inputs.dataset.paths if inputs.dataset else ()))
+        missing, found = set(wanted), {}
+        told_s = time.monotonic()
+        for done, (path, digest) in enumerate(hashing(at_hand)):
+            if digest in missing:
+                missing.discard(digest)
+                found[digest] = path
+            if not missing:
+                break
+            if time.monotonic() - told_s > _STEP_S:
+                check()
+                yield Progress(done=done, total=len(at_hand), text="Looking for an edit's image")
+                told_s = time.monotonic()
+        if missing:
+            raise InvalidValue(
+                "An edit takes its value from an image that is not at hand.",
+                hint="Open the images that it was made with.",
+            )
+        sources: dict[tuple[str, str], Array] = {}
+        with _cancelling(model, check):
+            for digest, layers in wanted.items():
+                names = list(dict.fromkeys(layers))
+                batch = load_batch([found[digest]], model.preprocessing)
+                captured = model.forward(batch, capture=names).captured
+                sources.update({(name, digest): captured[name][0] for name in names})
+        return sources
+
+    def _find_analyses(self, *, safe_mode: bool) -> None:
+        from interp_gui.analyses.builtin import builtin_analyses
+        from interp_gui.plugins import load_plugins
+
+        self.analyses = {analysis.id: analysis for analysis in builtin_analyses()}
+        plugins, failures = load_plugins(safe_mode=safe_mode, taken=tuple(self.analyses))
+        for plugin in plugins:
+            for analysis in plugin.analyses:
+                self.analyses[analysis.id] = analysis
+                self._origins[analysis.id] = plugin.name
+        working = (PluginInfo(name=p.name, version=p.version) for p in plugins)
+        broken = (
+            PluginInfo(name=f.name, version=f.version, problem=f.message, details=f.details)
+            for f in failures
+        )
+        self.plugins = (*working, *broken)
+
+
+def _watched(
+    steps: Steps, model: Runtime, check: Check
+) -> Generator[Progress | Saved | AnyResult, None, None]:
+    """The steps of an analysis; only while one is computed does the model carry the check."""
+    try:
+        while True:
+            with _cancelling(model, check):
+                try:
+                    step = next(steps)
+                except StopIteration:
+                    return
+            yield step
+    finally:
+        steps.close()
+
+
+def _cancelling(model: Runtime, check: Check) -> AbstractContextManager[Any]:
+    return model.cancel_with(check) if hasattr(model, "cancel_with") else nullcontext()
+
+
+def _hash_all(paths: tuple[str, ...], check: Check) -> Generator[Progress, None, None]:
+    """Hash files in short steps; the hashes are remembered by path, size and time."""
+    told_s = time.monotonic()
+    for done, _ in enumerate(hashing(paths)):
+        if time.monotonic() - told_s > _STEP_S:
+            check()
+            yield Progress(done=done, total=len(paths), text="Hashing the images at hand")
+            told_s = time.monotonic()
+
+
+def _device(asked: str | None, *, real: bool) -> tuple[str, str]:
+    if asked is not None:
+        return asked, "It was asked for."
+    if not real:
+        return "cpu", "Nothing else is known."
+    from interp_gui.runtimes.devices import choose_device
+
+    name, reason = choose_device()
+    return name, reason
+
+
+def _open_torch_model(
+    path: str, preprocessing: Preprocessing | None, device: str, check: Check
+) -> Generator[Progress, None, Runtime]:
+    from interp_gui.checkpoints.opening import open_checkpoint
+    from interp_gui.runtimes.opening import open_runtime
+
+    name = Path(path).name
+    yield Progress(total=2, text=f"Reading {name}")
+    opened = open_checkpoint(path, preprocessing=preprocessing)
+    check()
+    yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
+    runtime = open_runtime(opened, device=device)
+    yield Progress(done=2, total=2, text=f"{name} is open")
+    return cast(Runtime, runtime)
