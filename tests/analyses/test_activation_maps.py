@@ -63,8 +63,8 @@ def test_what_cannot_be_shown_is_refused_with_a_reason(runtimes, pictures, run_a
         run_analysis(ANALYSIS, runtime, images=pictures[:1], layer="head")
     with pytest.raises(UnknownName):
         run_analysis(ANALYSIS, runtime, images=pictures[:1], layer="lost")
+    features = (Feature(layer="last", units=(99,)),)
     with pytest.raises(UnknownName):
-        features = (Feature(layer="last", units=(99,)),)
         run_analysis(ANALYSIS, runtime, images=pictures[:1], features=features)
     with pytest.raises(InvalidValue):
         run_analysis(ANALYSIS, runtime, images=pictures[:1])
