@@ -38,7 +38,7 @@ def mobilenet_path(*, download: bool = False) -> Path:
     damaged: list[Path] = []
     for path in _places():
         if path.is_file():
-            if _sha256(path).startswith(SHA256_START):
+            if _is_intact(path):
                 return path
             damaged.append(path)
     if download:
@@ -67,13 +67,16 @@ def _places() -> Iterator[Path]:
     yield from (Path(str(file.locate())) for file in files if file.name == FILE_NAME)
 
 
-def _sha256(path: Path) -> str:
-    found = path.stat()
-    return _content_sha256(path, found.st_size, found.st_mtime_ns)
+def _is_intact(path: Path) -> bool:
+    try:
+        found = path.stat()
+        return _sha256(path, found.st_size, found.st_mtime_ns).startswith(SHA256_START)
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=8)
-def _content_sha256(path: Path, size: int, modified_ns: int) -> str:
+def _sha256(path: Path, size: int, modified_ns: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
