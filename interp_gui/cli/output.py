@@ -1,0 +1,110 @@
+"""What a command says: its answer on standard output, everything else on standard error."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from interp_gui.core.analysis import Progress
+
+_TTY_INTERVAL_S = 0.1
+_PLAIN_INTERVAL_S = 5.0
+
+
+class Output:
+    """The two streams of a command.
+
+    Parameters
+    ----------
+    json
+        Whether the answer is one JSON document.
+    """
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._begun_s = self._told_s = time.monotonic()
+        self._drawn = False
+
+    def answer(self, document: Any, lines: Iterable[str]) -> None:
+        """Print the document, or the lines for people."""
+        self._wipe()
+        if self.json:
+            encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
+            sys.stdout.write(encoded.decode() + "\n")
+        else:
+            for line in lines:
+                sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Say something on the side."""
+        self._wipe()
+        _say(text + "\n")
+
+    def fail(self, message: str, hint: str) -> None:
+        """Say what went wrong, on one line; as a document too where JSON was asked for."""
+        message, hint = (" ".join(text.split()) for text in (message, hint))
+        if self.json:
+            self.answer({"error": {"message": message, "hint": hint}}, ())
+        else:
+            self.note(f"interp-gui: {message}{' ' + hint if hint else ''}")
+
+    def progress(self, progress: Progress) -> None:
+        """Show how far a run is: one line that changes, or now and then a line."""
+        now_s = time.monotonic()
+        interval_s = _TTY_INTERVAL_S if self._live else _PLAIN_INTERVAL_S
+        if now_s - self._told_s < interval_s:
+            return
+        self._told_s = now_s
+        text = progress.text or "Working"
+        if progress.total:
+            share = min(progress.done / progress.total, 1.0)
+            text += f" {share:.0%}"
+            worked_s = now_s - self._begun_s
+            if 0 < share < 1 and worked_s > 3:
+                text += f", about {_duration(worked_s * (1 - share) / share)} left"
+        if self._live:
+            _say(f"\r\x1b[K{text}")
+            self._drawn = True
+        else:
+            _say(text + "\n")
+
+    def close(self) -> None:
+        """Leave no half line behind."""
+        self._wipe()
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            _say("\r\x1b[K")
+            self._drawn = False
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
+    """Rows of text as aligned columns, two spaces apart."""
+    if not rows:
+        return []
+    to_right = set(right)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in to_right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

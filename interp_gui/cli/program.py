@@ -1,0 +1,103 @@
+"""One command from its words to its exit code; every way of failing ends here in one line."""
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from interp_gui.cli.arguments import Usage, parse
+from interp_gui.cli.output import Output
+from interp_gui.core.errors import Cancelled, InterpError
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def run_program(argv: Sequence[str] | None = None) -> int:
+    """Parse, run, and say what went wrong."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = parse(words)
+    except Usage as usage:
+        (sys.stdout if usage.code == 0 else sys.stderr).write(usage.text + "\n")
+        return usage.code
+    output = Output(json=options.json)
+    try:
+        with _quiet():
+            return _command(options.command)(options, output)
+    except InterpError as problem:
+        if options.traceback:
+            traceback.print_exc()
+        output.fail(problem.message, problem.hint)
+        return FAILURE
+    except (KeyboardInterrupt, Cancelled):
+        output.note("Cancelled.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output has gone; Python must not complain once more at exit
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except Exception as problem:  # noqa: BLE001 - the last net: the user gets a line, the log all
+        if options.traceback:
+            traceback.print_exc()
+        output.fail(*_sentence(problem, shown=options.traceback))
+        return FAILURE
+    finally:
+        output.close()
+
+
+def _command(name: str) -> Callable[[Any, Output], int]:
+    """The function of a command, imported only when it is asked for."""
+    if name == "inspect":
+        from interp_gui.cli.inspecting import inspect_model
+
+        return inspect_model
+    if name == "predict":
+        from interp_gui.cli.predicting import predict
+
+        return predict
+    if name == "analyses":
+        from interp_gui.cli.listing import list_analyses
+
+        return list_analyses
+    if name == "run":
+        from interp_gui.cli.running import run_analysis
+
+        return run_analysis
+    if name == "doctor":
+        from interp_gui.cli.doctor import doctor
+
+        return doctor
+    from interp_gui.cli import window
+
+    return window.demo if name == "demo" else window.open_window
+
+
+def _sentence(problem: Exception, *, shown: bool) -> tuple[str, str]:
+    from interp_gui.cli.log import log_traceback
+    from interp_gui.engine.failures import describe
+
+    info = describe(problem)
+    if shown:
+        return info.message, ""
+    where = log_traceback(info.details)
+    details = f"Details in {where}." if where else "Run it again with --traceback for the details."
+    return info.message, info.hint if info.cause != "bug" else details
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Warnings and log lines of libraries are no part of what a command says."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        before = logging.lastResort
+        logging.lastResort = None
+        try:
+            yield
+        finally:
+            logging.lastResort = before

@@ -1,0 +1,109 @@
+"""Results as files: one each, under names that are safe everywhere and stay the same."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from interp_gui.core.export import export_bytes, make_folder, write_atomically
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+
+_LONGEST_STEM = 100
+_BESIDE = {"picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "heatmap": "npz"}
+"""Where the numbers of a picture go; a heat map has too many for a table."""
+
+
+class ResultFolder:
+    """Writes results as they come; a later one of the same key replaces the earlier.
+
+    Parameters
+    ----------
+    folder
+        Made if missing. Files of the same names are replaced, each whole.
+    analysis
+        First part of every name.
+    """
+
+    def __init__(self, folder: str, analysis: str) -> None:
+        self.folder = make_folder(folder)
+        self._analysis = analysis
+        self._names: dict[str, str] = {}
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._features: dict[str, str] = {}
+        self._recipe: Recipe | None = None
+
+    def add(self, result: AnyResult, recipe: Recipe) -> None:
+        """Write one final result with its recipe, and its numbers beside it."""
+        stem = self._stem(result)
+        table = result.kind == "table"
+        name = f"{stem}.{'csv' if table else 'png'}"
+        self._write(name, export_bytes(result, name.rpartition(".")[2], recipe=recipe))
+        beside = _BESIDE.get(result.kind, "npz")
+        if not table and (beside == "npz" or len(result.rows()) > 1):
+            self._write(f"{stem}.{beside}", export_bytes(result, beside, recipe=recipe))
+        self._entries[result.key] = {
+            "kind": result.kind,
+            "file": name,
+            "title": result.title,
+            "numbers": result.numbers,
+            "notes": list(result.notes),
+        }
+        self._features[result.key] = result.feature.text if result.feature else ""
+        self._recipe = recipe
+
+    def document(self, analysis: str, asked: tuple[str, ...]) -> dict[str, Any]:
+        """What was written, in the order asked; the recipe is that of the whole run."""
+        place = {text: i for i, text in enumerate(dict.fromkeys(asked))}
+        keys = list(self._entries)
+        if place and all(self._features[key] in place for key in keys):
+            keys.sort(key=lambda key: place[self._features[key]])
+        recipe = self._recipe
+        if recipe is not None and len(keys) != 1:
+            recipe = msgspec.structs.replace(recipe, result="", provenance={})
+        return {
+            "analysis": analysis,
+            "results": [self._entries[key] for key in keys],
+            "recipe": msgspec.to_builtins(recipe),
+        }
+
+    def finish(self, document: dict[str, Any]) -> Path:
+        """Write `result.json`."""
+        encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        self._write("result.json", encoded + b"\n")
+        return self.folder / "result.json"
+
+    def _write(self, name: str, data: bytes) -> None:
+        write_atomically(self.folder / name, data)
+
+    def _stem(self, result: AnyResult) -> str:
+        if result.key in self._names:
+            return self._names[result.key]
+        about = result.feature.text if result.feature and not _generic(result) else result.key
+        wished = safe_name(f"{self._analysis}_{about}")
+        taken = {name.casefold() for name in self._names.values()}
+        stem, number = wished, 2
+        while stem.casefold() in taken:
+            stem, number = f"{wished}-{number}", number + 1
+        self._names[result.key] = stem
+        return stem
+
+
+def safe_name(text: str) -> str:
+    """A file name without suffix that every system takes: letters, digits, `.`, `_`, `-`."""
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")
+    if len(name) <= _LONGEST_STEM:
+        return name or "result"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_STEM - 9]}-{digest}"
+
+
+def _generic(result: AnyResult) -> bool:
+    """Whether the key says more than the feature (several results about one feature)."""
+    return (
+        bool(result.feature)
+        and result.feature is not None
+        and (result.feature.text in result.key and result.feature.text != result.key)
+    )

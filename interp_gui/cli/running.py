@@ -1,0 +1,162 @@
+"""`run`: an analysis, or a recipe again, with its results as files."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from interp_gui.cli.arguments import Usage, check_run
+from interp_gui.cli.listing import describe_analysis
+from interp_gui.cli.output import Output
+from interp_gui.cli.results import ResultFolder
+from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
+from interp_gui.cli.targets import parse_target
+from interp_gui.core.analysis import Inputs, Progress
+from interp_gui.core.errors import FileProblem, RecipeMismatch
+from interp_gui.core.export import make_folder, read_recipe
+from interp_gui.core.feature import Feature
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.target import Target
+from interp_gui.engine.messages import Run
+
+if TYPE_CHECKING:
+    from interp_gui.engine.local import LocalEngine
+
+_HANDLE = "model"
+
+
+def run_analysis(options: argparse.Namespace, output: Output) -> int:
+    """Run, write and tell."""
+    if options.help:
+        return _help(options, output)
+    try:
+        check_run(options)
+    except Usage as usage:
+        output.note(usage.text)
+        return usage.code
+    return _replay(options, output) if options.recipe else _fresh(options, output)
+
+
+def _fresh(options: argparse.Namespace, output: Output) -> int:
+    check_file(options.model)
+    at_hand = images_at_hand(options.images, output)
+    make_folder(options.out)
+    engine = local_engine(safe_mode=options.safe_mode)
+    engine.workspace.analysis(options.analysis).settings(dict(options.settings))
+    model = open_model(engine, options.model, output)
+    inputs = Inputs(
+        images=at_hand.paths[:1] if at_hand else (),
+        dataset=at_hand,
+        layer=model.layer(options.layer).name if options.layer else "",
+        features=tuple(Feature.resolve(text, model) for text in options.feature),
+        target=parse_target(options.target, model) if options.target else Target(),
+        seed=options.seed or 0,
+    )
+    request = Run(
+        analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=dict(options.settings)
+    )
+    document = _execute(engine, request, options, output)
+    _tell(document, options, output)
+    return 0
+
+
+def _replay(options: argparse.Namespace, output: Output) -> int:
+    from interp_gui.engine.replay import differences, replay, threads_of
+
+    recipe = read_recipe(options.recipe)
+    path = options.model or _sample_of(recipe)
+    check_file(path)
+    at_hand = images_at_hand(options.images, output)
+    make_folder(options.out)
+    engine = local_engine(safe_mode=options.safe_mode, cached=False)
+    analysis = engine.workspace.analysis(recipe.analysis)
+    with ExitStack() as stack:
+        stack.enter_context(threads_of(recipe))
+        model = open_model(engine, path, output, recipe.preprocessing)
+        plan = replay(recipe, model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs)
+        made: list[Recipe] = []
+        document = _execute(engine, plan.run, options, output, only=plan.result, made=made)
+    found = list(plan.missing)
+    if analysis.version != recipe.analysis_version:
+        found.append(
+            f"The analysis is version {analysis.version} instead of {recipe.analysis_version}."
+        )
+    if made:
+        found += differences(recipe, made[0].environment)
+    document["replay"] = {"differences": found}
+    for sentence in found:
+        output.note(f"Differs: {sentence}")
+    _tell(document, options, output)
+    return 0
+
+
+def _sample_of(recipe: Recipe) -> str:
+    """The sample model, if the recipe seems to be about it; its weights are checked later."""
+    from interp_gui.samples import mobilenet_path
+
+    if recipe.model.architecture == "mobilenet_v2":
+        try:
+            return str(mobilenet_path())
+        except FileProblem:
+            pass
+    raise RecipeMismatch(
+        f"The recipe does not hold its model '{recipe.model.name}'.",
+        hint="Give the checkpoint with --model.",
+    )
+
+
+def _execute(
+    engine: "LocalEngine",
+    request: Run,
+    options: argparse.Namespace,
+    output: Output,
+    *,
+    only: str = "",
+    made: list[Recipe] | None = None,
+) -> dict[str, Any]:
+    """Run a request and write its results, or the one whose key is `only`."""
+    folder = ResultFolder(options.out, request.analysis)
+    keys: list[str] = []
+    with redirect_stdout(sys.stderr):
+        for step in engine.run(request):
+            if isinstance(step, Progress):
+                output.progress(step)
+                continue
+            result, recipe = step
+            keys.append(result.key)
+            if result.final and only in ("", result.key):
+                folder.add(result, recipe)
+                if made is not None:
+                    made.append(recipe)
+    if only and only not in keys:
+        raise RecipeMismatch(
+            f"The run gave no result '{only}', which the recipe is about.",
+            hint="It was made by another version; its recipe says which.",
+        )
+    asked = tuple(feature.text for feature in request.inputs.features)
+    return folder.document(request.analysis, asked)
+
+
+def _tell(document: dict[str, Any], options: argparse.Namespace, output: Output) -> None:
+    folder = ResultFolder(options.out, document["analysis"])
+    written = folder.finish(document)
+    output.answer(document, _lines(document, str(written.parent)))
+
+
+def _lines(document: dict[str, Any], folder: str) -> Iterator[str]:
+    count = len(document["results"])
+    yield f"{count} result{'' if count == 1 else 's'} in {folder}"
+    yield from (f"  {result['file']}  {result['title']}" for result in document["results"])
+
+
+def _help(options: argparse.Namespace, output: Output) -> int:
+    text = options.parser.format_help()
+    if not options.analysis:
+        output.answer({"usage": text}, [text.rstrip()])
+        return 0
+    engine = local_engine(safe_mode=options.safe_mode, cached=False)
+    info = engine.workspace.analysis(options.analysis).info()
+    lines = list(describe_analysis(info))
+    output.answer({"usage": text}, [text.rstrip(), "", *lines])
+    return 0

@@ -1,0 +1,48 @@
+"""The Target as it is typed."""
+
+from interp_gui.core.errors import InvalidValue, unknown_name
+from interp_gui.core.model import ModelDescription
+from interp_gui.core.target import Target
+
+
+def parse_target(text: str, model: ModelDescription) -> Target:
+    """Read `281`, `tabby`, `probability:tabby`, or `tabby - tiger cat` (a logit difference).
+
+    Raises
+    ------
+    UnknownName
+        No class is named so; near names are offered.
+    InvalidValue
+        Several classes bear that name, or there is no class of that index.
+    """
+    kind, _, rest = text.partition(":")
+    if kind in ("probability", "logit") and rest:
+        target = Target(
+            kind="probability" if kind == "probability" else "logit",
+            index=_class_index(rest, model),
+        )
+    elif " - " in text:
+        one, _, other = text.partition(" - ")
+        target = Target(
+            kind="logit_difference", index=_class_index(one, model),
+            versus=_class_index(other, model),
+        )  # fmt: skip
+    else:
+        target = Target(index=_class_index(text, model))
+    target.check(model)
+    return target
+
+
+def _class_index(text: str, model: ModelDescription) -> int:
+    word = text.strip()
+    if word.isdecimal():
+        return int(word)
+    named = [i for i, name in enumerate(model.class_names) if name.casefold() == word.casefold()]
+    if len(named) > 1:
+        raise InvalidValue(
+            f"{len(named)} classes are named '{word}'.",
+            hint=f"Give the index: {', '.join(str(i) for i in named)}.",
+        )
+    if not named:
+        raise unknown_name("class", word, model.class_names)
+    return named[0]

@@ -1,0 +1,220 @@
+"""From a recipe back to a run: checked by content, so that a replay makes the same again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from interp_gui.core.analysis import Inputs
+from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.errors import ImageProblem, RecipeMismatch
+from interp_gui.core.feature import Feature
+from interp_gui.core.images import dataset_sha256, image_sha256
+from interp_gui.core.model import ModelDescription
+from interp_gui.core.recipe import Environment, Recipe
+from interp_gui.engine.messages import Run
+
+_DIGITS = 12
+
+_ByHash = dict[str, list[ImageEntry]]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What makes a recipe's result again.
+
+    Parameters
+    ----------
+    run
+        Ready to be executed; `run.inputs.dataset` holds the images at hand.
+    result
+        Key of the one result wanted; empty for all that the run gives.
+    missing
+        Sentences about what was at hand then and is not now, where the run can do without.
+    """
+
+    run: Run
+    result: str
+    missing: tuple[str, ...] = ()
+
+
+def check_model(recipe: Recipe, model: ModelDescription) -> None:
+    """Raise RecipeMismatch naming all that differs between the recipe's model and this one."""
+    wanted = recipe.model
+    pairs: list[tuple[str, Any, Any]] = [
+        ("weights", wanted.weights_sha256[:_DIGITS], model.weights_sha256[:_DIGITS]),
+        ("architecture", wanted.architecture, model.architecture),
+        ("library", wanted.library, model.library),
+        ("configuration", _plain(wanted.config), _plain(model.config)),
+    ]
+    if wanted.weights_sha256 == model.weights_sha256:
+        pairs = pairs[1:]
+    wrong = [f"{what} {has} instead of {want}" for what, want, has in pairs if want != has]
+    if wrong:
+        raise RecipeMismatch(
+            f"'{model.name}' is not the model of this recipe: {'; '.join(wrong)}.",
+            hint=f"The recipe was made with '{wanted.name}'; give that file as the model.",
+        )
+
+
+def replay(
+    recipe: Recipe,
+    model: ModelDescription,
+    *,
+    handle: str,
+    at_hand: Dataset | None = None,
+    needs: Sequence[str] = (),
+) -> Replay:
+    """Build the run that a recipe describes.
+
+    Parameters
+    ----------
+    model
+        The opened model, with the recipe's preprocessing; its weights are checked by hash.
+    handle
+        Name of the model in the engine.
+    at_hand
+        Images given, in any order, under any names; they are found by hash.
+    needs
+        What the analysis cannot do without (`AnalysisInfo.needs`).
+
+    Raises
+    ------
+    RecipeMismatch
+        Another model, or images that the analysis needs are not at hand.
+    """
+    check_model(recipe, model)
+    by_hash = _hashes(at_hand)
+    missing: list[str] = []
+    current = _current_images(recipe, by_hash, needed="image" in needs, missing=missing)
+    dataset = _dataset(recipe, by_hash, needed="dataset" in needs, missing=missing)
+    features = _batch_group(recipe)
+    inputs = Inputs(
+        images=current,
+        dataset=dataset,
+        layer=recipe.layer,
+        features=features,
+        target=recipe.target,
+        edits=recipe.edits,
+        region=recipe.region,
+        seed=recipe.seed,
+    )
+    run = Run(
+        analysis=recipe.analysis, model=handle, inputs=inputs, parameters=dict(recipe.parameters)
+    )
+    return Replay(run, recipe.result, tuple(missing))
+
+
+def differences(recipe: Recipe, environment: Environment) -> list[str]:
+    """What differs from where the recipe was made: device, threads, versions; as sentences."""
+    then = recipe.environment
+    found = []
+    if then.device != environment.device:
+        found.append(f"The device is {environment.device} instead of {then.device}.")
+    if then.threads != environment.threads:
+        found.append(f"There are {environment.threads} threads instead of {then.threads}.")
+    for name in sorted({*then.versions, *environment.versions}):
+        was, now = then.versions.get(name), environment.versions.get(name)
+        if was is not None and was != now:
+            found.append(f"{name} is {now or 'not installed'} instead of {was}.")
+    return found
+
+
+@contextmanager
+def threads_of(recipe: Recipe) -> Iterator[None]:
+    """Compute with as many threads as the recipe was made with, then with as many as before.
+
+    Sums are split by threads: another number of them gives other last digits.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    wanted = recipe.environment.threads
+    if recipe.environment.device == "cpu" and 1 <= wanted <= 512 and wanted != before:
+        torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+def _plain(config: Mapping[str, Any]) -> Any:
+    return msgspec.to_builtins(dict(config))
+
+
+def _hashes(images: Dataset | None) -> _ByHash:
+    found: _ByHash = {}
+    for entry in images.images if images is not None else ():
+        try:
+            found.setdefault(image_sha256(entry.path), []).append(entry)
+        except ImageProblem:
+            continue  # a broken file among many is listed elsewhere and can match nothing
+    return found
+
+
+def _current_images(
+    recipe: Recipe, by_hash: _ByHash, *, needed: bool, missing: list[str]
+) -> tuple[str, ...]:
+    lacking = [sha for sha in recipe.images if sha not in by_hash]
+    if not lacking:
+        return tuple(by_hash[sha][0].path for sha in recipe.images)
+    names = ", ".join(sha[:_DIGITS] + "…" for sha in lacking[:3])
+    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+    sentence = (
+        f"{len(lacking)} of the recipe's {len(recipe.images)} images are not among those given "
+        f"(SHA-256 {names}{more})."
+    )
+    if needed:
+        raise RecipeMismatch(
+            sentence, hint="Give the same files with --images; their names do not matter."
+        )
+    missing.append(sentence)
+    return tuple(by_hash[sha][0].path for sha in recipe.images if sha in by_hash)
+
+
+def _dataset(
+    recipe: Recipe, by_hash: _ByHash, *, needed: bool, missing: list[str]
+) -> Dataset | None:
+    """All images given, or those that were not only asked about, whichever the recipe means."""
+    if not recipe.dataset:
+        # edits may take their values from other images, which are looked for there
+        wanted = [edit.image_source for edit in recipe.edits.active]
+        sources = [by_hash[sha][0] for sha in dict.fromkeys(wanted) if sha in by_hash]
+        return Dataset(images=tuple(sources)) if sources else None
+    every = [entry for entries in by_hash.values() for entry in entries]
+    once = [entries[0] for entries in by_hash.values()]
+    besides = [entries[0] for sha, entries in by_hash.items() if sha not in recipe.images]
+    for choice in (every, once, besides):
+        if choice and dataset_sha256(entry.path for entry in choice) == recipe.dataset:
+            return Dataset(images=tuple(choice))
+    sentence = (
+        "The images given are not those at hand when this was made "
+        f"(SHA-256 {recipe.dataset[:_DIGITS]}…)."
+        if every
+        else f"The images at hand when this was made are not given "
+        f"(SHA-256 {recipe.dataset[:_DIGITS]}…)."
+    )
+    if needed:
+        raise RecipeMismatch(
+            sentence, hint="Give exactly the same images with --images; names do not matter."
+        )
+    missing.append(f"{sentence} Ranks among them may differ or be missing.")
+    return Dataset(images=tuple(every)) if every else None
+
+
+def _batch_group(recipe: Recipe) -> tuple[Feature, ...]:
+    """The features that were computed in one batch with the wanted one, in their order.
+
+    The same start in a batch of another size gives other pixels.
+    """
+    batch = recipe.provenance.get("batch")
+    group = batch.get("group") if isinstance(batch, dict) else None
+    if not recipe.result or not isinstance(group, list):
+        return recipe.features
+    by_text = {feature.text: feature for feature in recipe.features}
+    if not all(isinstance(text, str) and text in by_text for text in group):
+        return recipe.features
+    return tuple(by_text[text] for text in group)
