@@ -101,4 +101,5 @@ class Layouts:
 def _default(rank: int) -> Axes:
     if rank == 2:
         return _LAST[2]
-    return _FIRST.get(rank) or ("unit", *("other" for _ in range(rank - 1)))
+    others: list[Axis] = ["other"] * (rank - 1)
+    return _FIRST.get(rank) or ("unit", *others)

@@ -127,7 +127,7 @@ class _Prober:
             seen.append(site)
             own = value.clone()
             if own.requires_grad:
-                own.register_hook(lambda gradient: _note(site, gradient, reading["effective"]))
+                own.register_hook(lambda gradient: _note(site, gradient, reading["effective"]))  # type: ignore[no-untyped-call]
             onward = own.clone()
             layouts.remember(onward, axes)
             if address.site == INPUT_SITE and not any(self.modules[address.path].children()):

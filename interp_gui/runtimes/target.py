@@ -47,8 +47,9 @@ def _similarity(rows: Tensor, target: Target) -> Tensor:
         raise InvalidValue(
             f"A reference of {len(reference)} numbers does not fit an embedding of {rows.shape[1]}."
         )
-    norms = rows.norm(dim=1) * reference.norm()
-    return rows @ reference / norms.clamp_min(1e-12)
+    norms = torch.linalg.vector_norm(rows, dim=1) * torch.linalg.vector_norm(reference)
+    similarity: Tensor = rows @ reference / norms.clamp_min(1e-12)
+    return similarity
 
 
 def _column(rows: Tensor, target: Target) -> Tensor:

@@ -1,7 +1,7 @@
-"""The PyTorch runtime: runs, reads, changes and differentiates a network without leaving a trace."""
+"""The PyTorch runtime: runs, reads, changes and differentiates a network, leaving no trace."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from threading import get_ident
 from typing import Any
 
@@ -15,7 +15,6 @@ from interp_gui.core.errors import (
     EditProblem,
     InvalidValue,
     MissingAbility,
-    OutOfMemory,
     unknown_name,
 )
 from interp_gui.core.layer import Address, LayerInfo
@@ -23,6 +22,7 @@ from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Sources, Trace
 from interp_gui.runtimes.hooks import INPUT_SITE, before_every_module, plain_attention, visiting
 from interp_gui.runtimes.layers import Probe, make_out_of_place, probe
+from interp_gui.runtimes.memory import memory_errors
 from interp_gui.runtimes.torch_edits import apply_edit
 
 __all__ = ["TorchRuntime"]
@@ -129,7 +129,7 @@ class TorchRuntime:
     ) -> Forward:
         """Run a preprocessed batch (N, C, H, W) and copy values out, as `core.runtime` says."""
         with torch.no_grad():
-            with _memory_errors():
+            with memory_errors():
                 x = self.tensor(batch)
             traced = self.trace(x, capture=capture, edits=edits, sources=sources, until=until)
         return Forward(
@@ -159,14 +159,12 @@ class TorchRuntime:
         tap = _Tap(self, capture, stack, dict(sources or {}), until)
         outputs: dict[str, Tensor] = {}
         with (
-            _memory_errors(),
+            memory_errors(),
             plain_attention(),
             visiting(self._modules, tap.outputs, tap.visit, inputs=tap.inputs),
+            suppress(_Stop),
         ):
-            try:
-                outputs = self._named(self.module(x))
-            except _Stop:
-                pass
+            outputs = self.named_outputs(self.module(x))
         tap.check()
         return Trace(outputs=outputs, captured=tap.captured, hits=tap.hits)
 
@@ -174,7 +172,8 @@ class TorchRuntime:
         """Call `check` (which may raise Cancelled) before every module while this is open."""
         return before_every_module(check, get_ident())
 
-    def _named(self, result: Any) -> dict[str, Tensor]:
+    def named_outputs(self, result: Any) -> dict[str, Tensor]:
+        """Tensors of what the module returns, under the names of the description's outputs."""
         names = [output.name for output in self._description.outputs] or ["output"]
         if isinstance(result, Tensor):
             return {names[0]: result}
@@ -267,24 +266,3 @@ class _Tap:
 
 def _array(tensor: Tensor) -> Any:
     return tensor.detach().cpu().numpy()
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Turn torch's ways to say that memory is short into one."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as problem:
-        if not _is_memory(problem):
-            raise
-        raise OutOfMemory(
-            "There is not enough memory for this computation.",
-            hint="Use fewer images at once, a smaller input, or an earlier layer.",
-        ) from problem
-
-
-def _is_memory(problem: BaseException) -> bool:
-    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(problem).lower()
-    return any(t in text for t in ("can't allocate memory", "out of memory", "not enough memory"))
