@@ -87,9 +87,8 @@ def platform_plugin(name: str) -> Path | None:
         return None
     folder = Path(found.origin).parent / "Qt" / "plugins" / "platforms"
     names = {"xcb": ["libqxcb.so"], "wayland": ["libqwayland.so", "libqwayland-generic.so"]}
-    return next(
-        (folder / n for n in names.get(name, [f"libq{name}.so"]) if (folder / n).is_file()), None
-    )
+    files = (folder / file for file in names.get(name, [f"libq{name}.so"]))
+    return next((file for file in files if file.is_file()), None)
 
 
 def missing_libraries(name: str) -> list[str]:

@@ -111,7 +111,7 @@ def _devices(problems: list[Problem]) -> list[dict[str, Any]]:
         problems.append(
             Problem(
                 f"Models run on the CPU: {reason}.",
-                "A GPU makes pictures 10 to 50 times as fast; everything works without one.",
+                "Everything works without a GPU, but slower.",
                 "With an NVIDIA GPU: update its driver and install a CUDA build of torch.",
             )
         )

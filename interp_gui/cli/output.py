@@ -4,11 +4,10 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from interp_gui.core.analysis import Progress
+if TYPE_CHECKING:
+    from interp_gui.core.analysis import Progress
 
 _TTY_INTERVAL_S = 0.1
 _PLAIN_INTERVAL_S = 5.0
@@ -33,6 +32,8 @@ class Output:
         """Print the document, or the lines for people."""
         self._wipe()
         if self.json:
+            import msgspec
+
             encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
             sys.stdout.write(encoded.decode() + "\n")
         else:
@@ -53,7 +54,7 @@ class Output:
         else:
             self.note(f"interp-gui: {message}{' ' + hint if hint else ''}")
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: "Progress") -> None:
         """Show how far a run is: one line that changes, or now and then a line."""
         now_s = time.monotonic()
         interval_s = _TTY_INTERVAL_S if self._live else _PLAIN_INTERVAL_S

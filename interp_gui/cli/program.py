@@ -85,8 +85,9 @@ def _sentence(problem: Exception, *, shown: bool) -> tuple[str, str]:
     if shown:
         return info.message, ""
     where = log_traceback(info.details)
+    message = info.message if info.message.endswith((".", "!", "?")) else f"{info.message}."
     details = f"Details in {where}." if where else "Run it again with --traceback for the details."
-    return info.message, info.hint if info.cause != "bug" else details
+    return message, info.hint if info.cause != "bug" else details
 
 
 @contextlib.contextmanager

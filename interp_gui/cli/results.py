@@ -33,7 +33,7 @@ class ResultFolder:
         self._names: dict[str, str] = {}
         self._entries: dict[str, dict[str, Any]] = {}
         self._features: dict[str, str] = {}
-        self._recipe: Recipe | None = None
+        self.recipe: Recipe | None = None
 
     def add(self, result: AnyResult, recipe: Recipe) -> None:
         """Write one final result with its recipe, and its numbers beside it."""
@@ -52,19 +52,19 @@ class ResultFolder:
             "notes": list(result.notes),
         }
         self._features[result.key] = result.feature.text if result.feature else ""
-        self._recipe = recipe
+        self.recipe = recipe
 
-    def document(self, analysis: str, asked: tuple[str, ...]) -> dict[str, Any]:
+    def document(self, asked: tuple[str, ...]) -> dict[str, Any]:
         """What was written, in the order asked; the recipe is that of the whole run."""
         place = {text: i for i, text in enumerate(dict.fromkeys(asked))}
         keys = list(self._entries)
         if place and all(self._features[key] in place for key in keys):
             keys.sort(key=lambda key: place[self._features[key]])
-        recipe = self._recipe
+        recipe = self.recipe
         if recipe is not None and len(keys) != 1:
             recipe = msgspec.structs.replace(recipe, result="", provenance={})
         return {
-            "analysis": analysis,
+            "analysis": self._analysis,
             "results": [self._entries[key] for key in keys],
             "recipe": msgspec.to_builtins(recipe),
         }
@@ -81,8 +81,7 @@ class ResultFolder:
     def _stem(self, result: AnyResult) -> str:
         if result.key in self._names:
             return self._names[result.key]
-        about = result.feature.text if result.feature and not _generic(result) else result.key
-        wished = safe_name(f"{self._analysis}_{about}")
+        wished = safe_name(f"{self._analysis}_{_about(result)}")
         taken = {name.casefold() for name in self._names.values()}
         stem, number = wished, 2
         while stem.casefold() in taken:
@@ -100,10 +99,7 @@ def safe_name(text: str) -> str:
     return f"{name[: _LONGEST_STEM - 9]}-{digest}"
 
 
-def _generic(result: AnyResult) -> bool:
-    """Whether the key says more than the feature (several results about one feature)."""
-    return (
-        bool(result.feature)
-        and result.feature is not None
-        and (result.feature.text in result.key and result.feature.text != result.key)
-    )
+def _about(result: AnyResult) -> str:
+    """The feature's text, unless the key says more (several results about one feature)."""
+    text = result.feature.text if result.feature is not None else ""
+    return text if text and (text == result.key or text not in result.key) else result.key

@@ -56,8 +56,9 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     request = Run(
         analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=dict(options.settings)
     )
-    document = _execute(engine, request, options, output)
-    _tell(document, options, output)
+    folder = ResultFolder(options.out, options.analysis)
+    _execute(engine, request, folder, output)
+    _tell(folder, folder.document(_texts(request)), output)
     return 0
 
 
@@ -75,19 +76,20 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
         stack.enter_context(threads_of(recipe))
         model = open_model(engine, path, output, recipe.preprocessing)
         plan = replay(recipe, model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs)
-        made: list[Recipe] = []
-        document = _execute(engine, plan.run, options, output, only=plan.result, made=made)
+        folder = ResultFolder(options.out, recipe.analysis)
+        _execute(engine, plan.run, folder, output, only=plan.result)
     found = list(plan.missing)
     if analysis.version != recipe.analysis_version:
         found.append(
             f"The analysis is version {analysis.version} instead of {recipe.analysis_version}."
         )
-    if made:
-        found += differences(recipe, made[0].environment)
+    if folder.recipe is not None:
+        found += differences(recipe, folder.recipe.environment)
+    document = folder.document(_texts(plan.run))
     document["replay"] = {"differences": found}
     for sentence in found:
         output.note(f"Differs: {sentence}")
-    _tell(document, options, output)
+    _tell(folder, document, output)
     return 0
 
 
@@ -107,39 +109,31 @@ def _sample_of(recipe: Recipe) -> str:
 
 
 def _execute(
-    engine: "LocalEngine",
-    request: Run,
-    options: argparse.Namespace,
-    output: Output,
-    *,
-    only: str = "",
-    made: list[Recipe] | None = None,
-) -> dict[str, Any]:
-    """Run a request and write its results, or the one whose key is `only`."""
-    folder = ResultFolder(options.out, request.analysis)
-    keys: list[str] = []
+    engine: "LocalEngine", request: Run, folder: ResultFolder, output: Output, *, only: str = ""
+) -> None:
+    """Run a request and write its results as they come, or the one whose key is `only`."""
+    keys: set[str] = set()
     with redirect_stdout(sys.stderr):
         for step in engine.run(request):
             if isinstance(step, Progress):
                 output.progress(step)
                 continue
             result, recipe = step
-            keys.append(result.key)
+            keys.add(result.key)
             if result.final and only in ("", result.key):
                 folder.add(result, recipe)
-                if made is not None:
-                    made.append(recipe)
     if only and only not in keys:
         raise RecipeMismatch(
             f"The run gave no result '{only}', which the recipe is about.",
             hint="It was made by another version; its recipe says which.",
         )
-    asked = tuple(feature.text for feature in request.inputs.features)
-    return folder.document(request.analysis, asked)
 
 
-def _tell(document: dict[str, Any], options: argparse.Namespace, output: Output) -> None:
-    folder = ResultFolder(options.out, document["analysis"])
+def _texts(request: Run) -> tuple[str, ...]:
+    return tuple(feature.text for feature in request.inputs.features)
+
+
+def _tell(folder: ResultFolder, document: dict[str, Any], output: Output) -> None:
     written = folder.finish(document)
     output.answer(document, _lines(document, str(written.parent)))
 
