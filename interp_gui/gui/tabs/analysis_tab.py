@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -211,6 +212,10 @@ class AnalysisTab(QWidget):
         if not self._bridge.is_ready:
             return "The engine is starting."
         return ""
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._bridge.drop(self._view)
+        super().closeEvent(event)
 
     # --- running -----------------------------------------------------------------------------
 

@@ -165,7 +165,7 @@ class ImageTab(QWidget):
         self.list.current_changed.connect(self._card_chosen)
         self.list.activated.connect(self._open)
         self.list.menu_requested.connect(self._show_menu)
-        self._names.changed.connect(lambda _: self._fill())
+        self._names.changed.connect(self._fill)
         self._clear_map()
 
     def _brush_changed(self, value: int) -> None:

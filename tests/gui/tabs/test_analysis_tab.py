@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from interp_gui.core.analysis import Progress
+from interp_gui.core.result import Bars, Heatmap
+from interp_gui.core.target import Target
+from interp_gui.gui.tabs.analysis_tab import AnalysisTab
+
+
+@pytest.fixture
+def tab(state, bridge, actions, ready, qtbot):
+    widget = AnalysisTab(state, bridge, actions, bridge.analyses["grad-cam"])
+    qtbot.addWidget(widget)
+    widget.resize(900, 520)
+    widget.show()
+    qtbot.waitExposed(widget)
+    return widget
+
+
+@pytest.fixture
+def running(tab, state, engine, model, image, qtbot):
+    state.set_layer("late")
+    qtbot.mouseClick(tab.run_button, Qt.MouseButton.LeftButton)
+    return engine.newest("grad-cam")
+
+
+def heat(noise, key="cam"):
+    return Heatmap(key=key, title="Map", values=np.ones((7, 7), np.float32), image=noise())
+
+
+def test_says_what_is_missing_one_thing_after_the_other(tab, state, model, image):
+    assert "layer" in tab.missing.text().lower()
+    assert not tab.run_button.isEnabled()
+    state.set_image(None)
+    assert "image" in tab.missing.text().lower()
+    state.set_model(None)
+    assert "model" in tab.missing.text().lower()
+
+
+def test_runs_by_declaration_alone(tab, state, engine, running, image, noise, qtbot):
+    request = engine.submitted[running]
+    assert request.analysis == "grad-cam"
+    assert request.model == "m1"
+    assert request.inputs.images == (str(image),)
+    assert request.inputs.layer == "late"
+    assert request.parameters == {"steps": 512}
+    assert tab.cancel_button.isVisible()
+    engine.progress(running, Progress(done=1, total=4, text="Working"), 3.0)
+    engine.result(running, heat(noise))
+    engine.end(running)
+    qtbot.waitUntil(lambda: not tab.cancel_button.isVisible())
+    assert [v.result.kind for v in tab.board.views] == ["heatmap"]
+    assert tab.export_button.isEnabled()
+
+
+def test_later_versions_replace_in_place_and_old_results_go(tab, engine, running, noise, qtbot):
+    engine.result(running, heat(noise))
+    engine.result(running, heat(noise, "second"))
+    qtbot.waitUntil(lambda: len(tab.board.views) == 2)
+    view = tab.board.views[0]
+    engine.result(running, heat(noise))
+    engine.end(running)
+    qtbot.waitUntil(lambda: not tab.cancel_button.isVisible())
+    assert tab.board.views[0] is view
+    qtbot.mouseClick(tab.run_button, Qt.MouseButton.LeftButton)
+    job = engine.newest("grad-cam")
+    assert len(tab.board.views) == 2  # kept until there is something new
+    engine.result(job, Bars(key="cam", title="Other", labels=("a",), values=(1.0,)))
+    engine.end(job)
+    qtbot.waitUntil(lambda: not tab.cancel_button.isVisible())
+    assert [v.result.kind for v in tab.board.views] == ["bars"]
+
+
+def test_pause_and_cancel(tab, engine, running, qtbot):
+    qtbot.mouseClick(tab.pause_button, Qt.MouseButton.LeftButton)
+    assert engine.paused == [running]
+    qtbot.mouseClick(tab.pause_button, Qt.MouseButton.LeftButton)
+    assert engine.resumed == [running]
+    qtbot.mouseClick(tab.cancel_button, Qt.MouseButton.LeftButton)
+    assert engine.cancelled == [running]
+    engine.end(running, "cancelled")
+    qtbot.waitUntil(lambda: tab.status.text() == "Cancelled.")
+
+
+def test_follows_when_asked_to(tab, state, engine, running, qtbot):
+    tab.follow.setChecked(True)
+    state.set_target(Target(index=2))
+    qtbot.waitUntil(lambda: len(engine.jobs("grad-cam")) == 2)
+    assert engine.request("grad-cam").inputs.target.index == 2
+    assert running in engine.cancelled
+    tab.form.set_values({"steps": 9})
+    qtbot.waitUntil(lambda: len(engine.jobs("grad-cam")) == 3)
+
+
+def test_a_failure_is_a_toast_with_details(tab, state, engine, running, qtbot):
+    told = []
+    state.notified.connect(told.append)
+    engine.end(running, "failed", "No gradient here.")
+    qtbot.waitUntil(lambda: bool(told))
+    assert told[0].message == "No gradient here."
+    assert "No gradient here." in tab.status.text()
+
+
+def test_a_closed_tab_gives_up_its_run(tab, engine, running):
+    tab.close()
+    assert running in engine.cancelled
