@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES, Dataset
 from interp_gui.core.errors import FileProblem, InterpError
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.engine.messages import (
     CloseModel,
     Ended,
@@ -54,14 +54,21 @@ class Documents(QObject):
         """Name of the model that is being opened, or waits for the engine; empty if none is."""
         bridge.ready.connect(self._on_ready)
 
+    @property
+    def waiting_for(self) -> str:
+        """Why the model that is being opened is not open yet."""
+        if self._queued is not None:
+            return "The engine is starting; the model opens as soon as it is ready."
+        return "Reading the weights and trying every layer."
+
     # --- models --------------------------------------------------------------------------------
 
     def open_model(self, path: str, *, then: Callable[[], object] | None = None) -> None:
         """Open a checkpoint; the newest wish wins. `then` is called when it is open."""
         self.opening = Path(path).name
+        self._queued = None if self._bridge.is_ready else (path, then)
         self.opening_changed.emit()
-        if not self._bridge.is_ready:
-            self._queued = (path, then)
+        if self._queued is not None:
             return
         handle = f"model-{uuid.uuid4().hex[:8]}"
         self._bridge.run(
@@ -84,6 +91,7 @@ class Documents(QObject):
         self._settings.add_recent_model(path, ended.description.weights_sha256)
         if before is not None:
             self._bridge.run(CloseModel(model=before.handle))
+        self._state.set_layer(first_layer(ended.description))
         self._state.set_tab(self._state.tab or "image")
         if then is not None:
             then()
@@ -198,6 +206,14 @@ class Documents(QObject):
             path, then = self._queued
             self._queued = None
             self.open_model(path, then=then)
+
+
+def first_layer(model: ModelDescription) -> str:
+    """Address of the layer that is shown first: the last one worth looking at that has places."""
+    for layer in reversed(model.layers):
+        if layer.worthwhile and layer.spatial and layer.units:
+            return layer.name
+    return ""
 
 
 def kind_of(path: str) -> str:

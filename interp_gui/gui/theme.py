@@ -134,10 +134,16 @@ def _style(*, dark: bool) -> str:
     return f"""
     QMainWindow::separator {{ background: {window}; width: 5px; height: 5px; }}
     QMainWindow::separator:hover {{ background: {high}; }}
-    QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; }}
+    QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; font-weight: 600; }}
+    QDockWidget::title {{ padding: 5px {SPACE_M}px; background: {window}; }}
+    QDockWidget > QWidget {{ font-weight: 400; }}
     QToolBar {{ border: none; border-bottom: 1px solid {line}; padding: {SPACE_S}px;
                 spacing: {SPACE_S}px; }}
     QMenuBar {{ background: {window}; }}
+    QLineEdit, QAbstractSpinBox {{ border: 1px solid {line}; border-radius: 3px;
+        padding: 3px 4px; background: {base}; selection-background-color: {high}; }}
+    QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}
+    QLineEdit:focus, QAbstractSpinBox:focus {{ border-color: {high}; }}
     QToolTip {{ background: {button}; color: {text}; border: 1px solid {line}; padding: 4px; }}
     QToolBar QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px; }}
     QToolBar QToolButton:hover {{ background: {button}; border-color: {line}; }}

@@ -16,7 +16,7 @@ class Node:
     children: list["Node"] = field(default_factory=list)
 
     def walk(self) -> Iterator["Node"]:
-        """This node and all below it."""
+        """The node and all below it."""
         yield self
         for child in self.children:
             yield from child.walk()

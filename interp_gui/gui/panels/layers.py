@@ -19,6 +19,8 @@ from interp_gui.gui.state import AppState
 ADDRESS = Qt.ItemDataRole.UserRole
 SEARCHED = Qt.ItemDataRole.UserRole + 1
 EXPAND_UP_TO = 80
+LAYER, SHAPE, KIND = range(3)
+KIND_PX = 96
 
 
 class LayersView(QWidget):
@@ -79,20 +81,20 @@ class LayersView(QWidget):
         self._shown = layers if self.all.isChecked() or not worthwhile else worthwhile
         self.source.clear()
         self._items.clear()
-        self.source.setHorizontalHeaderLabels(["Layer", "Kind", "Shape"])
+        self.source.setHorizontalHeaderLabels(["Layer", "Shape", "Kind"])
         for node in layer_tree(self._shown):
             self.source.appendRow(self._row(node))
         header = self.tree.header()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(40)
-        for section in (1, 2):
-            header.setSectionResizeMode(section, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(SHAPE, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(KIND, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(KIND, KIND_PX)
         self._expand()
         self._follow()
 
     def _row(self, node: Node) -> list[QStandardItem]:
         layer = node.layer
-        texts = (node.title, layer.kind if layer else "", shape_text(layer) if layer else "")
+        texts = (node.title, shape_text(layer) if layer else "", layer.kind if layer else "")
         row = [QStandardItem(text) for text in texts]
         kind = f" {layer.kind}" if layer else ""
         row[0].setData(layer.name if layer else "", ADDRESS)

@@ -27,6 +27,7 @@ class ModelPanel(QWidget):
     def __init__(self, state: AppState, documents: Documents, background: Background) -> None:
         super().__init__()
         self._state = state
+        self.setMinimumWidth(240)
         self.layers = LayersView(state)
         self.facts = FactsView()
         self.preprocessing = PreprocessingForm(state, background)

@@ -24,6 +24,7 @@ class OutputPanel(QWidget):
         super().__init__()
         self._state = state
         self._bridge = bridge
+        self.setMinimumWidth(200)
         self.heading = parts.label()
         self.message = parts.label(dim=True)
         self.bars = BarsView()

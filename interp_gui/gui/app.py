@@ -1,0 +1,95 @@
+"""Starting the window: the engine's process first, then Qt, then the files that were named."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from interp_gui.core.errors import MissingAbility
+from interp_gui.engine.client import EngineClient
+from interp_gui.gui.relay import Relay
+
+
+def run(paths: Sequence[str], *, safe_mode: bool = False, demo: bool = False) -> int:
+    """Open the window and stay until it is closed; return the exit code.
+
+    Parameters
+    ----------
+    paths
+        Checkpoints, images and folders to open.
+    safe_mode
+        Without plugins and with the default layout.
+    demo
+        Open the sample model and photographs.
+
+    Raises
+    ------
+    MissingAbility
+        There is no display.
+    """
+    _check_display()
+    relay = Relay()
+    client = EngineClient(on_event=relay, safe_mode=safe_mode)
+    client.start()
+    try:
+        return _run_window(client, relay, list(paths), safe_mode=safe_mode, demo=demo)
+    finally:
+        client.close()
+
+
+def _run_window(
+    client: EngineClient, relay: Relay, paths: list[str], *, safe_mode: bool, demo: bool
+) -> int:
+    # Qt is imported here, while the engine imports torch in its own process.
+    from PySide6.QtWidgets import QApplication
+
+    from interp_gui.gui.collector import MainThreadCollector
+    from interp_gui.gui.main_window import MainWindow
+    from interp_gui.gui.problems import ProblemCatcher
+    from interp_gui.gui.settings import Settings
+    from interp_gui.gui.theme import Theme
+
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("interp-gui")
+    app.setDesktopFileName("interp-gui")
+    settings = Settings()
+    if safe_mode:
+        settings.change(layout="", geometry="")
+    window = MainWindow(client, relay, settings=settings, theme=Theme(app))
+    problems = ProblemCatcher(window.state, window.bridge)
+    collector = MainThreadCollector(window)
+    window.closed.connect(app.quit)
+    if settings.problem:
+        window.state.notify("warning", settings.problem)
+    if paths:
+        window.painted.connect(lambda: window.files.open(paths))
+    if demo:
+        window.painted.connect(window.files.open_sample)
+    window.show()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        window.ask_on_close = False
+        window.close()
+
+    # Python sees the signal when the collector's timer next calls into it.
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        return app.exec()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        collector.close()
+        problems.close()
+        window.deleteLater()
+        app.processEvents()
+
+
+def _check_display() -> None:
+    named = os.environ.get("QT_QPA_PLATFORM")
+    seen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform.startswith("linux") and not named and not seen:
+        raise MissingAbility(
+            "There is no display to open a window on.",
+            hint="Use the commands (`interp-gui --help`), or `interp-gui demo --headless`.",
+        )

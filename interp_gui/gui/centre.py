@@ -1,0 +1,130 @@
+"""The centre of the window: an invitation, or the tabs that show the current model."""
+
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QStackedWidget, QTabBar, QTabWidget, QWidget
+
+from interp_gui.gui import icons
+from interp_gui.gui.actions import ActionRegistry
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.documents import Documents
+from interp_gui.gui.state import AppState
+from interp_gui.gui.welcome import Welcome
+
+ANALYSIS = "analysis:"
+
+
+class Centre(QStackedWidget):
+    """Tabs are made when the first model opens: the window is painted without them."""
+
+    def __init__(
+        self,
+        state: AppState,
+        bridge: EngineBridge,
+        documents: Documents,
+        actions: ActionRegistry,
+    ) -> None:
+        super().__init__()
+        self._state = state
+        self._bridge = bridge
+        self._actions = actions
+        self.welcome = Welcome(documents, actions)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setMovable(True)
+        self.tabs.setTabsClosable(True)
+        self.tabs.setAccessibleName("Views")
+        self.tabs.tabCloseRequested.connect(self._close_tab)
+        self.tabs.currentChanged.connect(self._on_current)
+        self.setMinimumSize(self.minimumSizeHint())
+        self.addWidget(self.welcome)
+        self.addWidget(self.tabs)
+        state.model_changed.connect(self._on_model)
+        state.tab_changed.connect(self._follow)
+
+    def sizeHint(self) -> QSize:
+        # Whatever the tabs would like, the panels beside them keep their widths.
+        return QSize(760, 560)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(360, 240)
+
+    def _on_model(self) -> None:
+        model = self._state.model
+        if model is not None and not self.tabs.count():
+            self._make_tabs()
+        self.welcome.refresh()
+        self.setCurrentWidget(self.welcome if model is None else self.tabs)
+
+    def _make_tabs(self) -> None:
+        # Here and not above: the first paint of the window must not wait for them.
+        from interp_gui.gui.tabs.image_tab import ImageTab
+        from interp_gui.gui.tabs.unit_page import UnitPage
+        from interp_gui.gui.tabs.wall import LayerWall
+
+        shared = (self._state, self._bridge, self._actions)
+        self.tabs.blockSignals(True)
+        for tab, title, icon, widget in (
+            ("image", "Image", "image", ImageTab(*shared)),
+            ("wall", "Layer wall", "wall", LayerWall(*shared)),
+            ("unit", "Unit", "unit", UnitPage(*shared)),
+        ):
+            self._add(tab, title, icon, widget)
+            bar = self.tabs.tabBar()
+            for side in (QTabBar.ButtonPosition.LeftSide, QTabBar.ButtonPosition.RightSide):
+                bar.setTabButton(self.tabs.count() - 1, side, None)
+        self.tabs.blockSignals(False)
+        self._follow()
+
+    def _add(self, tab: str, title: str, icon: str, widget: QWidget) -> int:
+        widget.setObjectName(tab)
+        return self.tabs.addTab(widget, icons.icon(icon), title)
+
+    # --- analyses ------------------------------------------------------------------------------
+
+    def show_analysis(self, analysis_id: str) -> None:
+        """Bring the tab of an analysis to the front; make it if there is none."""
+        info = self._bridge.analyses.get(analysis_id)
+        if info is None:
+            self._state.notify(
+                "warning",
+                f"The analysis '{analysis_id}' is not at hand.",
+                "The plugin that brings it is missing or disabled.",
+            )
+            return
+        if self._state.model is None:
+            self._state.notify("info", "Open a model first.")
+            return
+        tab = ANALYSIS + analysis_id
+        if self.tab(tab) is None:
+            from interp_gui.gui.tabs.analysis_tab import AnalysisTab
+
+            widget = AnalysisTab(self._state, self._bridge, self._actions, info)
+            self._add(tab, info.title, "analysis", widget)
+        self._state.set_tab(tab)
+
+    def tab(self, tab: str) -> QWidget | None:
+        """The widget of a tab by its id."""
+        for i in range(self.tabs.count()):
+            widget = self.tabs.widget(i)
+            if widget is not None and widget.objectName() == tab:
+                return widget
+        return None
+
+    def _close_tab(self, at: int) -> None:
+        widget = self.tabs.widget(at)
+        if widget is not None and widget.objectName().startswith(ANALYSIS):
+            self.tabs.removeTab(at)
+            widget.close()
+            widget.deleteLater()
+
+    # --- following -----------------------------------------------------------------------------
+
+    def _on_current(self, at: int) -> None:
+        widget = self.tabs.widget(at)
+        if widget is not None:
+            self._state.set_tab(widget.objectName())
+
+    def _follow(self) -> None:
+        widget = self.tab(self._state.tab)
+        if widget is not None:
+            self.tabs.setCurrentWidget(widget)

@@ -1,0 +1,323 @@
+"""The main window: docks around tabs, and what happens when it opens and closes."""
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QPaintEvent,
+    QPalette,
+)
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QSizePolicy, QToolBar, QWidget
+
+from interp_gui.engine.messages import EngineLost, Hello
+from interp_gui.gui import commands, icons
+from interp_gui.gui.actions import ActionRegistry
+from interp_gui.gui.background import Background
+from interp_gui.gui.bridge import Client, EngineBridge
+from interp_gui.gui.centre import Centre
+from interp_gui.gui.documents import Documents
+from interp_gui.gui.files import Files
+from interp_gui.gui.panels.images import ImagesPanel
+from interp_gui.gui.panels.jobs import JobsPanel
+from interp_gui.gui.panels.log import LogPanel
+from interp_gui.gui.panels.model import ModelPanel
+from interp_gui.gui.panels.output import OutputPanel
+from interp_gui.gui.relay import Relay
+from interp_gui.gui.reopen import Reopener
+from interp_gui.gui.settings import LAYOUT_VERSION, Settings, from_text, to_text
+from interp_gui.gui.state import AppState, Notification
+from interp_gui.gui.theme import Theme, ThemeName
+from interp_gui.gui.thumbnails import Thumbnails
+from interp_gui.gui.toast import Toasts
+from interp_gui.gui.toolbar import DeviceBadge, EngineBadge, TargetSelector
+
+LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+NAMED_JOBS = 5
+
+
+class MainWindow(QMainWindow):
+    """One window with one engine.
+
+    Parameters
+    ----------
+    client
+        The engine's client, started, with `relay` as its listener. The window closes it.
+    ask_on_close
+        Whether closing while jobs run asks first.
+
+    Signals
+    -------
+    painted
+        Once, when the window was painted for the first time.
+    closed
+        Once, when the engine and all threads of the window have ended.
+    """
+
+    painted = Signal()
+    closed = Signal()
+
+    def __init__(
+        self,
+        client: Client,
+        relay: Relay,
+        *,
+        settings: Settings,
+        theme: Theme,
+        ask_on_close: bool = True,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.theme = theme
+        self.ask_on_close = ask_on_close
+        self._was_painted = False
+        self._is_closed = False
+        self.setWindowTitle("interp-gui")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.state = AppState(self)
+        self.bridge = EngineBridge(client, relay, self)
+        # A child of the state, where the views look for it: one pool serves the whole window.
+        self.background = Background(parent=self.state)
+        self.documents = Documents(self.state, self.bridge, self.background, settings, self)
+        self.actions_ = ActionRegistry(self, icons.icon)
+        self.toasts = Toasts(self)
+        self.thumbnails = Thumbnails(self.background, self.devicePixelRatioF(), self)
+        self.files = Files(
+            self, self.state, self.documents, self.background, settings,
+            Reopener(
+                self.state, self.documents, self.background, settings,
+                lambda analysis: self.centre.show_analysis(analysis),
+            ),
+        )  # fmt: skip
+        for spec in commands.file_commands(self):
+            self.actions_.add(spec)
+        self.centre = Centre(self.state, self.bridge, self.documents, self.actions_)
+        self.centre.setBackgroundRole(QPalette.ColorRole.Base)
+        self.centre.setAutoFillBackground(True)
+        self.setCentralWidget(self.centre)
+        self._make_docks()
+        for spec in (*commands.view_commands(self), *commands.help_commands(self)):
+            self.actions_.add(spec)
+        self._list_recent()
+        self.actions_.build_menus(self.menuBar())
+        self._make_toolbar()
+        self._connect()
+        theme.choose(settings.values.theme)
+        self.actions_.refresh()
+        self._restore_layout()
+
+    # --- building ------------------------------------------------------------------------------
+
+    def _make_docks(self) -> None:
+        self.model_panel = ModelPanel(self.state, self.documents, self.background)
+        self.images = ImagesPanel(self.state, self.documents, self.actions_, self.thumbnails)
+        self.output = OutputPanel(self.state, self.bridge)
+        self.jobs = JobsPanel(self.bridge)
+        self.log = LogPanel(self.state, self.bridge)
+        self.docks: dict[str, QDockWidget] = {}
+        for name, title, widget in (
+            ("model", "Model", self.model_panel), ("images", "Images", self.images),
+            ("output", "Output", self.output), ("jobs", "Jobs", self.jobs),
+            ("log", "Log", self.log),
+        ):  # fmt: skip
+            dock = QDockWidget(title, self)
+            dock.setObjectName(name)
+            # Panels stand out from the window by their ground, which follows the theme.
+            widget.setBackgroundRole(QPalette.ColorRole.Base)
+            widget.setAutoFillBackground(True)
+            dock.setWidget(widget)
+            dock.visibilityChanged.connect(self.actions_.refresh_later)
+            self.docks[name] = dock
+        self.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
+        self.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
+
+    def _make_toolbar(self) -> None:
+        bar = QToolBar("Main")
+        bar.setObjectName("main")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(20, 20))
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.actions_.build_toolbar(bar)
+        bar.addSeparator()
+        self.target = TargetSelector(self.state)
+        bar.addWidget(self.target)
+        space = QWidget()
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(space)
+        self.engine_badge = EngineBadge(self.bridge)
+        self.device_badge = DeviceBadge(self.bridge)
+        bar.addWidget(self.engine_badge)
+        self._device_action = bar.addWidget(self.device_badge)
+        self._device_action.setVisible(False)
+        self.addToolBar(bar)
+
+    def _connect(self) -> None:
+        state, bridge, later = self.state, self.bridge, self.actions_.refresh_later
+        for signal in (
+            state.model_changed, state.image_changed, state.dataset_changed,
+            state.feature_changed, state.history_changed, bridge.ready, bridge.lost,
+            self.theme.changed,
+        ):  # fmt: skip
+            signal.connect(later)
+        state.notified.connect(self._on_note)
+        state.model_changed.connect(self._on_model)
+        bridge.ready.connect(self._on_ready)
+        bridge.lost.connect(self._on_lost)
+        self.background.failed.connect(self.documents.tell_problem)
+        self.theme.changed.connect(self.centre.welcome.refresh)
+
+    # --- events --------------------------------------------------------------------------------
+
+    def _on_ready(self, hello: Hello) -> None:
+        self._device_action.setVisible(True)
+        for spec in self.actions_.specs:
+            if spec.id.startswith(commands.ANALYSE):
+                self.actions_.remove(spec.id)
+        for spec in commands.analysis_commands(self, hello):
+            self.actions_.add(spec)
+        for plugin in hello.plugins:
+            if plugin.problem:
+                self.state.notify(
+                    "warning", f"The plugin '{plugin.name}' is disabled.", plugin.problem,
+                    plugin.details,
+                )  # fmt: skip
+
+    def _on_lost(self, lost: EngineLost) -> None:
+        hint = "It is being started again; what was open is opened anew."
+        self.state.notify(
+            "warning" if lost.respawning else "error",
+            lost.reason,
+            hint if lost.respawning else "Use Help, Restart the engine.",
+            lost.stderr_tail,
+        )
+
+    def _on_model(self) -> None:
+        model = self.state.model
+        name = f"{model.description.name} – " if model is not None else ""
+        self.setWindowTitle(f"{name}interp-gui")
+        self._list_recent()
+
+    def _on_note(self, note: Notification) -> None:
+        self.toasts.show(note)
+
+    def _list_recent(self) -> None:
+        for spec in self.actions_.specs:
+            if spec.id.startswith(commands.RECENT):
+                self.actions_.remove(spec.id)
+        for spec in commands.recent_commands(self):
+            self.actions_.add(spec)
+
+    def choose_theme(self, name: ThemeName) -> None:
+        """Change the theme and remember it."""
+        self.theme.choose(name)
+        self.settings.change(theme=name)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.files.accepts(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.files.drop(event.mimeData())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            # When the loop is back, the panels too have been painted.
+            QTimer.singleShot(0, self, self.painted.emit)
+
+    # --- layout --------------------------------------------------------------------------------
+
+    def reset_layout(self) -> None:
+        """Put all panels where they are at first."""
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            self.removeDockWidget(dock)
+        model, images, output, jobs, log = (
+            self.docks[name] for name in ("model", "images", "output", "jobs", "log")
+        )
+        self.addDockWidget(LEFT, model)
+        self.splitDockWidget(model, images, Qt.Orientation.Vertical)
+        self.addDockWidget(RIGHT, output)
+        self.addDockWidget(BOTTOM, jobs)
+        self.tabifyDockWidget(jobs, log)
+        for dock in self.docks.values():
+            dock.show()
+        jobs.raise_()
+        self.resizeDocks([model, output], [330, 270], Qt.Orientation.Horizontal)
+        self.resizeDocks([model, images], [430, 340], Qt.Orientation.Vertical)
+        self.resizeDocks([jobs], [170], Qt.Orientation.Vertical)
+
+    def _restore_layout(self) -> None:
+        values = self.settings.values
+        self.resize(_first_size())
+        self.reset_layout()
+        if values.geometry:
+            self.restoreGeometry(from_text(values.geometry))
+            if not _on_a_screen(self):
+                self.resize(_first_size())
+                self.move(QGuiApplication.primaryScreen().availableGeometry().topLeft())
+        if values.layout and values.layout_version == LAYOUT_VERSION:
+            self.restoreState(from_text(values.layout), LAYOUT_VERSION)
+
+    def _save_layout(self) -> None:
+        self.settings.change(
+            layout_version=LAYOUT_VERSION,
+            geometry=to_text(bytes(self.saveGeometry().data())),
+            layout=to_text(bytes(self.saveState(LAYOUT_VERSION).data())),
+        )
+
+    # --- closing -------------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._is_closed:
+            return
+        running = self.bridge.active
+        if running and self.ask_on_close:
+            event.ignore()
+            self._ask_to_close([row.title for row in running])
+            return
+        self._is_closed = True
+        self._save_layout()
+        self.hide()
+        self.bridge.close()
+        self.background.close()
+        self.closed.emit()
+
+    def _ask_to_close(self, titles: list[str]) -> None:
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Jobs are running")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText("Close although jobs are running?")
+        more = len(titles) - NAMED_JOBS
+        lines = titles[:NAMED_JOBS] + ([f"and {more} more"] if more > 0 else [])
+        box.setInformativeText("\n".join(lines) + "\n\nWhat they have finished so far is kept.")
+        close = box.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton("Keep running", QMessageBox.ButtonRole.RejectRole)
+        close.clicked.connect(self._close_anyway)
+        box.open()
+
+    def _close_anyway(self) -> None:
+        self.ask_on_close = False
+        QTimer.singleShot(0, self, self.close)
+
+
+def _first_size() -> QSize:
+    room = QGuiApplication.primaryScreen().availableSize()
+    return QSize(min(1440, room.width()), min(900, room.height()))
+
+
+def _on_a_screen(window: QMainWindow) -> bool:
+    """Whether enough of the title bar can be grasped."""
+    frame = window.frameGeometry()
+    return any(
+        (seen := screen.availableGeometry().intersected(frame)).width() >= 100
+        and seen.height() >= 60
+        for screen in QGuiApplication.screens()
+    )

@@ -1,0 +1,152 @@
+"""Showing again what an exported picture shows, from the recipe inside it."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from interp_gui.core.errors import InterpError, UnknownName
+from interp_gui.core.recipe import Recipe
+from interp_gui.gui.background import Background
+from interp_gui.gui.documents import Documents
+from interp_gui.gui.settings import Settings
+from interp_gui.gui.state import AppState
+
+UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
+"""Analyses whose results are parts of a unit's page."""
+LOOKED_INTO = 4
+"""Dropped pictures that are searched for a recipe; a folder of thousands is not."""
+
+
+class Reopener(QObject):
+    """Finds model, image and feature of a recipe by their hashes.
+
+    Parameters
+    ----------
+    show_analysis
+        Opens the tab of an analysis by its id.
+    """
+
+    def __init__(
+        self,
+        state: AppState,
+        documents: Documents,
+        background: Background,
+        settings: Settings,
+        show_analysis: Callable[[str], object],
+    ) -> None:
+        super().__init__(documents)
+        self._state = state
+        self._documents = documents
+        self._background = background
+        self._settings = settings
+        self._show_analysis = show_analysis
+
+    def look_into(self, path: str, otherwise: Callable[[], object]) -> None:
+        """Offer to reopen what a picture shows; call `otherwise` if it has no recipe."""
+
+        def found(recipe: Recipe | None) -> None:
+            if recipe is None:
+                otherwise()
+            else:
+                self.offer(recipe)
+
+        self._background.run(lambda: _recipe_of(path), found)
+
+    def offer(self, recipe: Recipe) -> None:
+        """Ask by a toast; opening it as an image stays possible from the File menu."""
+        what = recipe.features[0].title if recipe.features else recipe.layer
+        self._state.notify(
+            "info",
+            f"This picture was made here: {recipe.analysis.replace('-', ' ')}"
+            + (f" of {what}." if what else "."),
+            f"Model {recipe.model.architecture}. Reopening shows the same place again.",
+            action="Reopen",
+            on_action=lambda: self.reopen(recipe),
+        )
+
+    def reopen(self, recipe: Recipe) -> None:
+        """Open the model if it is known, then show what the recipe names."""
+        model = self._state.model
+        wanted = recipe.model.weights_sha256
+        if model is not None and model.description.weights_sha256 == wanted:
+            self._show(recipe)
+            return
+        path = self._settings.model_with(wanted)
+        if not path:
+            self._state.notify(
+                "warning",
+                f"The model of this picture, '{recipe.model.name}', is not at hand.",
+                f"Open its checkpoint (weights {wanted[:12]}…), then drop the picture again.",
+            )
+            return
+        self._documents.open_model(path, then=lambda: self._show(recipe))
+
+    def _show(self, recipe: Recipe) -> None:
+        model = self._state.model
+        if model is None:
+            return
+        known = {layer.name for layer in model.description.layers}
+        feature = recipe.features[0] if recipe.features else None
+        try:
+            for name in filter(None, (recipe.layer, feature.layer if feature else "")):
+                if name not in known:
+                    raise UnknownName(f"This model has no layer '{name}'.")
+            if feature is not None:
+                feature.check(model.description.layer(feature.layer))
+        except InterpError as problem:
+            self._state.notify_problem(problem)
+            return
+        if recipe.preprocessing != model.description.preprocessing:
+            self._state.notify(
+                "info",
+                "This picture was made with another preprocessing.",
+                "Change it in the Model panel to get the same numbers.",
+            )
+        self._state.set_target(recipe.target)
+        if feature is not None:
+            self._state.set_feature(feature)
+        elif recipe.layer:
+            self._state.set_layer(recipe.layer)
+        if recipe.images:
+            self._find_image(recipe.images[0])
+        if recipe.analysis in UNIT_PAGE and feature is not None:
+            self._state.set_tab("unit")
+        else:
+            self._show_analysis(recipe.analysis)
+
+    def _find_image(self, sha256: str) -> None:
+        dataset = self._state.dataset
+        paths = dataset.paths if dataset is not None else ()
+
+        def done(path: str | None) -> None:
+            if path is not None:
+                self._state.set_image(path)
+            else:
+                self._state.notify(
+                    "warning",
+                    "The image of this picture is not among the open ones.",
+                    "Open the image, then drop the picture again.",
+                )
+
+        self._background.run(lambda: _with_hash(paths, sha256), done, key="find-image")
+
+
+def _recipe_of(path: str) -> Recipe | None:
+    from interp_gui.core.export import read_recipe
+
+    try:
+        return read_recipe(path)
+    except InterpError:
+        return None
+
+
+def _with_hash(paths: tuple[str, ...], sha256: str) -> str | None:
+    from interp_gui.core.images import image_sha256
+
+    for path in paths:
+        try:
+            if image_sha256(path) == sha256:
+                return path
+        except InterpError:
+            continue
+    return None

@@ -1,0 +1,189 @@
+"""What the toolbar holds beside buttons: the target, the device, the engine's state."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QCompleter, QLabel, QSizePolicy, QWidget
+
+from interp_gui.core.target import Target
+from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
+from interp_gui.gui import icons, parts, theme
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.state import AppState, Level
+
+TOP_CLASS = "Top class"
+_KINDS = {"logit": "Logit", "probability": "Probability"}
+
+
+class TargetSelector(QWidget):
+    """The number being explained: of which class, as logit or probability."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self._state = state
+        self._following = False
+        self.kind = QComboBox()
+        self.kind.setAccessibleName("Kind of target")
+        self.kind.setToolTip("Which number of the class is explained")
+        for value, title in _KINDS.items():
+            self.kind.addItem(title, value)
+        self.classes = QComboBox()
+        self.classes.setAccessibleName("Target class")
+        self.classes.setToolTip("The class that is explained; type to search")
+        self.classes.setEditable(True)
+        self.classes.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.classes.setMinimumContentsLength(20)
+        self.classes.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        completer = QCompleter(self.classes.model(), self.classes)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        self.classes.setCompleter(completer)
+        caption = parts.label("Target", dim=True, wrap=False)
+        caption.setBuddy(self.classes)
+        layout = parts.row(spacing=theme.SPACE_S)
+        self.setLayout(layout)
+        for widget in (caption, self.kind, self.classes):
+            layout.addWidget(widget)
+        self.kind.activated.connect(self._chosen)
+        self.classes.activated.connect(self._chosen)
+        edit = self.classes.lineEdit()
+        if edit is not None:
+            edit.setAccessibleName("Search a target class")
+            edit.editingFinished.connect(self._typed)
+        state.model_changed.connect(self._on_model)
+        state.target_changed.connect(self._follow)
+        self._on_model()
+
+    def _on_model(self) -> None:
+        model = self._state.model
+        count = model.description.class_count if model is not None else 0
+        self.classes.clear()
+        self.classes.addItem(TOP_CLASS, None)
+        if model is not None:
+            for index in range(count):
+                self.classes.addItem(model.description.class_name(index), index)
+        self.setEnabled(count > 0)
+        if model is not None and not count:
+            self.setToolTip("This model has no classes to choose from.")
+        else:
+            self.setToolTip("")
+        self._follow()
+
+    def _follow(self) -> None:
+        target = self._state.target
+        self._following = True
+        self.kind.setCurrentIndex(max(0, self.kind.findData(target.kind)))
+        self.classes.setCurrentIndex(0 if target.index is None else target.index + 1)
+        self._following = False
+
+    def _typed(self) -> None:
+        """Take a name that was typed; anything else goes back to what was chosen."""
+        found = self.classes.findText(self.classes.currentText(), Qt.MatchFlag.MatchFixedString)
+        if found >= 0:
+            self.classes.setCurrentIndex(found)
+            self._chosen()
+        else:
+            self._follow()
+
+    def _chosen(self) -> None:
+        if self._following or self._state.model is None or not self.isEnabled():
+            return
+        self._state.set_target(
+            Target(
+                kind=self.kind.currentData(),
+                index=self.classes.currentData(),
+                output=self._state.target.output,
+            )
+        )
+
+
+class Badge(QWidget):
+    """A dot or a sign with a few words."""
+
+    def __init__(self, name: str, icon: str = "") -> None:
+        super().__init__()
+        self._name = name
+        self._icon = icon
+        self._level: Level = "info"
+        self.text = QLabel()
+        layout = parts.row(spacing=theme.SPACE_S)
+        layout.setContentsMargins(22, 0, theme.SPACE_M, 0)
+        self.setLayout(layout)
+        layout.addWidget(self.text)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def show_state(self, text: str, tooltip: str, level: Level = "info") -> None:
+        """Set words, explanation and colour."""
+        self.text.setText(text)
+        self.setToolTip(tooltip)
+        self.setAccessibleName(f"{self._name}: {text}")
+        self.setAccessibleDescription(tooltip)
+        self._level = level
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = self.height() // 2
+        if self._icon:
+            colour = theme.dim_colour(self.palette())
+            ratio = self.devicePixelRatioF()
+            picture = icons.draw(self._icon, QSize(16, 16) * ratio, colour)
+            picture.setDevicePixelRatio(ratio)
+            painter.drawPixmap(2, middle - 8, picture)
+        else:
+            painter.setPen(Qt.PenStyle.NoPen)
+            colour = theme.level_colour(self._level, dark=theme.is_dark(self.palette()))
+            painter.setBrush(QColor(colour))
+            painter.drawEllipse(8, middle - 4, 8, 8)
+        painter.end()
+
+
+class EngineBadge(Badge):
+    """Whether the engine is starting, ready, busy or lost."""
+
+    def __init__(self, bridge: EngineBridge) -> None:
+        super().__init__("Engine")
+        self._bridge = bridge
+        self._memory = ""
+        bridge.ready.connect(lambda _hello: self._follow())
+        bridge.job_changed.connect(lambda _row: self._follow())
+        bridge.lost.connect(self._on_lost)
+        bridge.beat.connect(self._on_beat)
+        self.show_state(
+            "Engine starting…", "What you open now is shown when the engine is ready.", "warning"
+        )
+
+    def _follow(self) -> None:
+        if not self._bridge.is_ready:
+            return
+        count = len(self._bridge.active)
+        text = "Ready" if not count else "1 job" if count == 1 else f"{count} jobs"
+        self.show_state(text, f"The engine is ready.{self._memory}", "info" if count else "success")
+
+    def _on_beat(self, beat: Heartbeat) -> None:
+        if beat.memory_bytes:
+            self._memory = f" It uses {beat.memory_bytes / 2**30:.1f} GiB of memory."
+            self._follow()
+
+    def _on_lost(self, lost: EngineLost) -> None:
+        if lost.respawning:
+            self.show_state("Engine restarting…", lost.reason, "warning")
+        else:
+            self.show_state("Engine stopped", f"{lost.reason} Restart it from Help.", "error")
+
+
+class DeviceBadge(Badge):
+    """Where the model runs, and why there."""
+
+    def __init__(self, bridge: EngineBridge) -> None:
+        super().__init__("Device", "device")
+        self.setVisible(False)
+        bridge.ready.connect(self._on_ready)
+
+    def _on_ready(self, hello: Hello) -> None:
+        name = "CPU" if hello.device == "cpu" else hello.device.upper()
+        self.show_state(name, f"{name} · {hello.device_reason}" if hello.device_reason else name)
+        self.setVisible(True)
