@@ -106,6 +106,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         recorded = survey_layers(context, [layer], everything=parameters.all_layers)
         found = yield from survey(context, recorded, k=parameters.k, batch=parameters.batch)
         yield _table(context, layer, here, found, final=True)
+    yield Progress(done=1, total=1, text="Summarising")
 
 
 ANALYSIS = Analysis(
@@ -114,6 +115,7 @@ ANALYSIS = Analysis(
     summary="For each unit of a layer: response to this image, peak over all images, dead or not.",
     parameters=Parameters,
     needs=("layer",),
+    uses=("image", "dataset"),
     produces=("table",),
     run=run,
 )

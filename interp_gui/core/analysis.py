@@ -160,6 +160,12 @@ class Store:
         """Store them atomically."""
         raise KeyError(key)
 
+    @property
+    def in_progress(self) -> dict[str, Any]:
+        """Unfinished work that runs of this process share, by a name that tells its content."""
+        shared: dict[str, Any] = self.__dict__.setdefault("_in_progress", {})
+        return shared
+
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:

@@ -17,12 +17,15 @@ from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.images import image_sha256, read_image
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import preprocess
-from interp_gui.core.runtime import Array, batches
+from interp_gui.core.runtime import Array
 
 SURVEY_VERSION = 1
 """Raised whenever the same images would give other records; part of cache keys."""
 
 SAVE_EVERY_S = 10.0
+
+MOST_SHARED = 3
+"""Unfinished passes kept for whoever comes next; each is some megabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +130,17 @@ def survey(
             broken |= {int(i): str(text) for i, text in stored["broken"].items()}
     missing = [layer for layer in layers if layer.name not in found]
     if missing:
-        made = yield from _pass(context, missing, paths, broken, digest, k=k, batch=batch)
+        names = [layer.name for layer in missing]
+        tag = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
+        asked = Pass(missing, paths, broken, k=k, batch=batch)
+        done = yield from _driven(context, asked, tag)
+        broken |= done.broken
+        listed = {str(i): text for i, text in broken.items()}
         for layer in missing:
             if context.cache is not None:
-                listed = {str(i): text for i, text in broken.items()}
-                value = {**made[layer.name].state(), "broken": listed}
+                value = {**done.made[layer.name].state(), "broken": listed}
                 context.cache.put(keys[layer.name], value)
-        found |= made
+        found |= done.made
     if all(statistics.seen == 0 for statistics in found.values()):
         raise ImageProblem(
             "None of the images at hand can be read.", hint=next(iter(broken.values()), "")
@@ -162,55 +169,95 @@ def _hashed(
     return broken, digest.hexdigest()
 
 
-def _pass(
-    context: Context,
-    layers: Sequence[LayerInfo],
-    paths: tuple[str, ...],
-    broken: dict[int, str],
-    digest: str,
-    *,
-    k: int,
-    batch: int,
-) -> Generator[Progress | Saved, None, dict[str, UnitStatistics]]:
-    names = [layer.name for layer in layers]
-    tag = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
-    made = {layer.name: UnitStatistics(layer.units, k) for layer in layers}
-    start = 0
-    state = (context.state or {}).get("survey")
-    if state is not None and state["tag"] == tag:
-        start = int(state["done"])
-        made = {name: UnitStatistics.restored(state["layers"][name]) for name in names}
-        broken |= {int(i): text for i, text in state["broken"].items()}
-    size = context.model.preprocessing.size
-    last = max(layers, key=lambda layer: layer.depth).name
-    saved = time.monotonic()
-    for step in batches(len(paths), batch):
-        if step.stop <= start:
-            continue
-        context.check()
-        yield Progress(done=step.start, total=len(paths), text="Looking at all images")
-        items, inputs = _decoded(context, paths, step, broken)
+class Pass:
+    """A pass over the images that can be driven by any run that needs its outcome.
+
+    A wall of units asks for examples and for a summary at the same time: both drive one pass,
+    and when one of them is cancelled, the other (or the next) goes on where it stood.
+
+    Parameters
+    ----------
+    layers, k, batch
+        What is recorded, and images a step.
+    paths, broken
+        All images; sentences for those that are known to be unreadable.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[LayerInfo],
+        paths: tuple[str, ...],
+        broken: dict[int, str],
+        *,
+        k: int,
+        batch: int,
+    ) -> None:
+        self.layers = tuple(layers)
+        self.paths = paths
+        self.broken = dict(broken)
+        self.made = {layer.name: UnitStatistics(layer.units, k) for layer in layers}
+        self.done = 0
+        self._batch = batch
+
+    @property
+    def finished(self) -> bool:
+        """Whether all images were seen."""
+        return self.done >= len(self.paths)
+
+    def advance(self, context: Context) -> None:
+        """Take in one more batch; nothing is changed if that fails or is cancelled."""
+        step = range(self.done, min(self.done + self._batch, len(self.paths)))
+        items, inputs = _decoded(context, self.paths, step, self.broken)
         if items:
+            last = max(self.layers, key=lambda layer: layer.depth).name
+            names = [layer.name for layer in self.layers]
             captured = run_edited(context, np.stack(inputs), capture=names, until=last).captured
-            for layer in layers:
+            size = context.model.preprocessing.size
+            for layer in self.layers:
                 maps = unit_maps(captured[layer.name], layer, size)
-                made[layer.name].update(maps, np.array(items, np.int64))
+                self.made[layer.name].update(maps, np.array(items, np.int64))
+        self.done = step.stop
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on elsewhere."""
+        return {
+            "done": self.done,
+            "layers": {name: statistics.state() for name, statistics in self.made.items()},
+            "broken": {str(i): text for i, text in self.broken.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.done = int(state["done"])
+        self.made = {name: UnitStatistics.restored(state["layers"][name]) for name in self.made}
+        self.broken |= {int(i): str(text) for i, text in state["broken"].items()}
+
+
+def _driven(
+    context: Context, asked: Pass, tag: dict[str, Any]
+) -> Generator[Progress | Saved, None, Pass]:
+    """Drive a pass to its end: the one asked for, or the same one if it is under way already."""
+    shared = context.cache.in_progress if context.cache is not None else {}
+    name = msgspec.json.encode(tag).decode()
+    driven: Pass = shared.setdefault(name, asked)
+    while len(shared) > MOST_SHARED:
+        shared.pop(next(iter(shared)))
+    state = (context.state or {}).get("survey")
+    if state is not None and state["tag"] == tag and state["done"] > driven.done:
+        driven.restore(state)
+    saved = time.monotonic()
+    while not driven.finished:
+        context.check()
+        yield Progress(done=driven.done, total=len(driven.paths), text="Looking at all images")
+        if driven.finished:  # another run may have driven it meanwhile
+            break
+        driven.advance(context)
         if time.monotonic() - saved > SAVE_EVERY_S:
             saved = time.monotonic()
-            yield Saved(state={"survey": _state(tag, step.stop, made, broken)})
-    yield Progress(done=len(paths), total=len(paths), text="Looking at all images")
-    return made
-
-
-def _state(
-    tag: dict[str, Any], done: int, made: dict[str, UnitStatistics], broken: dict[int, str]
-) -> dict[str, Any]:
-    return {
-        "tag": tag,
-        "done": done,
-        "layers": {name: statistics.state() for name, statistics in made.items()},
-        "broken": {str(i): text for i, text in broken.items()},
-    }
+            yield Saved(state={"survey": {"tag": tag, **driven.state()}})
+    yield Progress(done=len(driven.paths), total=len(driven.paths), text="Looking at all images")
+    shared.pop(name, None)
+    return driven
 
 
 def _decoded(

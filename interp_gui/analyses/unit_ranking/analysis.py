@@ -265,6 +265,7 @@ ANALYSIS = Analysis(
     summary="The units of a layer that speak for the answer in a place, confirmed by ablation.",
     parameters=Parameters,
     needs=("image", "layer", "target", "gradient"),
+    uses=("dataset",),
     produces=("table", "grid"),
     run=run,
 )
