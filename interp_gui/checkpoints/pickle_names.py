@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 _LEGACY_PICKLES = 5  # magic number, protocol, system, object, storage keys; raw bytes follow
 
+_TORCH_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
+
 _TENSOR_NAMES = frozenset(
     ("collections.OrderedDict", "torch.Size", "torch.device", "torch.nn.parameter.Parameter")
     + ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
@@ -26,6 +28,12 @@ def legacy_names(path: Path) -> tuple[str, ...]:
         except (ValueError, EOFError, UnicodeDecodeError, OverflowError):
             pass  # a bare pickle ends early; damage is for the reader to report
     return tuple(sorted(names))
+
+
+def starts_as_torch(path: Path) -> bool:
+    """Whether a pickle begins with the number that torch's legacy format begins with."""
+    with open(path, "rb") as stream:
+        return _TORCH_MAGIC in stream.read(40)
 
 
 def foreign(names: Iterator[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ unset it, and there is no second try without it.
 """
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from interp_gui.checkpoints.formats import SAVE_HINT, CheckpointFile
-from interp_gui.checkpoints.pickle_names import foreign, legacy_names
+from interp_gui.checkpoints.pickle_names import foreign, legacy_names, starts_as_torch
 from interp_gui.core.errors import FileProblem, OutOfMemory, UnsafeCheckpoint
 
 Tensors = dict[str, torch.Tensor]
@@ -36,7 +37,10 @@ def read_content(file: CheckpointFile) -> Any:
         if file.format == "safetensors":
             return _read_safetensors(file)
         _refuse_foreign(file)
-        return torch.load(file.path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # what torch finds unusual in a file is not the user's concern if it reads it
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(file.path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         if "legacy .tar format" in str(problem):
             raise FileProblem(
@@ -90,6 +94,10 @@ def _refuse_foreign(file: CheckpointFile) -> None:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file.path)
     else:
         names = list(foreign(legacy_names(file.path)))
+    if not names and file.format == "torch-legacy" and not starts_as_torch(file.path):
+        raise FileProblem(
+            f"'{file.path.name}' is a Python pickle that torch did not write.", hint=SAVE_HINT
+        )
     if not names:
         return
     shown = ", ".join(names[:_SHOWN_NAMES])

@@ -1,0 +1,140 @@
+import io
+import os
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from interp_gui.checkpoints.formats import inspect_file
+from interp_gui.checkpoints.opening import open_checkpoint
+from interp_gui.core.errors import FileProblem
+
+
+def refused(path, match, opener=open_checkpoint):
+    """Opening raises a FileProblem of one line with a hint."""
+    with pytest.raises(FileProblem, match=match) as caught:
+        opener(path)
+    assert "\n" not in caught.value.message + caught.value.hint
+    assert caught.value.hint
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_formats_are_told_by_content(tmp_path, state):
+    torch.save(state, tmp_path / "a.safetensors")
+    torch.save(state, tmp_path / "b", _use_new_zipfile_serialization=False)
+    save_file({k: v.contiguous() for k, v in state.items()}, tmp_path / "c.pth")
+    assert inspect_file(tmp_path / "a.safetensors").format == "torch-zip"
+    assert inspect_file(tmp_path / "b").format == "torch-legacy"
+    assert inspect_file(str(tmp_path / "c.pth")).format == "safetensors"
+
+
+def test_nothing_there(tmp_path):
+    refused(tmp_path / "no.pth", "There is no file")
+    refused(tmp_path, "is a folder")
+    (tmp_path / "zero.pth").write_bytes(b"")
+    refused(tmp_path / "zero.pth", "is empty")
+    refused("a\0b", "cannot be read")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_pipe_is_refused_without_waiting_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    refused(tmp_path / "pipe.pth", "not a regular file")
+
+
+def test_unreadable(tmp_path, state, monkeypatch):
+    torch.save(state, tmp_path / "a.pth")
+
+    def deny(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", deny)
+    refused(tmp_path / "a.pth", "may not be read", inspect_file)
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.3, 0.9, 0.9999])
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+def test_truncated(tmp_path, state, kind, share):
+    whole = tmp_path / "whole.pth"
+    if kind == "safetensors":
+        save_file({k: v.contiguous() for k, v in state.items()}, whole)
+    else:
+        torch.save(state, whole, _use_new_zipfile_serialization=kind == "zip")
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.pth"
+    cut.write_bytes(content[: max(16, int(len(content) * share))])
+    refused(cut, "truncated|damaged|cannot be read|not a checkpoint")
+
+
+def test_damage_in_the_middle_of_a_zip(tmp_path, state):
+    path = tmp_path / "a.pth"
+    torch.save(state, path)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"data.pkl") + 80
+    content[start : start + 40] = bytes(40)
+    path.write_bytes(content)
+    refused(path, "cannot be read as a checkpoint")
+
+
+def png():
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"just some text\n" * 9, "is not a checkpoint"),
+        (b"{}", "is not a checkpoint"),
+        (bytes(1000), "is not a checkpoint"),
+        (b"\x80", "is not a checkpoint"),
+        (png(), "is a PNG picture"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(90), "HDF5"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html><html></html>", "a web page"),
+        (pickle.dumps({"a": 1}), "torch did not write"),
+        (pickle.dumps([1, 2, 3], protocol=2), "torch did not write"),
+        (b"\x10\0\0\0\0\0\0\0{nonsense      }", "damaged"),
+        (b"\xff\xff\xff\xff\xff\xff\xff\x7f{", "is not a checkpoint"),
+    ],
+)
+def test_not_a_checkpoint(tmp_path, content, match):
+    path = tmp_path / "a.pth"
+    path.write_bytes(content)
+    refused(path, match)
+
+
+def test_archives_of_other_things(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    refused(tmp_path / "a.npz", "without a checkpoint in it")
+    with zipfile.ZipFile(tmp_path / "empty.pth", "w"):
+        pass
+    refused(tmp_path / "empty.pth", "without a checkpoint in it")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "a.npz", "a.npz")
+    refused(tmp_path / "a.tar", "tar archive")
+
+
+def test_zip_that_unpacks_to_far_more_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr("archive/data/0", bytes(50_000_000))
+    refused(tmp_path / "bomb.pth", "unpack to far more")
+
+
+def test_torchscript_is_refused_with_advice(tmp_path):
+    with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
+        archive.writestr("script/data.pkl", b"\x80\x02}.")
+        archive.writestr("script/constants.pkl", b"\x80\x02).")
+        archive.writestr("script/code/__torch__.py", "")
+    refused(tmp_path / "script.pt", "TorchScript")
+    with pytest.raises(FileProblem) as caught:
+        inspect_file(Path(tmp_path / "script.pt"))
+    assert "state_dict" in caught.value.hint

@@ -1,0 +1,135 @@
+"""Nothing in a checkpoint is ever run."""
+
+import contextlib
+import pickle
+import zipfile
+from collections import OrderedDict
+
+import pytest
+import torch
+
+from interp_gui.checkpoints.opening import open_checkpoint
+from interp_gui.checkpoints.pickle_names import foreign, legacy_names
+from interp_gui.core.errors import FileProblem, UnsafeCheckpoint
+
+
+class Payload:
+    """Writes a file as soon as it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (exec, (f"open({self.path!r}, 'w').close()",))
+
+
+@pytest.fixture(params=["plain", "environment"])
+def environment(request, monkeypatch):
+    if request.param == "environment":
+        monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+
+
+def planted(tmp_path, kind, state):
+    """A good state dict with a payload beside the weights."""
+    evidence = tmp_path / "evidence"
+    content = OrderedDict(state)
+    content["extra"] = Payload(evidence)
+    path = tmp_path / "planted.pth"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(Payload(evidence)))
+    elif kind == "pickle-4":
+        path.write_bytes(pickle.dumps([Payload(evidence)], protocol=4))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
+    return path, evidence
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "pickle-4"])
+def test_planted_code_is_named_and_not_run(tmp_path, state, kind):
+    path, evidence = planted(tmp_path, kind, state)
+    with pytest.raises(UnsafeCheckpoint) as caught:
+        open_checkpoint(path)
+    assert [name.rpartition(".")[2] for name in caught.value.names] == ["exec"]
+    assert "exec" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert "state_dict" in caught.value.hint
+    assert not evidence.exists()
+
+
+def test_the_payload_would_have_run(tmp_path, state):
+    path, evidence = planted(tmp_path, "zip", state)
+    torch.load(path, weights_only=False)
+    assert evidence.exists()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_whole_pickled_module_lists_its_classes(tmp_path, reference, legacy):
+    path = tmp_path / "module.pth"
+    torch.save(reference("squeezenet1_1"), path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(UnsafeCheckpoint) as caught:
+        open_checkpoint(path)
+    assert "torchvision.models.squeezenet.SqueezeNet" in caught.value.names
+    assert len(caught.value.names) > 4
+    assert len(caught.value.message) < 600
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_names_hidden_from_the_scan_do_not_run_either(tmp_path, state, kind, monkeypatch):
+    """The scan is for the message; the guard is torch's own restricted reader."""
+    path, evidence = planted(tmp_path, kind, state)
+    monkeypatch.setattr("interp_gui.checkpoints.tensors._refuse_foreign", lambda file: None)
+    with pytest.raises(FileProblem):
+        open_checkpoint(path)
+    assert not evidence.exists()
+
+
+def test_second_pickle_in_the_archive_is_not_read(tmp_path, state):
+    path, evidence = tmp_path / "a.pth", tmp_path / "evidence"
+    torch.save(state, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("archive/other.pkl", pickle.dumps(Payload(evidence)))
+    with contextlib.suppress(FileProblem):
+        open_checkpoint(path)
+    assert not evidence.exists()
+
+
+def test_names_of_plain_tensors_are_not_foreign(tmp_path, state):
+    path = tmp_path / "a.pth"
+    content = {"w": state, "p": torch.nn.Parameter(torch.ones(3)), "h": torch.ones(2).half()}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    names = legacy_names(path)
+    assert "torch._utils._rebuild_tensor_v2" in names
+    assert foreign(names) == ()
+
+
+def test_names_by_way_of_the_memo(tmp_path):
+    class Two:
+        def __reduce__(self):
+            return (getattr, (OrderedDict, "fromkeys"))
+
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(["builtins", "getattr", Two(), Two()], protocol=4))
+    assert foreign(legacy_names(path)) == ("builtins.getattr",)
+
+
+def test_weights_that_are_declared_and_not_there(tmp_path, state):
+    """A stride of 0 would make gigabytes out of one number."""
+    state["classifier.1.weight"] = torch.zeros(1, 1, 1, 1).expand(10**8, 512, 1, 1)
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(FileProblem, match="more weights than the file holds"):
+        open_checkpoint(tmp_path / "a.pth")
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize")
+def test_sparse_and_quantised_weights_are_refused(tmp_path, state):
+    key = "features.0.weight"
+    for odd in (
+        state[key].reshape(64, -1).to_sparse(),
+        torch.quantize_per_tensor(state[key], 0.1, 0, torch.qint8),
+    ):
+        state[key] = odd
+        torch.save(state, tmp_path / "a.pth")
+        with pytest.raises((FileProblem, UnsafeCheckpoint)):
+            open_checkpoint(tmp_path / "a.pth")
