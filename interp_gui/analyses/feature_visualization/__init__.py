@@ -18,6 +18,7 @@ ANALYSIS = Analysis(
     parameters=Settings,
     run=run,
     needs=("features", "gradient"),
+    uses=("dataset",),
     produces=("picture",),
     version=VERSION,
 )
