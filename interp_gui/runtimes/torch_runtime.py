@@ -58,6 +58,8 @@ class TorchRuntime:
         channels = len(description.preprocessing.mean)
         self._probe: Probe = probe(self.module, (channels, *description.preprocessing.size))
         self._description = msgspec.structs.replace(description, layers=self._probe.layers)
+        self.memo: dict[Any, Any] = {}
+        """What was found out about this network at this input size, by those who found it."""
 
     @property
     def description(self) -> ModelDescription:
@@ -102,6 +104,7 @@ class TorchRuntime:
                     hint=f"It was opened with {self.preprocessing.size}.",
                 ) from None
             layers = twin._probe.layers
+            twin.memo = {}
         twin._description = msgspec.structs.replace(
             self._description, preprocessing=preprocessing, layers=layers
         )
