@@ -111,7 +111,10 @@ class ActionRegistry(QObject):
             group = self._exclusive.setdefault(spec.exclusive, QActionGroup(self))
             group.addAction(action)
         # `triggered` comes only from the user, so that refreshing check marks calls no handler.
-        action.triggered.connect(spec.handler if spec.checkable else lambda: spec.handler())
+        if spec.checkable:
+            action.triggered.connect(lambda on: spec.handler(on))
+        else:
+            action.triggered.connect(lambda: spec.handler())
         self._specs[spec.id] = spec
         self._actions[spec.id] = action
         self._owner.addAction(action)

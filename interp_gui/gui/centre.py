@@ -1,9 +1,11 @@
 """The centre of the window: an invitation, or the tabs that show the current model."""
 
+from functools import partial
+
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QStackedWidget, QTabBar, QTabWidget, QWidget
 
-from interp_gui.gui import icons
+from interp_gui.gui import icons, parts
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.documents import Documents
@@ -31,9 +33,7 @@ class Centre(QStackedWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setMovable(True)
-        self.tabs.setTabsClosable(True)
         self.tabs.setAccessibleName("Views")
-        self.tabs.tabCloseRequested.connect(self._close_tab)
         self.tabs.currentChanged.connect(self._on_current)
         self.setMinimumSize(self.minimumSizeHint())
         self.addWidget(self.welcome)
@@ -69,9 +69,6 @@ class Centre(QStackedWidget):
             ("unit", "Unit", "unit", UnitPage(*shared)),
         ):
             self._add(tab, title, icon, widget)
-            bar = self.tabs.tabBar()
-            for side in (QTabBar.ButtonPosition.LeftSide, QTabBar.ButtonPosition.RightSide):
-                bar.setTabButton(self.tabs.count() - 1, side, None)
         self.tabs.blockSignals(False)
         self._follow()
 
@@ -99,7 +96,11 @@ class Centre(QStackedWidget):
             from interp_gui.gui.tabs.analysis_tab import AnalysisTab
 
             widget = AnalysisTab(self._state, self._bridge, self._actions, info)
-            self._add(tab, info.title, "analysis", widget)
+            at = self._add(tab, info.title, "analysis", widget)
+            close = parts.icon_button(
+                "close", f"Close {info.title}", partial(self._close_tab, widget), size_px=12
+            )
+            self.tabs.tabBar().setTabButton(at, QTabBar.ButtonPosition.RightSide, close)
         self._state.set_tab(tab)
 
     def tab(self, tab: str) -> QWidget | None:
@@ -110,12 +111,10 @@ class Centre(QStackedWidget):
                 return widget
         return None
 
-    def _close_tab(self, at: int) -> None:
-        widget = self.tabs.widget(at)
-        if widget is not None and widget.objectName().startswith(ANALYSIS):
-            self.tabs.removeTab(at)
-            widget.close()
-            widget.deleteLater()
+    def _close_tab(self, widget: QWidget) -> None:
+        self.tabs.removeTab(self.tabs.indexOf(widget))
+        widget.close()
+        widget.deleteLater()
 
     # --- following -----------------------------------------------------------------------------
 

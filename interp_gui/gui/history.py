@@ -33,6 +33,11 @@ class History:
         return self._visits[self._at] if self._visits else None
 
     @property
+    def length(self) -> int:
+        """Number of visits."""
+        return len(self._visits)
+
+    @property
     def can_back(self) -> bool:
         """Whether something lies behind."""
         return self._at > 0

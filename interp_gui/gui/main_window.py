@@ -95,7 +95,7 @@ class MainWindow(QMainWindow):
         for spec in commands.file_commands(self):
             self.actions_.add(spec)
         self.centre = Centre(self.state, self.bridge, self.documents, self.actions_)
-        self.centre.setBackgroundRole(QPalette.ColorRole.Base)
+        self.centre.setBackgroundRole(QPalette.ColorRole.Window)
         self.centre.setAutoFillBackground(True)
         self.setCentralWidget(self.centre)
         self._make_docks()
@@ -125,8 +125,8 @@ class MainWindow(QMainWindow):
         ):  # fmt: skip
             dock = QDockWidget(title, self)
             dock.setObjectName(name)
-            # Panels stand out from the window by their ground, which follows the theme.
-            widget.setBackgroundRole(QPalette.ColorRole.Base)
+            # Panels stand out from the frame by their ground, which follows the theme.
+            widget.setBackgroundRole(QPalette.ColorRole.Window)
             widget.setAutoFillBackground(True)
             dock.setWidget(widget)
             dock.visibilityChanged.connect(self.actions_.refresh_later)

@@ -20,11 +20,11 @@ _SCHEMES = {
     "dark": Qt.ColorScheme.Dark,
 }
 
-# Window, Base, AlternateBase, Button, text, dimmed text, line, highlight, text on it, link
-_LIGHT = ("#f3f4f6", "#ffffff", "#f8f9fb", "#fbfbfc", "#1d2127", "#626a75", "#c9ced6",
-          "#2563c9", "#ffffff", "#1c56b3")  # fmt: skip
-_DARK = ("#202328", "#17191d", "#1c1f24", "#2b2f36", "#e6e8eb", "#9aa3af", "#3d434d",
-         "#4c8df0", "#0b1220", "#7db0ff")  # fmt: skip
+# Window, Base, AlternateBase, Button, text, dimmed text, line, highlight, text on it, link, frame
+_LIGHT = ("#f8f9fa", "#ffffff", "#f1f3f5", "#fdfdfe", "#1d2127", "#626a75", "#c9ced6",
+          "#2563c9", "#ffffff", "#1c56b3", "#e9ecf0")  # fmt: skip
+_DARK = ("#24282e", "#191c20", "#1e2126", "#30353d", "#e6e8eb", "#9aa3af", "#454c57",
+         "#4c8df0", "#0b1220", "#7db0ff", "#16181c")  # fmt: skip
 
 _LEVELS: dict[Level, tuple[str, str]] = {
     "info": ("#2563c9", "#6aa5ff"),
@@ -76,7 +76,7 @@ class Theme(QObject):
 
 def palette(*, dark: bool) -> QPalette:
     """The palette of the light or the dark theme."""
-    window, base, alternate, button, text, dim, line, high, on_high, link = (
+    window, base, alternate, button, text, dim, line, high, on_high, link, _ = (
         QColor(name) for name in (_DARK if dark else _LIGHT)
     )
     role, group = QPalette.ColorRole, QPalette.ColorGroup
@@ -130,20 +130,15 @@ def small_font(base: QFont) -> QFont:
 
 
 def _style(*, dark: bool) -> str:
-    window, base, _, button, text, dim, line, high, *_ = _DARK if dark else _LIGHT
+    _, base, _, button, text, dim, line, high, _, _, frame = _DARK if dark else _LIGHT
     return f"""
-    QMainWindow::separator {{ background: {window}; width: 5px; height: 5px; }}
+    QMainWindow, QMenuBar, QToolBar {{ background: {frame}; }}
+    QMainWindow::separator {{ background: {frame}; width: 5px; height: 5px; }}
     QMainWindow::separator:hover {{ background: {high}; }}
     QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; font-weight: 600; }}
-    QDockWidget::title {{ padding: 5px {SPACE_M}px; background: {window}; }}
+    QDockWidget::title {{ padding: 5px {SPACE_M}px; background: {frame}; }}
     QDockWidget > QWidget {{ font-weight: 400; }}
-    QToolBar {{ border: none; border-bottom: 1px solid {line}; padding: {SPACE_S}px;
-                spacing: {SPACE_S}px; }}
-    QMenuBar {{ background: {window}; }}
-    QLineEdit, QAbstractSpinBox {{ border: 1px solid {line}; border-radius: 3px;
-        padding: 3px 4px; background: {base}; selection-background-color: {high}; }}
-    QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}
-    QLineEdit:focus, QAbstractSpinBox:focus {{ border-color: {high}; }}
+    QToolBar {{ border: none; padding: {SPACE_S}px; spacing: {SPACE_S}px; }}
     QToolTip {{ background: {button}; color: {text}; border: 1px solid {line}; padding: 4px; }}
     QToolBar QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px; }}
     QToolBar QToolButton:hover {{ background: {button}; border-color: {line}; }}

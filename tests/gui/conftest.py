@@ -94,7 +94,9 @@ def hello(**values):
     info = AnalysisInfo(
         id="brightness", title="Brightness", summary="How bright the image is.",
         needs=("image",), produces=("curve",),
-        parameters=(ParameterInfo(name="steps", title="steps", kind="int", default=3, help="How many."),),
+        parameters=(
+            ParameterInfo(name="steps", title="steps", kind="int", default=3, help="How many."),
+        ),
     )  # fmt: skip
     values = {"analyses": (info,), **values}
     return Hello(
@@ -130,6 +132,18 @@ def description(**values):
 
 
 @pytest.fixture
+def describe():
+    """Makes the description of a small model, with some values changed."""
+    return description
+
+
+@pytest.fixture
+def greet():
+    """Makes the engine's hello, with some values changed."""
+    return hello
+
+
+@pytest.fixture
 def model():
     return OpenModelState("model-1", description(), "/models/small.pth")
 
@@ -146,6 +160,22 @@ def pictures(tmp_path):
             Image.fromarray(pixels).save(folder / f"{label}{i}.png")
     (tmp_path / "pictures" / "dog" / "broken.png").write_bytes(b"\x89PNG not really")
     return tmp_path / "pictures"
+
+
+@pytest.fixture
+def window(qapp, client, relay, settings):
+    """The whole window over a client that computes nothing."""
+    from interp_gui.gui.main_window import MainWindow
+    from interp_gui.gui.theme import Theme
+
+    theme = Theme(qapp)
+    window = MainWindow(client, relay, settings=settings, theme=theme, ask_on_close=False)
+    window.show()
+    yield window
+    window.ask_on_close = False
+    window.close()
+    window.deleteLater()
+    theme.deleteLater()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,89 @@
+import pytest
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QMainWindow
+
+from interp_gui.gui.actions import ActionRegistry, ActionSpec
+
+
+@pytest.fixture
+def window(qtbot):
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    return window
+
+
+def spec(name, **values):
+    return ActionSpec(**{"id": name, "title": name.title(), "handler": lambda: None, **values})
+
+
+def titles(menu):
+    return [a.text() for a in menu.actions() if not a.isSeparator()]
+
+
+def test_menus_are_views_of_the_registry(window):
+    actions = ActionRegistry(window)
+    actions.add(spec("open", menu="File", group="1"))
+    actions.build_menus(window.menuBar())
+    file = actions._menus["File"]
+    actions.add(spec("quit", menu="File", group="9"))
+    actions.add(spec("close", menu="File", group="1"))
+    actions.add(spec("light", menu="File/Theme", group="5"))
+    assert titles(file) == ["Open", "Close", "Theme", "Quit"]
+    assert sum(a.isSeparator() for a in file.actions()) == 2
+    actions.remove("close")
+    actions.remove("light")
+    assert titles(file) == ["Open", "Quit"]
+    assert not actions._menus["Edit"].actions()[0].isEnabled()
+
+
+def test_tooltips_name_the_shortcut(window):
+    actions = ActionRegistry(window)
+    action = actions.add(spec("open", shortcut="Ctrl+O; F2", tooltip="Open a model"))
+    assert action.toolTip() == "Open a model (Ctrl+O)"
+    assert [k.toString() for k in action.shortcuts()] == ["Ctrl+O", "F2"]
+
+
+def test_ids_and_shortcuts_are_unique(window):
+    actions = ActionRegistry(window)
+    actions.add(spec("open", shortcut="Ctrl+O"))
+    with pytest.raises(ValueError, match="twice"):
+        actions.add(spec("open"))
+    with pytest.raises(ValueError, match="share"):
+        actions.add(spec("other", shortcut="F9; Ctrl+O"))
+
+
+def test_enabled_and_checked_follow_the_state(window):
+    state = {"on": False}
+    calls = []
+    actions = ActionRegistry(window)
+    action = actions.add(
+        spec(
+            "toggle", checkable=True, enabled_when=lambda: state["on"],
+            checked_when=lambda: state["on"], handler=calls.append,
+        )
+    )  # fmt: skip
+    assert (action.isEnabled(), action.isChecked()) == (False, False)
+    state["on"] = True
+    actions.refresh()
+    assert (action.isEnabled(), action.isChecked()) == (True, True)
+    assert calls == [], "a refresh is not a command"
+    action.trigger()
+    assert calls == [False]
+
+
+def test_plain_handlers_get_no_argument(window):
+    calls = []
+    actions = ActionRegistry(window)
+    actions.add(spec("go", handler=lambda *args: calls.append(args))).trigger()
+    assert calls == [()]
+
+
+def test_toolbar_and_buttons(window, qtbot):
+    actions = ActionRegistry(window)
+    actions.add(spec("a", toolbar=True, title="&Ask"))
+    actions.add(spec("b"))
+    bar = window.addToolBar("main")
+    actions.build_toolbar(bar)
+    assert [a.objectName() for a in bar.actions()] == ["a"]
+    assert actions.button("a", window).accessibleName() == "Ask"
+    assert QKeySequence("Ctrl+A") not in actions["a"].shortcuts()
