@@ -1,6 +1,7 @@
 """From a checkpoint file to an opened model."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +69,12 @@ def open_checkpoint(
     index = load_index()
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
     match = choose(shapes, index, file_name=file.path.name, architecture=architecture)
-    origin = find_origin(file, match)
-    config, config_notes = _config(match, origin)
-    converted, number_notes = _as_float32(tensors)
-    module = build(match.architecture.name, config, converted)
+    with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter lock to the rest
+        digest = pool.submit(weights_sha256, tensors)
+        origin = find_origin(file, match)
+        config, config_notes = _config(match, origin)
+        converted, number_notes = _as_float32(tensors)
+        module = build(match.architecture.name, config, converted)
     description = ModelDescription(
         name=file.path.name,
         path=str(file.path.absolute()),
@@ -80,7 +83,7 @@ def open_checkpoint(
         library=index.library,
         config=config,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        weights_sha256=weights_sha256(tensors),
+        weights_sha256=digest.result(),
         preprocessing=preprocessing or origin.preprocessing,
         outputs=(_output(match),),
         class_names=_class_names(match, origin),
@@ -117,7 +120,7 @@ def _as_float32(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
     broken = [
         key
         for key, value in converted.items()
-        if value.is_floating_point() and not bool(torch.isfinite(value).all())
+        if value.is_floating_point() and not _all_finite(value)
     ]
     if broken:
         notes.append(
@@ -125,6 +128,11 @@ def _as_float32(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
             f"for example '{broken[0]}'."
         )
     return converted, tuple(notes)
+
+
+def _all_finite(value: torch.Tensor) -> bool:
+    # a finite sum has finite terms and costs a twentieth; finite terms may still overflow it
+    return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
 
 
 def _output(match: Match) -> OutputInfo:
