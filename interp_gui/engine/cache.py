@@ -97,7 +97,9 @@ class Cache(Store):
                 index.execute(
                     "INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", (name, len(data), time.time())
                 )
-            self._shrink()
+                (total,) = index.execute("SELECT SUM(bytes) FROM entry").fetchone()
+            if total > self.limit_bytes:
+                self._shrink()
         except (OSError, sqlite3.Error) as problem:
             if not self._warned:
                 self._warned = True
@@ -193,6 +195,8 @@ class Cache(Store):
         fresh = not self._index_path.exists()
         connection = sqlite3.connect(self._index_path, timeout=5.0)
         try:
+            # The index can be made again, so it need not survive a power cut.
+            connection.execute("PRAGMA synchronous = OFF")
             with connection:
                 connection.execute(_SCHEMA)
                 if fresh:

@@ -69,3 +69,8 @@ def harness(tmp_path):
     yield make
     for each in made:
         each.client.close()
+
+
+@pytest.fixture
+def events():
+    return Events()
