@@ -1,15 +1,21 @@
 """The network as an optimised picture meets it: RGB in 0..1 in, values by image out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from interp_gui.analyses.feature_visualization.readings import OUTPUT, Values, by_image
 from interp_gui.core.analysis import Context
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.model import Preprocessing
+from interp_gui.runtimes.fast import FastNetwork, fast_network, output_key
+from interp_gui.runtimes.relu_gradient import RedirectedReLU
+from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 _FIXED_KINDS = ("attention", "transformer", "swin")
 
@@ -46,7 +52,9 @@ class Network:
         self._output_name = description.outputs[0].name if description.outputs else "output"
         self._normalise = Normalise(context.model.preprocessing, self.device)
         self.own_size = context.model.preprocessing.size
-        self._fast: Any = None
+        self._fast: FastNetwork | None = None
+        if isinstance(context.model, TorchRuntime):
+            self._fast = fast_network(context.model, self._order, outputs=self._outputs)
         self.side = (size, size) if self._takes(size) else self.own_size
 
     @property
@@ -62,10 +70,15 @@ class Network:
         pictures
             (N, 3, *side) RGB in 0..1.
         relu_gradient
-            Let gradient pass through ReLUs that pass none.
+            Let gradient of an objective that is climbed pass through ReLUs that pass none.
         """
-        del relu_gradient
-        return self.exact_values(pictures)
+        x = self._normalise(pictures)
+        if self._fast is None:
+            return self.exact_network_values(x)
+        with RedirectedReLU6() if relu_gradient else nullcontext():
+            found = self._fast.trace(x, relu_gradient=relu_gradient)
+        outputs = {self._output_name: found.get(output_key(self._output_name))}
+        return self._by_image(found, outputs)
 
     def exact_values(self, pictures: Tensor) -> Values:
         """The same by the network as it was opened."""
@@ -99,6 +112,25 @@ class Network:
         except (RuntimeError, ValueError, AssertionError):
             return False
         return True
+
+
+class RedirectedReLU6(TorchFunctionMode):
+    """`nn.ReLU6` runs as hardtanh from 0, so its gradient is redirected under that name too."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func is not functional.hardtanh:
+            return func(*args, **(kwargs or {}))
+        names = ("input", "min_val", "max_val")
+        given = {**dict(zip(names, args, strict=False)), **(kwargs or {})}
+        if given.get("min_val", -1.0) != 0.0:
+            return func(*args, **(kwargs or {}))
+        return RedirectedReLU.apply(given["input"], float(given.get("max_val", 1.0)))
 
 
 class Normalise:

@@ -27,6 +27,9 @@ from interp_gui.core.result import Number, Picture
 RELU_GRADIENT_STEPS = 16
 """So long gradient passes through ReLUs that pass none: a start that is dead can wake up."""
 
+STUCK_STEPS = 256
+"""As long as this where a picture of the group is still without any gradient."""
+
 EARLY_PREVIEWS = (1, 8, 16, 32)
 PREVIEW_EVERY_S = 0.3
 SAVE_EVERY_S = 3.0
@@ -134,11 +137,14 @@ class _Climb:
             seen = views(pictures, draws, self._network.side)
         else:
             seen = plain_view(pictures, self._network.side)
-        early = ascent.steps < RELU_GRADIENT_STEPS
-        values = self._network.values(seen, relu_gradient=early)
+        redirected = ascent.steps < RELU_GRADIENT_STEPS or (
+            ascent.stuck and ascent.steps < STUCK_STEPS
+        )
+        values = self._network.values(seen, relu_gradient=redirected)
         each = [item.compiled.evaluate(values, slot) for slot, item in enumerate(self._group)]
-        (gradient,) = torch.autograd.grad(torch.stack(each).sum(), ascent.coefficients)
-        ascent.ascend(gradient, self._settings.learning_rate)
+        total = torch.stack(each).sum()
+        (gradient,) = torch.autograd.grad(total, ascent.coefficients)
+        ascent.climb(gradient, self._settings.learning_rate)
         return pictures.detach()
 
     def _judge(

@@ -34,6 +34,6 @@ class Settings:
         0.05, help="Step size of Adam.", minimum=1e-4, maximum=2.0, advanced=True
     )
     decay: float = parameter(
-        1.0, minimum=0.0, maximum=3.0, advanced=True,
+        1.2, minimum=0.0, maximum=3.0, advanced=True,
         help="Power of 1/frequency by which fine detail is held back.",
     )  # fmt: skip
