@@ -1,6 +1,7 @@
 """The Output panel: what the current model answers for the current image."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
@@ -11,7 +12,9 @@ from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.state import AppState
-from interp_gui.gui.widgets.bars import BarsView
+
+if TYPE_CHECKING:
+    from interp_gui.gui.widgets.bars import BarsView
 
 ANALYSIS = "predict"
 VIEW = "output"
@@ -27,12 +30,12 @@ class OutputPanel(QWidget):
         self.setMinimumWidth(200)
         self.heading = parts.label()
         self.message = parts.label(dim=True)
-        self.bars = BarsView()
+        self.bars: BarsView | None = None
         column = parts.column(self, margin=theme.SPACE_M, spacing=theme.SPACE_M)
         column.addWidget(self.heading)
         column.addWidget(self.message)
-        column.addWidget(self.bars)
         column.addStretch(1)
+        self._column = column
         state.model_changed.connect(self.ask)
         state.image_changed.connect(self.ask)
         bridge.ready.connect(self.ask)
@@ -50,8 +53,9 @@ class OutputPanel(QWidget):
             return self._say("The engine is starting again…")
         self.heading.setText(Path(image).name)
         self.heading.setVisible(True)
-        self.bars.setEnabled(False)
-        if self.bars.result is None:
+        if self.bars is not None:
+            self.bars.setEnabled(False)
+        else:
             self.message.setText("Asking the model…")
             self.message.setVisible(True)
         request = Run(
@@ -65,17 +69,30 @@ class OutputPanel(QWidget):
     def _say(self, text: str) -> None:
         self._bridge.drop(VIEW)
         self.heading.setVisible(False)
-        self.bars.setVisible(False)
+        if self.bars is not None:
+            self.bars.setVisible(False)
         self.message.setText(text)
         self.message.setVisible(True)
 
     def _on_result(self, result: AnyResult, recipe: Recipe | None) -> None:
-        if isinstance(result, Bars):
-            self.bars.set_result(result, recipe)
-            self.bars.setVisible(True)
-            self.bars.setEnabled(True)
-            self.message.setText("\n".join(result.notes))
-            self.message.setVisible(bool(result.notes))
+        if not isinstance(result, Bars):
+            return
+        if self.bars is None:
+            self.bars = self._make_bars()
+        self.bars.set_result(result, recipe)
+        self.bars.setVisible(True)
+        self.bars.setEnabled(True)
+        self.message.setText("\n".join(result.notes))
+        self.message.setVisible(bool(result.notes))
+
+    def _make_bars(self) -> "BarsView":
+        # Here and not above: views of results bring the drawing of exports with them, which the
+        # first paint of the window need not wait for.
+        from interp_gui.gui.widgets.bars import BarsView
+
+        bars = BarsView()
+        self._column.insertWidget(self._column.count() - 1, bars)
+        return bars
 
     def _on_end(self, ended: Ended) -> None:
         if ended.error is not None:
