@@ -99,7 +99,7 @@ class ImageTab(QWidget):
         self.opacity.setAccessibleName("Opacity of the heat map")
         self.opacity.setToolTip("Opacity of the heat map")
         self.hide_map = icon_button("close", "Take the heat map away", self._clear_map)
-        self.map_title = label(dim=True, wrap=False)
+        self.map_title = label(dim=True)
         self.layers = LayerBox(self._state)
         self.order = QComboBox()
         self.order.setAccessibleName("Order of units")
@@ -117,6 +117,8 @@ class ImageTab(QWidget):
         bar = row()
         for button in self.tool_buttons.values():
             bar.addWidget(button)
+        bar.addSpacing(8)
+        bar.addWidget(label("Brush", dim=True, wrap=False))
         bar.addWidget(self.brush)
         bar.addWidget(self.clear)
         bar.addStretch(1)
@@ -324,7 +326,7 @@ class ImageTab(QWidget):
             key=key,
             title=f"{index}  {name}" if name else f"unit {index}",
             caption=unit.caption,
-            tag="confirmed" if unit.effect is not None else "",
+            tag=unit.verdict,
             feature=unit.feature,
             tooltip=unit.spoken,
             placeholder="…",
@@ -387,7 +389,7 @@ class ImageTab(QWidget):
         self._bridge.drop("image-map")
         self._mapped = None
         self.canvas.clear_map()
-        self.map_title.setText("Choose a unit, or drop one on the image, to see where it responds.")
+        self.map_title.setText("Choose a unit, or drop one here, to see where it responds.")
         self.opacity.setEnabled(False)
         self.hide_map.setEnabled(False)
 

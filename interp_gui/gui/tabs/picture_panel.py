@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFrame,
+    QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -27,6 +28,15 @@ from interp_gui.gui.widgets.numbers import NumbersList
 from interp_gui.gui.widgets.picture import PictureView
 
 MORE_STEPS = 256
+
+
+def heading(text: str) -> QLabel:
+    """A bold line over a part of the page."""
+    words = label(text, wrap=False)
+    font = words.font()
+    font.setBold(True)
+    words.setFont(font)
+    return words
 
 
 class PicturePanel(QWidget):
@@ -78,6 +88,7 @@ class PicturePanel(QWidget):
 
     def _arrange(self) -> None:
         layout = column(self)
+        layout.addWidget(heading("Optimised picture"))
         layout.addWidget(self.picture, 1)
         buttons = row()
         for widget in (self.run, self.more, self.hold, self.cancel):

@@ -34,10 +34,20 @@ class RankedUnit:
     def caption(self) -> str:
         """The numbers in one short line: the effect, or what it is ranked by."""
         if self.effect is not None:
-            return f"off: {_signed(-self.effect)}"
+            return f"switched off {_signed(-self.effect)}"
         if self.attribution is not None:
             return f"a×g {readable(self.attribution)}"
         return ""
+
+    @property
+    def verdict(self) -> str:
+        """Whether switching it off bears the ranking out; empty where that was not tried."""
+        if self.effect is None:
+            return ""
+        if self.percentile is None:
+            return "switched off"
+        stands_out = self.percentile >= 100.0 and self.effect > 0
+        return "confirmed" if stands_out else "like random"
 
     @property
     def spoken(self) -> str:

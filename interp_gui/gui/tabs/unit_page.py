@@ -16,7 +16,7 @@ from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export,
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
-from interp_gui.gui.tabs.picture_panel import PicturePanel
+from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
 from interp_gui.gui.widgets.grid import GridView
 from interp_gui.gui.widgets.view import numbers_text
 
@@ -118,6 +118,7 @@ class UnitPage(QWidget):
         layout.addLayout(head)
         right = QWidget()
         side = column(right)
+        side.addWidget(heading("Real examples"))
         side.addWidget(self.caption)
         side.addWidget(self.examples, 1)
         split = QSplitter(Qt.Orientation.Horizontal)
@@ -192,14 +193,13 @@ class UnitPage(QWidget):
     # --- real examples -----------------------------------------------------------------------
 
     def _tell_examples(self) -> None:
+        self.caption.clear()
         if self._state.dataset is None:
-            self.caption.setText("Real examples")
             self.examples.list.set_hint(
                 "Drop images or a folder of images on the window to see what this unit "
                 "responds to in reality."
             )
         else:
-            self.caption.setText("Real examples")
             self.examples.list.set_hint("Looking through the images…")
 
     def _load_examples(self) -> None:
@@ -225,9 +225,9 @@ class UnitPage(QWidget):
         if not isinstance(result, Grid):
             return
         self.examples.set_result(result, recipe)
-        numbers = numbers_text(result.numbers)
-        lines = [f"Real examples · {numbers}" if numbers else "Real examples", *result.notes]
-        self.caption.setText("\n".join(lines))
+        # only what says something: that nothing is dead or broken is the rule
+        telling = {n: v for n, v in result.numbers.items() if v not in (False, 0, None)}
+        self.caption.setText("\n".join([numbers_text(telling), *result.notes]).strip())
         if not result.items:
             self.examples.list.set_hint("No image drives this unit.")
 

@@ -47,6 +47,7 @@ class LayerWall(QWidget):
         self._cards: dict[str, Card] = {}
         self._examples: OrderedDict[str, tuple[Grid, Recipe | None]] = OrderedDict()
         self._pictures: dict[str, tuple[Picture, Recipe | None]] = {}
+        self._failed: dict[str, str] = {}
         self._stale = True
         self.work = WallWork(state, bridge, self)
         self._make_controls()
@@ -64,7 +65,8 @@ class LayerWall(QWidget):
             self.sort.addItem(f"Sort by {words}", key)
         self.filter = QLineEdit()
         self.filter.setAccessibleName("Filter units")
-        self.filter.setPlaceholderText("Filter: 10-20, dead, alive, named, or a name")
+        self.filter.setPlaceholderText("Filter: 10-20, dead, a name")
+        self.filter.setToolTip("Indices (10-20), dead, alive, named, or a part of a name")
         self.filter.setClearButtonEnabled(True)
         self.zoom = QSlider(Qt.Orientation.Horizontal)
         self.zoom.setRange(84, 320)
@@ -82,6 +84,7 @@ class LayerWall(QWidget):
         self.status = label(dim=True, wrap=False)
         self.list = CardList("Units of the layer", strip=True)
         self.list.set_card_width(self.zoom.value())
+        self.list.prepare = self._describe
 
     def _arrange(self) -> None:
         layout = column(self, margin=8)
@@ -148,8 +151,7 @@ class LayerWall(QWidget):
         self._cards = {f.text: Card(key=f.text, title="", feature=f) for f in features}
         self._examples.clear()
         self._pictures.clear()
-        for key in self._cards:
-            self._describe(key)
+        self._failed.clear()
         self.list.set_hint(self._hint())
         self.work.begin(features)
         self._arrange_cards()
@@ -171,9 +173,10 @@ class LayerWall(QWidget):
         self._visible_changed()
         self._tell()
 
-    def _describe(self, key: str) -> None:
-        """Title, numbers and tag of a card."""
-        row, card = self._rows[key], self._cards[key]
+    def _describe(self, card: Card) -> None:
+        """Title, numbers and tag of a card that is about to be shown."""
+        key = card.key
+        row = self._rows[key]
         card.title = f"{row.index}  {row.name}" if row.name else str(row.index)
         parts = []
         if row.response is not None:
@@ -184,15 +187,21 @@ class LayerWall(QWidget):
         card.dim = row.dead
         picture = self._pictures.get(key)
         card.tag = "dead" if row.dead else picture_tag(picture[0]) if picture else ""
+        reason = self._failed.get(key, "")
         if card.main.isNull():
-            ready = bool(self._state.dataset_handle)
-            card.placeholder = "dead" if row.dead else "…" if ready else "no images"
-        card.tooltip = f"{row.feature.text}\n{card.caption}".strip()
+            if row.dead:
+                placeholder = "dead"
+            elif key in self._examples or reason:
+                placeholder = "no examples"
+            else:
+                placeholder = "…" if self._state.dataset_handle else "no images"
+            if placeholder != card.placeholder:
+                card.placeholder = placeholder
+                card.revision += 1
+        card.tooltip = "\n".join(text for text in (key, card.caption, reason) if text)
 
     def _summary_came(self, table: Table) -> None:
         adopt_summary(self._rows, table)
-        for key in self._rows:
-            self._describe(key)
         if self.sort.currentData() in ("response", "peak", "dead") or self.filter.text():
             self._arrange_cards()
         else:
@@ -210,9 +219,6 @@ class LayerWall(QWidget):
         card.strip = tuple(shrunk(picture, _STRIP_PX) for picture in beneath[:STRIP])
         if grid.numbers.get("dead") is True:
             row.dead = True
-        if not pictures:
-            card.placeholder = "dead" if row.dead else "no examples"
-        self._describe(key)
         self.list.card_changed(key)
         self._forget_old()
 
@@ -230,9 +236,8 @@ class LayerWall(QWidget):
     def _examples_failed(self, keys: Sequence[str], reason: str) -> None:
         for key in keys:
             card = self._cards.get(key)
-            if card is not None and card.main.isNull():
-                card.placeholder = "no examples"
-                card.tooltip = f"{key}\n{reason}"
+            if card is not None:
+                self._failed[key] = reason
                 self.list.card_changed(key)
 
     def _picture_came(self, key: str, picture: Picture, recipe: Recipe | None) -> None:
@@ -243,7 +248,6 @@ class LayerWall(QWidget):
             # the strongest real example moves into the strip, never out of sight
             card.strip = (shrunk(card.main, _STRIP_PX), *card.strip)[:STRIP]
         card.main = shrunk(to_image(picture.pixels), _MAIN_PX)
-        self._describe(key)
         self.list.card_changed(key)
 
     def _renamed(self, text: str) -> None:
@@ -251,7 +255,6 @@ class LayerWall(QWidget):
         if row is None:
             return
         row.name = self._names.name(row.feature)
-        self._describe(text)
         if self.sort.currentData() == "name" or self.filter.text():
             self._arrange_cards()
         else:
@@ -270,9 +273,10 @@ class LayerWall(QWidget):
             if key not in self._pictures:
                 card.main = Card(key="", title="").main
             card.strip = ()
-            self._describe(key)
-            self.list.card_changed(key)
+            card.revision += 1
+        self.list.viewport().update()
         self._examples.clear()
+        self._failed.clear()
         self.work.forget_examples()
         self.work.summarise()
 

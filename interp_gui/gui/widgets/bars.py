@@ -82,6 +82,7 @@ class BarsView(ResultView[Bars]):
             shown = metrics.elidedText(label, Qt.TextElideMode.ElideRight, label_width - 8)
             painter.drawText(area.adjusted(0, 0, -(self.width() - label_width), 0), middle, shown)
             self._paint_bar(painter, QRect(label_width, area.top(), room, area.height()), value)
+            painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             right = middle | int(Qt.AlignmentFlag.AlignRight)
             painter.drawText(area, right, numbers[row])
         painter.end()

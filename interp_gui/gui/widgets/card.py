@@ -148,21 +148,18 @@ def paint_card(
     current: bool,
 ) -> None:
     """Paint a card at `rect`."""
-    path = QPainterPath()
-    path.addRoundedRect(QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
     highlight = palette.color(QPalette.ColorRole.Highlight)
     ground = QColor(palette.color(QPalette.ColorRole.Base))
     if selected:
         ground = _mixed(ground, highlight, 0.28)
-    painter.fillPath(path, ground)
     edge = QColor(palette.color(QPalette.ColorRole.Mid))
     edge.setAlpha(90)
     painter.setPen(highlight if selected or current else edge)
-    painter.drawPath(path)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(rect.adjusted(0, 0, -1, -1), 5, 5)
     if current:
-        inner = QPainterPath()
-        inner.addRoundedRect(QRectF(rect).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
-        painter.drawPath(inner)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(rect.adjusted(1, 1, -2, -2), 4, 4)
     painter.setOpacity(0.45 if card.dim else 1.0)
     painter.drawPixmap(rect.left() + _MARGIN, rect.top() + _MARGIN, pictures)
     painter.setOpacity(1.0)

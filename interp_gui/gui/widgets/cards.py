@@ -1,7 +1,7 @@
 """A list of cards that paints only those in view; thousands cost no more than a screenful."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -25,6 +25,7 @@ from interp_gui.gui.widgets.card_layout import CardLayout
 from interp_gui.gui.widgets.selection import Selection
 
 _KEPT_PIXMAPS = 320
+_SPACING = 8
 _MOVES = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -73,10 +74,13 @@ class CardList(QAbstractScrollArea):
         self.setAccessibleName(name)
         self.hint = hint
         self.columns = 0
+        self.prepare: Callable[[Card], None] | None = None
+        """Called before a card is shown or read out, so that texts of cards that are never in
+        view need not be made."""
         self.painted_cards = 0
         """Cards painted since the list was made; for tests."""
         self._strip = strip
-        self._card_width = 132
+        self._card_width = self._fitted_width = 132
         self._cards: list[Card] = []
         self._index: dict[str, int] = {}
         self._selection = Selection()
@@ -181,8 +185,8 @@ class CardList(QAbstractScrollArea):
     def _selection_done(self) -> None:
         self.viewport().update()
         key = self.current_key
-        card = self.card(key)
-        if card is not None:
+        if key:
+            card = self._prepared(self._index[key])
             place = f"{self._index[key] + 1} of {len(self._cards)}"
             self.setAccessibleDescription(f"{card.spoken}, {place}")
         self.current_changed.emit(key)
@@ -194,7 +198,17 @@ class CardList(QAbstractScrollArea):
     def style_of_cards(self) -> CardStyle:
         """Sizes at the present zoom."""
         line = QFontMetrics(self.font()).height() + 1
-        return CardStyle(width=self._card_width, line=line, strip=self._strip)
+        return CardStyle(width=self._fitted_width, line=line, strip=self._strip)
+
+    def _fill_row(self) -> int:
+        """A little wider than asked for, so that a full row leaves no empty edge."""
+        room = self.viewport().width() - _SPACING
+        count = max(1, room // (self._card_width + _SPACING))
+        if self.columns:
+            count = min(count, self.columns)
+        if len(self._cards) <= count:
+            return self._card_width
+        return max(self._card_width, min(self._card_width * 3 // 2, room // count - _SPACING))
 
     def visible_keys(self) -> tuple[str, ...]:
         """Keys of the cards in view, in order."""
@@ -222,6 +236,7 @@ class CardList(QAbstractScrollArea):
         return QSize(self._card_width + 24, 80)
 
     def _relayout(self) -> None:
+        self._fitted_width = self._fill_row()
         style = self.style_of_cards
         self._layout = CardLayout(
             [card.group for card in self._cards],
@@ -229,6 +244,7 @@ class CardList(QAbstractScrollArea):
             card=(style.width, style.height),
             heading=style.line + 8,
             columns=self.columns,
+            spacing=_SPACING,
         )
         room = self.viewport().height()
         bar = self.verticalScrollBar()
@@ -289,7 +305,7 @@ class CardList(QAbstractScrollArea):
 
     def _paint_card(self, painter: QPainter, index: int, rect: QRect, style: CardStyle) -> None:
         self.painted_cards += 1
-        card = self._cards[index]
+        card = self._prepared(index)
         paint_card(
             painter,
             rect,
@@ -301,6 +317,12 @@ class CardList(QAbstractScrollArea):
             selected=index in self._selection.chosen,
             current=index == self._selection.current and self.hasFocus(),
         )
+
+    def _prepared(self, index: int) -> Card:
+        card = self._cards[index]
+        if self.prepare is not None:
+            self.prepare(card)
+        return card
 
     def _pictures(self, card: Card, style: CardStyle) -> QPixmap:
         ratio = self.devicePixelRatioF()
@@ -454,6 +476,6 @@ class CardList(QAbstractScrollArea):
     def show_tooltip_at(self, position: QPoint) -> bool:
         """Show the tooltip of the card there."""
         index = self.index_at(position)
-        text = self._cards[index].tooltip if index is not None else ""
+        text = self._prepared(index).tooltip if index is not None else ""
         QToolTip.showText(self.viewport().mapToGlobal(position), text, self.viewport())
         return bool(text)

@@ -1,5 +1,7 @@
 """View of a `grid` result: its items as cards, grouped, as many a row as fit."""
 
+from pathlib import Path
+
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
@@ -41,7 +43,9 @@ class GridView(ResultView[Grid]):
             return
         self.list.setAccessibleName(result.title)
         self.list.columns = result.columns
-        self.list.set_cards(_card(i, item) for i, item in enumerate(result.items))
+        # file names tell cards apart only where they differ
+        by_image = len({item.image for item in result.items if item.image}) > 1
+        self.list.set_cards(_card(i, x, by_image=by_image) for i, x in enumerate(result.items))
 
     def clear(self) -> None:
         """Show the hint again."""
@@ -76,15 +80,19 @@ class GridView(ResultView[Grid]):
         menu.popup(where)
 
 
-def _card(index: int, item: GridItem) -> Card:
+def _card(index: int, item: GridItem, *, by_image: bool) -> Card:
+    numbers = numbers_text(item.numbers)
+    name = Path(item.image).name if by_image and item.image else ""
     text = item.feature.text if item.feature is not None else ""
     return Card(
         # the feature first is not unique: one unit may stand in several groups
         key=f"{index} {text}",
         title=item.title,
-        caption=numbers_text(item.numbers),
+        caption=name or numbers,
         feature=item.feature,
         group=item.group,
         main=to_image(item.pixels),
-        tooltip=f"{item.title}\n{numbers_text(item.numbers, chr(10))}",
+        tooltip="\n".join(
+            part for part in (item.title, name, numbers_text(item.numbers, "\n")) if part
+        ),
     )

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QPen,
 )
 
+from interp_gui.core.colormaps import resize_values
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE
 from interp_gui.core.result import Pixels
@@ -77,6 +78,21 @@ class RegionMask:
         if self.empty:
             return ()
         return tuple(tuple(round(float(v), 3) for v in row) for row in self.weights)
+
+
+def _veil(weights: NDArray[np.float32], scale: int = 6) -> NDArray[np.uint8]:
+    """Darkness over what lies outside the place, and a bright line around it; RGBA."""
+    height, width = weights.shape
+    fine = resize_values(weights, height * scale, width * scale)
+    inside = fine > 0.5
+    shrunk = inside.copy()
+    for axis in (0, 1):
+        for step in (-1, 1):
+            shrunk &= np.roll(inside, step, axis)
+    veil = np.zeros((*fine.shape, 4), np.uint8)
+    veil[..., 3] = np.round((1.0 - fine) * 80)
+    veil[inside & ~shrunk] = 255
+    return veil
 
 
 class RegionCanvas(HeatmapView):
@@ -142,10 +158,7 @@ class RegionCanvas(HeatmapView):
             self._mask_image = QImage()
             self.setAccessibleDescription("No place is brushed")
         else:
-            side = self.region.weights.shape[0]
-            layer = np.zeros((side, side, 4), np.uint8)
-            layer[..., 3] = np.round((1.0 - self.region.weights) * 150)
-            self._mask_image = to_image(layer)
+            self._mask_image = to_image(_veil(self.region.weights))
             share = float(self.region.weights.mean())
             self.setAccessibleDescription(f"{share:.0%} of the image is brushed")
         self.update()

@@ -1,5 +1,6 @@
 """What every view of a result shares."""
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -107,6 +108,6 @@ def number_label(name: str) -> str:
 _UNITS = {"percent": "%", "s": "s", "ms": "ms", "px": "px", "bytes": "bytes"}
 
 
-def numbers_text(numbers: dict[str, Number], separator: str = " · ") -> str:
+def numbers_text(numbers: Mapping[str, Number], separator: str = " · ") -> str:
     """Numbers in one line."""
     return separator.join(caption(numbers, limit=len(numbers)))

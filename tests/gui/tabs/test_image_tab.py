@@ -64,6 +64,7 @@ def test_cards_have_numbers_and_can_be_ordered_by_effect(tab, engine, asked, qtb
     qtbot.waitUntil(lambda: len(tab.list.cards) == 3)  # random units are no cards
     assert [c.key for c in tab.list.cards] == ["late:7", "late:3", "late:9"]
     assert tab.list.card("late:3").tag == "confirmed"
+    assert tab.list.card("late:7").tag == "like random"
     assert "−0.8" in tab.list.card("late:3").caption
     assert "100 % of random units" in tab.list.card("late:3").tooltip
     assert tab.list.card("late:9").tag == ""

@@ -98,7 +98,7 @@ def test_pictures_are_made_in_aligned_groups_and_refined(
     engine.result(job, picture(unit(21), noise, 64, final=True))
     engine.end(job)
     qtbot.waitUntil(lambda: len(engine.jobs("feature-visualization")) == 2)
-    assert wall.list.card("late:21").tag == ""
+    qtbot.waitUntil(lambda: wall.list.card("late:21").tag == "")
     second = engine.newest("feature-visualization")
     assert engine.submitted[second].inputs.features[0].units == (24,)
     engine.end(second)
@@ -151,7 +151,7 @@ def test_summary_sorts_and_marks_dead_units(wall, state, engine, model, image, r
     assert [card.key for card in wall.list.cards] == ["early:3"]
     assert "1 of 12 units" in wall.status.text()
     names_of(state).set_name(unit(3, "early"), "nothing")
-    assert "nothing" in wall.list.cards[0].title
+    qtbot.waitUntil(lambda: "nothing" in wall.list.cards[0].title)
 
 
 def test_results_of_a_layer_left_behind_are_dropped(

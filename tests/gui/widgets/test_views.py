@@ -130,3 +130,13 @@ def test_numbers_are_named_with_their_unit():
     assert numbers_text({"activation": 1.23456, "rank_percent": 0.5}) == (
         "activation 1.23 · rank 0.5 %"
     )
+
+
+def test_bars_write_their_numbers(qtbot):
+    view = BarsView()
+    qtbot.addWidget(view)
+    view.resize(300, 40)
+    view.set_result(Bars(key="b", title="b", labels=("x",), values=(0.25,), maximum=1.0))
+    shot = to_array(view.grab().toImage())
+    number = shot[4:18, 280:298].reshape(-1, 3)
+    assert len(np.unique(number, axis=0)) > 2  # ink, not only ground
