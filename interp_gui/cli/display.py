@@ -127,11 +127,7 @@ def _x11_answers(display: str) -> bool:
     if host and not host.startswith(("unix", "/")):
         return _connects(socket.AF_INET, (host, 6000 + int(number)))
     path = f"/tmp/.X11-unix/X{number}"
-    return (
-        _connects(socket.AF_UNIX, "\0" + path)
-        or _connects(socket.AF_UNIX, path)
-        or _connects(socket.AF_INET, ("localhost", 6000 + int(number)))
-    )
+    return _connects(socket.AF_UNIX, "\0" + path) or _connects(socket.AF_UNIX, path)
 
 
 def _wayland_answers(display: str, values: Mapping[str, str]) -> bool:
@@ -143,6 +139,6 @@ def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> b
         probe.settimeout(3.0)
         try:
             probe.connect(address)
-        except OSError:
+        except (OSError, OverflowError):
             return False
     return True

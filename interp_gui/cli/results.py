@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from interp_gui.core.export import export_bytes, make_folder, write_atomically
+from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 
@@ -54,15 +55,15 @@ class ResultFolder:
         self._features[result.key] = result.feature.text if result.feature else ""
         self.recipe = recipe
 
-    def document(self, asked: tuple[str, ...]) -> dict[str, Any]:
-        """What was written, in the order asked; the recipe is that of the whole run."""
-        place = {text: i for i, text in enumerate(dict.fromkeys(asked))}
+    def document(self, asked: tuple[Feature, ...]) -> dict[str, Any]:
+        """What was written, in the order asked; the recipe is that of all of it."""
+        place = {feature.text: i for i, feature in enumerate(asked)}
         keys = list(self._entries)
         if place and all(self._features[key] in place for key in keys):
             keys.sort(key=lambda key: place[self._features[key]])
         recipe = self.recipe
         if recipe is not None and len(keys) != 1:
-            recipe = msgspec.structs.replace(recipe, result="", provenance={})
+            recipe = msgspec.structs.replace(recipe, result="", provenance={}, features=asked)
         return {
             "analysis": self._analysis,
             "results": [self._entries[key] for key in keys],

@@ -58,7 +58,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     )
     folder = ResultFolder(options.out, options.analysis)
     _execute(engine, request, folder, output)
-    _tell(folder, folder.document(_texts(request)), output)
+    _tell(folder, folder.document(request.inputs.features), output)
     return 0
 
 
@@ -85,7 +85,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
         )
     if folder.recipe is not None:
         found += differences(recipe, folder.recipe.environment)
-    document = folder.document(_texts(plan.run))
+    document = folder.document(plan.run.inputs.features)
     document["replay"] = {"differences": found}
     for sentence in found:
         output.note(f"Differs: {sentence}")
@@ -127,10 +127,6 @@ def _execute(
             f"The run gave no result '{only}', which the recipe is about.",
             hint="It was made by another version; its recipe says which.",
         )
-
-
-def _texts(request: Run) -> tuple[str, ...]:
-    return tuple(feature.text for feature in request.inputs.features)
 
 
 def _tell(folder: ResultFolder, document: dict[str, Any], output: Output) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from interp_gui.core.analysis import Analysis, Inputs
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import ImageProblem
+from interp_gui.core.feature import Feature
 from interp_gui.core.images import dataset_sha256, image_sha256
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
 from interp_gui.core.result import AnyResult
@@ -59,8 +60,28 @@ def recipe_of_run(
 
 
 def recipe_of_result(recipe: Recipe, result: AnyResult) -> Recipe:
-    """The recipe of one result of a run."""
-    return msgspec.structs.replace(recipe, result=result.key, provenance=dict(result.provenance))
+    """The recipe of one result of a run, with those features only that were computed with it."""
+    return msgspec.structs.replace(
+        recipe,
+        result=result.key,
+        features=batch_group(recipe.features, result.provenance),
+        provenance=dict(result.provenance),
+    )
+
+
+def batch_group(features: tuple[Feature, ...], provenance: dict[str, Any]) -> tuple[Feature, ...]:
+    """The features that were computed in one batch, in their order; all where none is told.
+
+    The same start in a batch of another size gives other pixels.
+    """
+    batch = provenance.get("batch")
+    group = batch.get("group") if isinstance(batch, dict) else None
+    by_text = {feature.text: feature for feature in features}
+    if not isinstance(group, list) or not all(
+        isinstance(text, str) and text in by_text for text in group
+    ):
+        return features
+    return tuple(by_text[text] for text in group)
 
 
 def takes_dataset(analysis: Analysis, inputs: Inputs) -> bool:

@@ -10,11 +10,11 @@ import msgspec
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem, RecipeMismatch
-from interp_gui.core.feature import Feature
 from interp_gui.core.images import dataset_sha256, image_sha256
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.recipe import Environment, Recipe
 from interp_gui.engine.messages import Run
+from interp_gui.engine.recipes import batch_group
 
 _DIGITS = 12
 
@@ -90,7 +90,7 @@ def replay(
     missing: list[str] = []
     current = _current_images(recipe, by_hash, needed="image" in needs, missing=missing)
     dataset = _dataset(recipe, by_hash, needed="dataset" in needs, missing=missing)
-    features = _batch_group(recipe)
+    features = batch_group(recipe.features, recipe.provenance) if recipe.result else recipe.features
     inputs = Inputs(
         images=current,
         dataset=dataset,
@@ -203,18 +203,3 @@ def _dataset(
         )
     missing.append(f"{sentence} Ranks among them may differ or be missing.")
     return Dataset(images=tuple(every)) if every else None
-
-
-def _batch_group(recipe: Recipe) -> tuple[Feature, ...]:
-    """The features that were computed in one batch with the wanted one, in their order.
-
-    The same start in a batch of another size gives other pixels.
-    """
-    batch = recipe.provenance.get("batch")
-    group = batch.get("group") if isinstance(batch, dict) else None
-    if not recipe.result or not isinstance(group, list):
-        return recipe.features
-    by_text = {feature.text: feature for feature in recipe.features}
-    if not all(isinstance(text, str) and text in by_text for text in group):
-        return recipe.features
-    return tuple(by_text[text] for text in group)

@@ -20,6 +20,7 @@ from interp_gui.core.export.drawing import (
     Polyline,
     Text,
 )
+from interp_gui.core.export.fonts import wrap
 from interp_gui.core.export.frame import close_frame, open_frame
 from interp_gui.core.export.numbers import caption, readable, ticks
 from interp_gui.core.result import Heatmap, Pixels
@@ -53,14 +54,21 @@ def heatmap_drawing(heatmap: Heatmap) -> Drawing:
             Polyline(((edge, at), (edge + 4.0, at)), SOFT, 1.0),
             Text(edge + 8.0, at + SMALL_SIZE * 0.36, text, SMALL_SIZE, SOFT),
         )
-    line = y + height + 16.0
+    return close_frame(drawing, _captions(drawing, heatmap, y + height, width), heatmap.notes)
+
+
+def _captions(drawing: Drawing, heatmap: Heatmap, y: float, width: float) -> float:
+    """What the colours mean under the map, the numbers under the image; returns where it ends."""
     unit = heatmap.unit.strip()
-    words = [*caption(heatmap.numbers), *([f"colour: {unit}"] if unit else [])]
-    if words:
-        drawing.add(Text(right, line, " · ".join(words[-1:]), SMALL_SIZE, SOFT))
-        if len(words) > 1:
-            drawing.add(Text(MARGIN, line, " · ".join(words[:-1]), SMALL_SIZE, INK))
-    return close_frame(drawing, line + 2.0 if words else y + height, heatmap.notes)
+    sides = (
+        (MARGIN, wrap(" · ".join(caption(heatmap.numbers)), width, SMALL_SIZE), INK),
+        (MARGIN + width + _GAP, wrap(f"colour: {unit}" if unit else "", width, SMALL_SIZE), SOFT),
+    )
+    for x, lines, colour in sides:
+        for number, text in enumerate(lines):
+            drawing.add(Text(x, y + 16.0 + 13.0 * number, text, SMALL_SIZE, colour))
+    deepest = max(len(lines) for _, lines, _ in sides)
+    return y + 5.0 + 13.0 * deepest if deepest else y
 
 
 def legend(heatmap: Heatmap, height: int) -> Pixels:

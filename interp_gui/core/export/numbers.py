@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from interp_gui.core.result import AnyResult, Number
 
 _RESERVED = ("file", "title", "kind", "numbers", "recipe")
+_POSITIONS = ("row", "column", "index")
 _UNITS = {"percent": "%", "px": "px", "s": "s", "ms": "ms", "sd": "SD"}
 
 
@@ -57,9 +58,13 @@ def readable_column(values: Sequence[Number]) -> list[str]:
 
 
 def caption(numbers: Mapping[str, Number], limit: int = 3) -> list[str]:
-    """The first numbers of a card as `rank 0.4 %`, the unit taken from the end of the name."""
+    """The first numbers of a card as `rank 0.4 %`, the unit taken from the end of the name.
+
+    Positions are left out: they are in the CSV.
+    """
     captions = []
-    for name, value in list(numbers.items())[:limit]:
+    told = [(name, value) for name, value in numbers.items() if name not in _POSITIONS]
+    for name, value in told[:limit]:
         words = name.split("_")
         unit = _UNITS.get(words[-1], "") if len(words) > 1 else ""
         label = " ".join(words[:-1] if unit else words)
