@@ -106,6 +106,7 @@ class AnalysisTab(QWidget):
             layout.addWidget(label(f"From the plugin {self.info.plugin}.", dim=True))
         layout.addWidget(self.export_button)
         area = QScrollArea()
+        area.setAccessibleName("Settings")
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
