@@ -81,7 +81,7 @@ def active_area(values: Floats, *, peak: float, floor: float = 0.0, level: float
     return mask
 
 
-def dim(image: Pixels, mask: Floats, *, remaining: float = 0.3) -> Pixels:
+def dim(image: Pixels, mask: Floats, *, remaining: float = 0.4) -> Pixels:
     """Darken an image (H, W, 3) to `remaining` of its brightness where `mask` (H, W) is 0."""
     factor = remaining + (1.0 - remaining) * mask[..., None]
     dimmed: Pixels = np.clip(np.rint(image.astype(np.float32) * factor), 0, 255).astype(np.uint8)

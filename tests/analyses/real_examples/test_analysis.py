@@ -6,13 +6,16 @@ from interp_gui.analyses.layer_summary import ANALYSIS as SUMMARY
 from interp_gui.analyses.real_examples import ANALYSIS
 from interp_gui.analyses.real_examples import survey as survey_module
 from interp_gui.analyses.real_examples.analysis import unit_range
+from interp_gui.analyses.real_examples.crops import example_picture, field_box, fit
 from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.core.analysis import Context, Inputs, Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import Cancelled, ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
-from interp_gui.core.preprocessing import load_batch
+from interp_gui.core.images import read_image
+from interp_gui.core.overlays import crop
+from interp_gui.core.preprocessing import as_seen, load_batch
 
 WHOLE = {"cropped": False, "k": 4}
 
@@ -262,3 +265,40 @@ def test_what_a_cancelled_run_has_seen_is_not_lost(runtimes, dataset, memory, ru
     ran = run_analysis(ANALYSIS, runtime, settings, cache=memory, **inputs)
     assert runtime.images == 12
     assert ran.results[0].numbers["images"] == 12
+
+
+@pytest.mark.parametrize("place", [(0, 0), (5, 9), (15, 15)])
+def test_pictures_are_cut_to_the_receptive_field(runtimes, pictures, place):
+    context = Context(model=runtimes["cnn"], inputs=Inputs())
+    layer = runtimes["cnn"].description.layer("first")  # 3 × 3, stride 2, padding 1
+    box = field_box(context, layer, place, (32, 32))
+    top, left = (max(0, 2 * p - 1) for p in place)
+    bottom, right = (min(32, 2 * p + 2) for p in place)
+    assert tuple(box) == (top, left, bottom, right)
+
+
+def test_a_card_shows_the_pixels_that_made_the_unit_respond(runtimes, dataset, run_analysis):
+    runtime = runtimes["cnn"]
+    settings = {"k": 3, "size": 48, "shaded": False}
+    features = (Feature(layer="last", units=(2,)),)
+    grid = run_analysis(ANALYSIS, runtime, settings, dataset=dataset, features=features).results[0]
+    context = Context(model=runtime, inputs=Inputs())
+    layer = runtime.description.layer("last")
+    for item in grid.items:
+        seen = as_seen(read_image(item.image), runtime.preprocessing)
+        place = (item.numbers["row"], item.numbers["column"])
+        box = field_box(context, layer, place, seen.shape[:2])
+        assert box[2] - box[0] <= 7
+        np.testing.assert_array_equal(item.pixels, fit(crop(seen, box), 48))
+        assert max(item.pixels.shape) == 48
+
+
+def test_what_the_unit_does_not_respond_to_is_dimmed():
+    pixels = np.full((32, 32, 3), 200, np.uint8)
+    values = np.zeros((4, 4), np.float32)
+    values[1, 2] = 3.0
+    shown = example_picture(pixels, values, (0, 0, 32, 32), size_px=32, floor=0.0, shaded=True)
+    assert shown[12, 20, 0] == 200
+    assert shown[31, 0, 0] < 100
+    plain = example_picture(pixels, values, (0, 0, 32, 32), size_px=32, floor=0.0, shaded=False)
+    assert (plain == 200).all()
