@@ -1,0 +1,266 @@
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+
+from interp_gui.core.analysis import Inputs, Progress
+from interp_gui.engine.messages import ErrorInfo, LogLine, Progressed, Run, Started
+from interp_gui.gui.bridge import JobRow
+from interp_gui.gui.panels.jobs import JobsPanel
+from interp_gui.gui.panels.jobs_model import progress_text, time_text
+from interp_gui.gui.panels.layers import LayersView
+from interp_gui.gui.panels.log import LogPanel
+from interp_gui.gui.panels.model import facts
+from interp_gui.gui.panels.preprocessing import PreprocessingForm
+from interp_gui.gui.thumbnails import Thumbnails
+from interp_gui.gui.toast import DetailsDialog, Toasts
+from interp_gui.gui.toolbar import TargetSelector
+
+REQUEST = Run(analysis="brightness", model="m", inputs=Inputs())
+
+
+def cells(panel, column):
+    model = panel.model
+    return [model.index(row, column).data() for row in range(model.rowCount())]
+
+
+# --- jobs ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jobs(qtbot, bridge):
+    panel = JobsPanel(bridge)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_jobs_with_a_title_are_listed_newest_first(jobs, bridge):
+    bridge.run(REQUEST, title="First")
+    bridge.run(REQUEST)
+    bridge.run(REQUEST, title="Second")
+    assert cells(jobs, 0) == ["Second", "First"]
+
+
+def test_buttons_act_on_the_only_job_or_the_selected_ones(jobs, bridge, client, qtbot):
+    assert not jobs.cancel.isEnabled()
+    first = bridge.run(REQUEST, title="First")
+    jobs.pause.click()
+    assert jobs.pause.toolTip() == "Resume"
+    jobs.pause.click()
+    second = bridge.run(REQUEST, title="Second")
+    assert not jobs.cancel.isEnabled(), "which of the two is not said"
+    jobs.table.selectRow(0)
+    jobs.cancel.click()
+    assert client.calls == [("pause", first), ("resume", first), ("cancel", second)]
+
+
+def test_progress_and_time_left(jobs, bridge, client, qtbot):
+    job = bridge.run(REQUEST, title="Work")
+    client.emit(Started(job))
+    generation = client.options[job]["generation"]
+    progress = Progress(done=128, total=512, text="optimising")
+    client.emit(Progressed(job=job, generation=generation, progress=progress, left_s=200.0))
+    qtbot.waitUntil(lambda: cells(jobs, 2) == ["about 3 min"])
+    assert cells(jobs, 1)[0].startswith("128 of 512")
+    assert jobs.grab().width() > 0
+
+
+def test_an_error_is_shown_in_full_on_demand(jobs, bridge, client, qtbot):
+    job = bridge.run(REQUEST, title="Work")
+    error = ErrorInfo(cause="bug", message="It broke.", hint="Try less.", details="Traceback …")
+    client.end(job, "failed", error=error)
+    qtbot.waitUntil(lambda: cells(jobs, 3) == ["Failed"])
+    assert cells(jobs, 1) == ["It broke."]
+    jobs.table.selectRow(0)
+    jobs.details.click()
+    dialog = jobs.findChild(DetailsDialog)
+    assert dialog is not None
+    dialog.close()
+
+
+def test_ended_jobs_are_cleared(jobs, bridge, client, qtbot):
+    client.end(bridge.run(REQUEST, title="Done"))
+    bridge.run(REQUEST, title="Running")
+    qtbot.waitUntil(lambda: "Finished" in cells(jobs, 3))
+    jobs.clear.click()
+    assert cells(jobs, 0) == ["Running"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, ""), (0.2, "about 1 s"), (80, "about 80 s"), (100, "about 2 min"), (7300, "about 2 h")],
+)
+def test_time_in_words(seconds, text):
+    assert time_text(seconds) == text
+
+
+def test_progress_without_a_total_is_its_words():
+    assert progress_text(JobRow(job=1, title="t", progress=Progress(text="reading"))) == "reading"
+
+
+# --- log -------------------------------------------------------------------------------------
+
+
+def test_the_log_holds_both_processes(qtbot, state, bridge, client):
+    panel = LogPanel(state, bridge)
+    qtbot.addWidget(panel)
+    client.emit(LogLine(level="WARNING", logger="interp_gui.engine", text="<b>slow</b>"))
+    state.notify("error", "It broke.", "Try less.", "Traceback")
+    qtbot.waitUntil(lambda: "slow" in panel.text.toPlainText())
+    panel.copy()
+    text = QGuiApplication.clipboard().text()
+    assert "It broke. Try less." in text
+    assert "<b>slow</b>" in text, "text is text, not HTML"
+
+
+# --- layers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def layers(qtbot, state, model):
+    view = LayersView(state)
+    qtbot.addWidget(view)
+    state.set_model(model)
+    view.rebuild()
+    return view
+
+
+def shown(view, parent=None):
+    model = view.proxy
+    parent = parent if parent is not None else view.tree.rootIndex()
+    found = []
+    for row in range(model.rowCount(parent)):
+        index = model.index(row, 0, parent)
+        found += [index.data(), *shown(view, index)]
+    return found
+
+
+def test_only_worthwhile_layers_unless_all_are_wanted(layers):
+    assert "conv.0" not in shown(layers)
+    assert "features.14" in shown(layers)
+    layers.all.setChecked(True)
+    assert "conv.0" in shown(layers)
+
+
+def test_the_filter_knows_names_and_kinds(layers):
+    layers.filter.setText("inverted")
+    assert shown(layers) == ["features", "features.1", "features.14"]
+    layers.filter.setText("classifier")
+    assert shown(layers) == ["classifier.1"]
+
+
+def test_choosing_a_layer_shows_its_wall(layers, state):
+    layers.filter.setText("features.14")
+    index = layers.proxy.index(0, 0, layers.proxy.index(0, 0))
+    layers.tree.activated.emit(index)
+    assert (state.layer, state.tab) == ("features.14", "wall")
+    state.set_layer("features.1")
+    layers.filter.clear()
+    state.set_layer("features.14")
+    assert layers.tree.currentIndex().data() == "features.14"
+
+
+def test_a_group_is_no_layer(layers, state):
+    layers.tree.clicked.emit(layers.proxy.index(0, 0))
+    assert state.layer == ""
+
+
+def test_facts_in_words(describe):
+    rows = dict(facts(describe()))
+    assert rows["Parameters"] == "3,504,872"
+    assert rows["Output"] == "10 classes, softmax"
+    assert rows["Layers"] == "5, of which 4 worth looking at"
+
+
+# --- preprocessing ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mean", "problem"),
+    [("0.5, 0.5", "value for each channel"), ("a, b, c", "list of numbers"), ("", "each channel")],
+)
+def test_values_that_make_no_sense_cannot_be_applied(
+    qtbot, state, background, model, mean, problem
+):
+    form = PreprocessingForm(state, background)
+    qtbot.addWidget(form)
+    state.set_model(model)
+    form.mean.setText(mean)
+    assert not form.apply.isEnabled()
+    assert problem in form.problem.text()
+
+
+def test_what_the_network_sees_is_shown_before_applying(qtbot, state, background, model, pictures):
+    form = PreprocessingForm(state, background)
+    qtbot.addWidget(form)
+    state.set_model(model)
+    state.set_image(str(pictures / "cat" / "cat0.png"))
+    qtbot.waitUntil(lambda: "224 × 224" in form.caption.text())
+    form.height_px.setValue(64)
+    form.width_px.setValue(96)
+    qtbot.waitUntil(lambda: "96 × 64" in form.caption.text())
+    state.set_image(str(pictures / "dog" / "broken.png"))
+    qtbot.waitUntil(lambda: "broken.png" in form.caption.text())
+
+
+# --- target ----------------------------------------------------------------------------------
+
+
+def test_target_of_a_class_found_by_typing(qtbot, state, model):
+    selector = TargetSelector(state)
+    qtbot.addWidget(selector)
+    assert not selector.isEnabled()
+    state.set_model(model)
+    assert selector.classes.count() == 11
+    selector.classes.setEditText("animal 7")
+    selector.classes.lineEdit().editingFinished.emit()
+    assert state.target.index == 7
+    selector.classes.setEditText("no such animal")
+    selector.classes.lineEdit().editingFinished.emit()
+    assert selector.classes.currentText() == "animal 7"
+    selector.kind.setCurrentIndex(1)
+    selector.kind.activated.emit(1)
+    assert (state.target.kind, state.target.index) == ("probability", 7)
+
+
+# --- thumbnails and toasts -------------------------------------------------------------------
+
+
+def test_thumbnails_come_newest_wish_first_and_name_broken_files(qtbot, background, pictures):
+    thumbnails = Thumbnails(background, 1.0)
+    files = sorted(map(str, pictures.rglob("*.png")))
+    arrived, broken = [], []
+    thumbnails.arrived.connect(arrived.append)
+    thumbnails.broken.connect(lambda path, reason: broken.append((path, reason)))
+    assert all(thumbnails.get(path) is None for path in files)
+    qtbot.waitUntil(lambda: len(arrived) == 6 and len(broken) == 1)
+    assert arrived.index(files[-1]) < arrived.index(files[2])
+    assert "broken.png" in broken[0][1]
+    assert thumbnails.get(files[0]).width() == 60
+    thumbnails.forget({files[0]})
+    assert thumbnails.get(files[0]) is None
+
+
+def test_toasts_count_repetitions_and_keep_errors(qtbot, qapp, state):
+    from PySide6.QtWidgets import QWidget
+
+    from interp_gui.gui.state import Notification
+
+    window = QWidget()
+    window.resize(800, 600)
+    qtbot.addWidget(window)
+    window.show()
+    toasts = Toasts(window)
+    error = toasts.show(Notification("error", "It broke.", "Try less.", "Traceback"))
+    assert toasts.show(Notification("error", "It broke.")) is error
+    assert error.count == 2
+    info = toasts.show(Notification("info", "Done."))
+    assert not error._timer.isActive()
+    assert info._timer.isActive()
+    assert error.accessibleName() == "error: It broke."
+    assert not error.geometry().intersects(info.geometry())
+    for i in range(6):
+        toasts.show(Notification("info", f"{i}"))
+    assert len(toasts.shown) == 4
+    toasts.clear()
+    assert toasts.shown == []
+    assert window.focusPolicy() == Qt.FocusPolicy.NoFocus
