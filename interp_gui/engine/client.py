@@ -1,26 +1,22 @@
 """The window's side of the engine: submits, cancels, and brings the process back when it dies."""
 
-import logging
-import queue
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from interp_gui.core.errors import InterpError
+from interp_gui.engine.delivery import Delivery
 from interp_gui.engine.environment import engine_command, engine_environment
-from interp_gui.engine.failures import describe, ending
+from interp_gui.engine.failures import describe, ending, lost
 from interp_gui.engine.ledger import Ledger
 from interp_gui.engine.messages import (
     Cancel,
     EngineLost,
-    ErrorInfo,
     FromEngine,
-    Hello,
     Pause,
     Priority,
     Reprioritise,
@@ -40,17 +36,6 @@ RESPAWNS = 3
 RESPAWN_WINDOW_S = 60.0
 _TICK_S = 0.1
 _CLOSE_GRACE_S = 1.5
-
-_DRAIN_S = 2.0
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Settled:
-    """An event that the ledger has been told of already."""
-
-    event: FromEngine
 
 
 class EngineClient:
@@ -81,27 +66,21 @@ class EngineClient:
         silence_s: float = SILENCE_S,
     ) -> None:
         self.silence_s = silence_s
-        self._on_event = on_event
         self._parent_folder = run_folder
         self._safe_mode = safe_mode
         self._command = command
         self._folder: RunFolder | None = None
         self._lock = threading.RLock()
-        self._delivery = threading.RLock()
-        self._inbox: queue.SimpleQueue[FromEngine | _Settled | threading.Event | None] = (
-            queue.SimpleQueue()
-        )
+        self._delivery = Delivery(on_event, self._accept)
         self._ledger = Ledger()
         self._process: EngineProcess | None = None
         self._spawned = 0
         self._crashes: deque[float] = deque()
-        self._hello: Hello | None = None
         self._silent = False
         self._down = False
         self._restart = False
         self._closing = threading.Event()
         self._supervisor: threading.Thread | None = None
-        self._dispatcher: threading.Thread | None = None
 
     def __enter__(self) -> "EngineClient":
         self.start()
@@ -134,10 +113,7 @@ class EngineClient:
             self._supervisor = threading.Thread(
                 target=self._supervise, name="engine-supervisor", daemon=True
             )
-            self._dispatcher = threading.Thread(
-                target=self._dispatch, name="engine-events", daemon=True
-            )
-            self._dispatcher.start()
+            self._delivery.start()
             self._supervisor.start()
 
     def submit(
@@ -154,21 +130,21 @@ class EngineClient:
                 request, priority=priority, generation=generation, title=title
             )
             if self._closing.is_set():
-                self._put(*self._ledger.drop([submit.job]))
+                self._delivery.settle(*self._ledger.drop([submit.job]))
             elif self._down:
-                error = _lost_error("The engine is not running.", "")
-                self._put(*self._ledger.drop([submit.job], error=error))
+                error = lost("The engine is not running.", "")
+                self._delivery.settle(*self._ledger.drop([submit.job], error=error))
             else:
                 self._send(submit)
             return submit.job
 
     def cancel(self, job: int) -> None:
         """Stop a job. After this returns, only its end is delivered; an ended job is ignored."""
-        with self._delivery, self._lock:
+        with self._delivery.turn, self._lock:
             if not self._ledger.cancel(job):
                 return
             if self._process is None:
-                self._put(*self._ledger.drop([job]))
+                self._delivery.settle(*self._ledger.drop([job]))
             else:
                 self._send(Cancel(job))
 
@@ -196,9 +172,9 @@ class EngineClient:
     def close(self) -> None:
         """End the process within 3 s and everything that belongs to it; nothing comes after."""
         self._closing.set()
-        for thread in (self._supervisor, self._dispatcher):
-            if thread is not None and thread is not threading.current_thread():
-                thread.join()
+        if self._supervisor is not None:
+            self._supervisor.join()
+            self._delivery.join()
 
     def _hold(self, job: int, *, paused: bool) -> None:
         with self._lock:
@@ -213,67 +189,40 @@ class EngineClient:
 
     # --- events --------------------------------------------------------------------------------
 
-    def _put(self, *events: FromEngine) -> None:
-        """Queue events that were made here, or are to be delivered whatever the ledger says."""
-        for event in events:
-            self._inbox.put(_Settled(event))
-
-    def _dispatch(self) -> None:
-        while (item := self._inbox.get()) is not None:
-            if isinstance(item, threading.Event):
-                item.set()
-                continue
-            with self._delivery:
-                if isinstance(item, _Settled):
-                    event: FromEngine | None = item.event
-                else:
-                    with self._lock:
-                        event = self._ledger.accept(item)
-                if event is None:
-                    continue
-                if isinstance(event, Hello):
-                    self._hello = event
-                try:
-                    self._on_event(event)
-                except Exception:
-                    logger.exception("A listener of the engine failed.")
-
-    def _drain(self) -> None:
-        """Wait until all that has come so far is noted and delivered."""
-        drained = threading.Event()
-        self._inbox.put(drained)
-        drained.wait(_DRAIN_S)
+    def _accept(self, event: FromEngine) -> FromEngine | None:
+        with self._lock:
+            return self._ledger.accept(event)
 
     def _unsent(self, submit: Submit, problem: InterpError) -> None:
         with self._lock:
-            self._put(*self._ledger.drop([submit.job], error=describe(problem)))
+            self._delivery.settle(*self._ledger.drop([submit.job], error=describe(problem)))
 
     # --- the supervisor's thread ---------------------------------------------------------------
 
     def _supervise(self) -> None:
         try:
-            self._folder = RunFolder(self._parent_folder)
             while not self._closing.is_set():
                 self._obey_restart()
                 if self._process is None and not self._down:
-                    self._spawn(self._folder)
+                    try:
+                        self._spawn()
+                    except OSError as problem:
+                        self._go_down(f"The engine cannot be started: {problem}.")
                 self._closing.wait(_TICK_S)
                 if self._process is not None and not self._closing.is_set():
                     self._watch(self._process)
-        except OSError as problem:
-            self._go_down(f"The engine cannot be started: {problem}.")
-            self._closing.wait()
         finally:
             self._end()
 
-    def _spawn(self, folder: RunFolder) -> None:
+    def _spawn(self) -> None:
+        folder = self._folder = self._folder or RunFolder(self._parent_folder)
         self._spawned += 1
         process = EngineProcess(
             self._command_line(folder.path),
             engine_environment(),
             folder=folder.path,
             number=self._spawned,
-            deliver=self._inbox.put,
+            deliver=self._delivery.put,
             unsent=self._unsent,
         )
         with self._lock:
@@ -315,11 +264,13 @@ class EngineClient:
         if silent and not self._silent and self._ledger.entries:
             self._silent = True
             reason = f"The engine is not answering (for {self.silence_s:g} s)."
-            self._put(EngineLost(reason=reason, respawning=False, stderr_tail=process.stderr_tail))
+            self._delivery.settle(
+                EngineLost(reason=reason, respawning=False, stderr_tail=process.stderr_tail)
+            )
         elif self._silent and not silent:
             self._silent = False
-            if self._hello is not None:
-                self._put(self._hello)
+            if self._delivery.hello is not None:
+                self._delivery.settle(self._delivery.hello)
 
     def _obey_restart(self) -> None:
         with self._lock:
@@ -352,25 +303,31 @@ class EngineClient:
             self._process = None
         process.kill()
         process.finish(grace_s=_CLOSE_GRACE_S)
-        self._drain()
+        self._delivery.drain()
         if self._folder is not None:
             self._folder.discard(f"e{process.pid}-")
             self._folder.discard(f"w{self._spawned}-")
         respawning = not guilty or self._may_respawn()
         if not respawning:
             reason += " It ended too often within a minute and is not started again."
-        self._put(EngineLost(reason=reason, respawning=respawning, stderr_tail=process.stderr_tail))
+        self._delivery.settle(
+            EngineLost(reason=reason, respawning=respawning, stderr_tail=process.stderr_tail)
+        )
         with self._lock:
             ends = self._ledger.drop(self._ledger.waiting_cancel_s())
             if process.running is not None and (guilty or drop_running):
                 self._ledger.blame(process.running)
-                error = _lost_error(reason, process.stderr_tail) if guilty else None
+                error = lost(reason, process.stderr_tail) if guilty else None
                 ends += self._ledger.drop([process.running], error=error)
             if not respawning:
                 self._down = True
-                error = _lost_error(reason, process.stderr_tail)
+                error = lost(reason, process.stderr_tail)
                 ends += self._ledger.drop(list(self._ledger.entries), error=error)
-            self._put(*ends)
+            self._delivery.settle(*ends)
+
+    def _tell_lost(self, reason: str, process: EngineProcess, *, respawning: bool) -> None:
+        tail = process.stderr_tail
+        self._delivery.settle(EngineLost(reason=reason, respawning=respawning, stderr_tail=tail))
 
     def _may_respawn(self) -> bool:
         now = time.monotonic()
@@ -380,11 +337,11 @@ class EngineClient:
         return len(self._crashes) <= RESPAWNS
 
     def _go_down(self, reason: str) -> None:
-        self._put(EngineLost(reason=reason, respawning=False))
+        self._delivery.settle(EngineLost(reason=reason, respawning=False))
         with self._lock:
             self._down = True
-            error = _lost_error(reason, "")
-            self._put(*self._ledger.drop(list(self._ledger.entries), error=error))
+            error = lost(reason, "")
+            self._delivery.settle(*self._ledger.drop(list(self._ledger.entries), error=error))
 
     def _end(self) -> None:
         with self._lock:
@@ -393,17 +350,8 @@ class EngineClient:
             process.shut_down()
             process.finish(grace_s=_CLOSE_GRACE_S)
         with self._lock:
-            self._put(*self._ledger.drop(list(self._ledger.entries)))
-        self._inbox.put(None)
+            self._delivery.settle(*self._ledger.drop(list(self._ledger.entries)))
+        self._delivery.finish()
         if self._folder is not None:
             self._folder.close()
             self._folder = None
-
-
-def _lost_error(reason: str, details: str) -> ErrorInfo:
-    return ErrorInfo(
-        cause="EngineLost",
-        message=reason,
-        hint="Try again with smaller pictures or batches; restart the engine if it is down.",
-        details=details,
-    )

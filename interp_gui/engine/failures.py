@@ -78,6 +78,16 @@ def ending(code: int) -> str:
     return f"The engine ended unexpectedly (exit code {code})."
 
 
+def lost(reason: str, details: str) -> ErrorInfo:
+    """Failure of a job whose engine process ended; `details` holds its last words."""
+    return ErrorInfo(
+        cause="EngineLost",
+        message=reason,
+        hint="Try again with smaller pictures or batches; restart the engine if it is down.",
+        details=details,
+    )
+
+
 def _chain(problem: InterpError) -> str:
     cause = problem.__cause__
     return "" if cause is None else "".join(traceback.format_exception_only(cause)).strip()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -136,7 +137,7 @@ class Workspace:
             case CloseModel():
                 self._models.pop(request.model, None)
             case SetPreprocessing():
-                return self._set_preprocessing(request)
+                return self._set_preprocessing(request, check)
             case RegisterDataset():
                 self._datasets[request.dataset] = request.value
             case Run():
@@ -152,11 +153,12 @@ class Workspace:
         self._models[request.model] = runtime
         return runtime.description
 
-    def _set_preprocessing(self, request: SetPreprocessing) -> ModelDescription:
+    def _set_preprocessing(self, request: SetPreprocessing, check: Check) -> ModelDescription:
         runtime = self.model(request.model)
         if not hasattr(runtime, "with_preprocessing"):
             raise MissingAbility("This model's preprocessing cannot be changed.")
-        changed = cast(Repreparable, runtime).with_preprocessing(request.preprocessing)
+        with _cancelling(runtime, check):
+            changed = cast(Repreparable, runtime).with_preprocessing(request.preprocessing)
         self._models[request.model] = changed
         return changed.description
 
@@ -291,6 +293,7 @@ def _open_torch_model(
     path: str, preprocessing: Preprocessing | None, device: str, check: Check
 ) -> Generator[Progress, None, Runtime]:
     from interp_gui.checkpoints.opening import open_checkpoint
+    from interp_gui.runtimes.hooks import before_every_module
     from interp_gui.runtimes.opening import open_runtime
 
     name = Path(path).name
@@ -298,6 +301,7 @@ def _open_torch_model(
     opened = open_checkpoint(path, preprocessing=preprocessing)
     check()
     yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
-    runtime = open_runtime(opened, device=device)
+    with before_every_module(check, get_ident()):
+        runtime = open_runtime(opened, device=device)
     yield Progress(done=2, total=2, text=f"{name} is open")
     return cast(Runtime, runtime)

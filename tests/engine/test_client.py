@@ -285,13 +285,13 @@ def test_what_cannot_be_sent_fails_its_job_only(harness):
 def test_a_listener_that_raises_does_not_stop_the_others(harness, caplog):
     h = harness()
     h.open()
-    real = h.client._on_event
+    real = h.client._delivery.listener
 
     def broken(event):
         real(event)
         if isinstance(event, Started):
             raise RuntimeError("in the listener")
 
-    h.client._on_event = broken
+    h.client._delivery.listener = broken
     assert h.events.wait(Ended, h.run("count", to=1)).outcome == "finished"
     assert "listener" in caplog.text
