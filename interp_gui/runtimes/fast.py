@@ -15,6 +15,7 @@ from interp_gui.core.layer import Address
 from interp_gui.runtimes.hooks import INPUT_SITE, plain_attention, primary, visiting
 from interp_gui.runtimes.memory import memory_errors
 from interp_gui.runtimes.relu_gradient import PassBlockedGradient
+from interp_gui.runtimes.strides import copied
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 _AGREEMENT = 1e-4
@@ -169,11 +170,11 @@ class _Reader:
     def _visit(self, address: Address, value: Tensor, shared: bool) -> Tensor | None:
         if str(address) not in self._wanted:
             return None
-        kept = value.clone() if shared else value
+        kept = copied(value) if shared else value
         self.found[str(address)] = kept
         if self._stop and len(self.found) == len(self._wanted):
             raise _Stop
-        return kept.clone()
+        return copied(kept)
 
 
 def _last(layers: Sequence[str], runtime: TorchRuntime) -> str:

@@ -63,7 +63,8 @@ def _scaled_by_one(args: tuple[Any, ...]) -> Tensor:
     leads = isinstance(first, Tensor) and first.requires_grad
     value, other = (first, second) if leads else (second, first)
     ones: Tensor = torch.ones_like(other) if isinstance(other, Tensor) else value.new_ones(())
-    return value * ones.to(value.dtype)
+    scaled: Tensor = value * ones.to(value.dtype)
+    return scaled
 
 
 def _convolution(

@@ -11,6 +11,7 @@ from torch import Tensor
 from interp_gui.core.edit import Edit
 from interp_gui.core.errors import EditProblem
 from interp_gui.core.layer import Axis
+from interp_gui.runtimes.strides import with_strides_of
 
 
 def apply_edit(
@@ -46,8 +47,10 @@ def apply_edit(
     mask = _mask(value, edit, axes)
     units = edit.feature.units
     if edit.feature.vectors or len(set(units)) < len(units):
-        return _along_vectors(value, edit, axis, mask, source)
-    return _on_units(value, edit, axis, mask, source)
+        changed = _along_vectors(value, edit, axis, mask, source)
+    else:
+        changed = _on_units(value, edit, axis, mask, source)
+    return with_strides_of(changed, value)
 
 
 def _check_source(value: Tensor, edit: Edit, source: Tensor | None) -> None:

@@ -23,6 +23,7 @@ from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Source
 from interp_gui.runtimes.hooks import INPUT_SITE, before_every_module, plain_attention, visiting
 from interp_gui.runtimes.layers import Probe, make_out_of_place, probe
 from interp_gui.runtimes.memory import memory_errors
+from interp_gui.runtimes.strides import copied
 from interp_gui.runtimes.torch_edits import apply_edit
 
 __all__ = ["TorchRuntime"]
@@ -231,13 +232,13 @@ class _Tap:
         onward: Tensor | None = None
         if keys or edits:
             # A node of its own, so that gradients and in-place users of a shared value stay out.
-            before = value.clone() if keys and shared else value
+            before = copied(value) if keys and shared else value
             after = self._edited(name, before, edits)
             for key in keys:
                 early = isinstance(key, Capture) and key.moment == "before"
                 self.captured[key] = before if early else after
             # What goes on is a copy, so that nothing downstream can alter what was captured.
-            onward = after.clone() if keys else after
+            onward = copied(after) if keys else after
         if name == self._until:
             raise _Stop
         return onward
