@@ -96,9 +96,7 @@ class ExportDialog(QDialog):
         self.browse.clicked.connect(self._browse)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-        folder = QSettings().value("export/folder", "", str)
-        pictures = QStandardPaths.StandardLocation.PicturesLocation
-        start = Path(str(folder or QStandardPaths.writableLocation(pictures) or Path.home()))
+        start = _start_folder()
         self.path.setText(str(start if many else start / f"{self._stem}.png"))
         self._check()
 
@@ -174,6 +172,15 @@ class ExportDialog(QDialog):
             note = "This file exists and will be replaced."
         self.note.setText(note)
         self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(not problem)
+
+
+def _start_folder() -> Path:
+    """Where the last export went, or the user's pictures, or their home: the first there is."""
+    pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+    for place in (str(QSettings().value("export/folder", "")), pictures):
+        if place and Path(place).is_dir():
+            return Path(place)
+    return Path.home()
 
 
 def ask_and_export(parent: QWidget, state: AppState, what: Sequence[Exportable]) -> None:

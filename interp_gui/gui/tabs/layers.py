@@ -17,11 +17,8 @@ def unit_feature(model: ModelDescription, layer: str, unit: int) -> Feature:
 
 
 def layer_text(layer: LayerInfo) -> str:
-    """A layer in one line: `features.14 · 96 units · 14 × 14`."""
-    parts = [layer.name, f"{layer.units} units"]
-    if layer.grid is not None:
-        parts.append(f"{layer.grid[0]} × {layer.grid[1]}")
-    return "  ·  ".join(parts)
+    """A layer in one line: `features.14 · 96 × 14 × 14`."""
+    return f"{layer.name}  ·  {' × '.join(str(n) for n in layer.shape)}"
 
 
 class LayerBox(QComboBox):

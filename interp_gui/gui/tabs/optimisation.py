@@ -63,8 +63,12 @@ class Optimisation(QObject):
 
     @property
     def can_continue(self) -> bool:
-        """Whether there is a state to go on from."""
-        return self._saved is not None and self._job is None
+        """Whether there is something to go on from.
+
+        A finished picture always can: where it came from the cache, so does its state.
+        """
+        known = self._saved is not None or self.phase == "finished"
+        return known and self._job is None
 
     @property
     def active(self) -> bool:

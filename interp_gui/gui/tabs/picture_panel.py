@@ -104,6 +104,7 @@ class PicturePanel(QWidget):
         self.settings_button.setAutoRaise(True)
         layout.addWidget(self.settings_button)
         self._settings_area = QScrollArea()
+        self._settings_area.setAccessibleName("Settings")
         self._settings_area.setFrameShape(QFrame.Shape.NoFrame)
         self._settings_area.setWidgetResizable(True)
         self._settings_area.setMinimumHeight(140)
@@ -165,6 +166,9 @@ class PicturePanel(QWidget):
     def _came(self, picture: Picture, recipe: Recipe | None) -> None:
         self.picture.set_result(picture, recipe)
         self.numbers.set_numbers(picture.numbers)
+        if picture.final:
+            # kept while the next one is made, so that the picture does not change its size
+            self.numbers.setMinimumHeight(self.numbers.sizeHint().height())
         self.notes.setText("\n".join(picture.notes))
         self.picture_changed.emit()
 

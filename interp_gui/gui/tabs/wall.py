@@ -65,7 +65,7 @@ class LayerWall(QWidget):
             self.sort.addItem(f"Sort by {words}", key)
         self.filter = QLineEdit()
         self.filter.setAccessibleName("Filter units")
-        self.filter.setPlaceholderText("Filter: 10-20, dead, a name")
+        self.filter.setPlaceholderText("Filter units")
         self.filter.setToolTip("Indices (10-20), dead, alive, named, or a part of a name")
         self.filter.setClearButtonEnabled(True)
         self.zoom = QSlider(Qt.Orientation.Horizontal)
@@ -287,7 +287,7 @@ class LayerWall(QWidget):
 
     def _visible_changed(self) -> None:
         if not self._stale:
-            self.work.look_at(self.list.visible_keys())
+            self.work.look_at(self.list.visible_keys(), ahead=self.list.keys_ahead())
 
     def _tell(self) -> None:
         count, chosen = len(self.list.cards), len(self.list.selected_keys())

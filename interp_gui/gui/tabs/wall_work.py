@@ -52,6 +52,7 @@ class WallWork(QObject):
         self._state, self._bridge = state, bridge
         self._features: dict[str, Feature] = {}
         self._visible: tuple[str, ...] = ()
+        self._ahead: tuple[str, ...] = ()
         self._have_examples: set[str] = set()
         self._example_keys: tuple[str, ...] = ()
         self._first_pass_done = False
@@ -71,7 +72,7 @@ class WallWork(QObject):
         """Work for another layer; whatever was under way is cancelled."""
         self.stop()
         self._features = {feature.text: feature for feature in features}
-        self._visible = ()
+        self._visible = self._ahead = ()
         self._have_examples.clear()
         self._reached.clear()
         self._saved.clear()
@@ -98,9 +99,9 @@ class WallWork(QObject):
         """A unit's examples were dropped; they are asked for when it comes into view again."""
         self._have_examples.discard(key)
 
-    def look_at(self, keys: Sequence[str]) -> None:
-        """These cards are in view, in this order; acted on when scrolling rests."""
-        self._visible = tuple(keys)
+    def look_at(self, keys: Sequence[str], *, ahead: Sequence[str] = ()) -> None:
+        """These cards are in view, in this order, and those will be next; acted on at rest."""
+        self._visible, self._ahead = tuple(keys), tuple(ahead)
         self._settled.start()
 
     def want_pictures(self, keys: Sequence[str]) -> None:
@@ -159,13 +160,22 @@ class WallWork(QObject):
         if "real-examples" not in self._bridge.analyses:
             return
         missing = [k for k in self._visible if k not in self._have_examples]
-        keys = tuple(missing[:CHUNK])
+        soon = [] if missing else [k for k in self._ahead if k not in self._have_examples]
+        keys = tuple((missing or soon)[:CHUNK])
         if not keys:
             return
         self._example_keys = keys
         features = tuple(self._features[key] for key in keys)
         inputs = Inputs(layer=features[0].layer, features=features)
-        self._run("real-examples", inputs, "wall-examples", {}, self._example, self._examples_ended)
+        self._run(
+            "real-examples",
+            inputs,
+            "wall-examples",
+            {},
+            self._example,
+            self._examples_ended,
+            priority="visible" if missing else "background",
+        )
 
     def _example(self, result: AnyResult, recipe: Recipe | None) -> None:
         if isinstance(result, Grid) and result.key in self._features:

@@ -73,7 +73,7 @@ class BarsView(ResultView[Bars]):
         numbers = [self._number(value) for value in result.values]
         number_width = max(metrics.horizontalAdvance(text) for text in numbers) + 8
         longest = max(metrics.horizontalAdvance(text) for text in result.labels)
-        label_width = min(longest + 8, max(60, (self.width() - number_width) * 11 // 20))
+        label_width = min(longest + 10, max(60, (self.width() - number_width) * 11 // 20))
         room = max(10, self.width() - label_width - number_width)
         for row, (label, value) in enumerate(zip(result.labels, result.values, strict=True)):
             area = QRect(0, row * self._row_height() + 2, self.width(), self._row_height())

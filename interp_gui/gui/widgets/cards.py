@@ -216,6 +216,14 @@ class CardList(QAbstractScrollArea):
         visible = self._layout.indices_in(top, top + self.viewport().height())
         return tuple(self._cards[i].key for i in visible)
 
+    def keys_ahead(self) -> tuple[str, ...]:
+        """Keys of the next screenful."""
+        visible = self.visible_keys()
+        if not visible:
+            return ()
+        first = self._index[visible[-1]] + 1
+        return tuple(card.key for card in self._cards[first : first + len(visible)])
+
     def scroll_to(self, index: int) -> None:
         """Bring a card into view."""
         bar, top = self.verticalScrollBar(), self._layout.position(index)[1]
