@@ -264,9 +264,7 @@ class EngineClient:
         if silent and not self._silent and self._ledger.entries:
             self._silent = True
             reason = f"The engine is not answering (for {self.silence_s:g} s)."
-            self._delivery.settle(
-                EngineLost(reason=reason, respawning=False, stderr_tail=process.stderr_tail)
-            )
+            self._tell_lost(reason, process, respawning=False)
         elif self._silent and not silent:
             self._silent = False
             if self._delivery.hello is not None:
@@ -310,9 +308,7 @@ class EngineClient:
         respawning = not guilty or self._may_respawn()
         if not respawning:
             reason += " It ended too often within a minute and is not started again."
-        self._delivery.settle(
-            EngineLost(reason=reason, respawning=respawning, stderr_tail=process.stderr_tail)
-        )
+        self._tell_lost(reason, process, respawning=respawning)
         with self._lock:
             ends = self._ledger.drop(self._ledger.waiting_cancel_s())
             if process.running is not None and (guilty or drop_running):
