@@ -246,16 +246,15 @@ def _driven(
     if state is not None and state["tag"] == tag and state["done"] > driven.done:
         driven.restore(state)
     saved = time.monotonic()
-    while not driven.finished:
+    while True:
         context.check()
         yield Progress(done=driven.done, total=len(driven.paths), text="Looking at all images")
-        if driven.finished:  # another run may have driven it meanwhile
+        if driven.finished:  # asked behind the yield: another run may have driven it meanwhile
             break
         driven.advance(context)
         if time.monotonic() - saved > SAVE_EVERY_S:
             saved = time.monotonic()
             yield Saved(state={"survey": {"tag": tag, **driven.state()}})
-    yield Progress(done=len(driven.paths), total=len(driven.paths), text="Looking at all images")
     shared.pop(name, None)
     return driven
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import (
     Seen,
@@ -16,12 +17,13 @@ from interp_gui.analyses.asked import (
     run_edited,
     unit,
 )
-from interp_gui.analyses.unit_maps import region_place, require_units
+from interp_gui.analyses.unit_maps import Floats, region_place, require_units
 from interp_gui.analyses.unit_ranking.baselines import dataset_means
 from interp_gui.analyses.unit_ranking.scores import Scores, score_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.colormaps import overlay
 from interp_gui.core.edit import Baseline, Edit
+from interp_gui.core.images import thumbnail
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.overlays import upsample
 from interp_gui.core.place import Place
@@ -60,6 +62,10 @@ class Parameters:
         help="What an ablated unit becomes: its mean over the images at hand, or zero. "
         "Automatic: the mean if there are images at hand.",
     )
+    size: int = parameter(
+        160, help="Longer side of each card's picture, at most.", unit="pixels", minimum=16,
+        maximum=1024, advanced=True,
+    )  # fmt: skip
     everywhere: bool = parameter(
         False, help="Switch units off in the whole image, not only in the brushed place."
     )
@@ -157,7 +163,7 @@ def _cards(
     layer: LayerInfo,
     seen: Seen,
     scores: Scores,
-    listed: list[int],
+    pictures: dict[int, NDArray[np.uint8]],
     effects: _Effects,
     *,
     notes: tuple[str, ...],
@@ -165,7 +171,7 @@ def _cards(
     final: bool,
 ) -> Grid:
     items = []
-    for rank, u in enumerate(listed, start=1):
+    for rank, (u, pixels) in enumerate(pictures.items(), start=1):
         numbers: dict[str, Number] = {
             "rank": rank,
             "activation": float(scores.activation[u]),
@@ -174,10 +180,6 @@ def _cards(
         if u in effects.ranked:
             numbers["change"] = effects.ranked[u][0]
             numbers["control_percentile"] = effects.percentile(u)
-        pixels = seen.pixels
-        if layer.spatial:
-            values = upsample(scores.maps[u], seen.pixels.shape[:2])
-            pixels = overlay(seen.pixels, values, symmetric=bool(values.min() < 0))
         feature = unit(context, layer.name, u)
         items.append(
             GridItem(
@@ -185,6 +187,15 @@ def _cards(
             )
         )
     return Grid(key="units", title=title, items=tuple(items), notes=notes, final=final)
+
+
+def _picture(seen: Seen, layer: LayerInfo, values: Floats, size_px: int) -> NDArray[np.uint8]:
+    """A unit's map (h, w) over the image, small enough for a card."""
+    small = thumbnail(seen.pixels, size_px)
+    if not layer.spatial:
+        return small
+    over = upsample(values, (small.shape[0], small.shape[1]))
+    return overlay(small, over, symmetric=bool(values.min() < 0))
 
 
 def _means(
@@ -221,8 +232,13 @@ def run(context: Context, parameters: Parameters) -> Steps:
     numbers |= {"target_class": target.index} if target.index is not None else {}
     common = (context, parameters, layer, scores, listed, effects)
     yield _table(*common, numbers=numbers, notes=notes, title=title, final=not confirmed)
+    pictures: dict[int, NDArray[np.uint8]] = {}
+    for u in listed:
+        context.check()
+        pictures[u] = _picture(seen, layer, scores.maps[u], parameters.size)
+        yield Progress(done=len(pictures), total=len(listed), text="Drawing maps")
     yield _cards(
-        context, layer, seen, scores, listed, effects, notes=notes, title=title,
+        context, layer, seen, scores, pictures, effects, notes=notes, title=title,
         final=not confirmed,
     )  # fmt: skip
     if not confirmed:
@@ -255,7 +271,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         numbers |= {"controls": len(sizes)}
     yield _table(*common, numbers=numbers, notes=notes, title=title, final=True)
     yield _cards(
-        context, layer, seen, scores, listed, effects, notes=notes, title=title, final=True
+        context, layer, seen, scores, pictures, effects, notes=notes, title=title, final=True
     )
 
 
