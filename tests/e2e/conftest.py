@@ -118,6 +118,7 @@ def own_window(qapp, tmp_path):
     threads = set(threading.enumerate())
     children = {child.pid for child in psutil.Process().children(recursive=True)}
     widgets = set(QApplication.topLevelWidgets())
+    collecting = gc.isenabled()
     running = start(tmp_path)
     wait_for(lambda: running.window.bridge.is_ready, "the engine is ready", READY_S)
     yield running
@@ -128,7 +129,7 @@ def own_window(qapp, tmp_path):
     assert [c for c in left if c.status() != psutil.STATUS_ZOMBIE] == [], "processes left"
     gc.collect()
     assert [w for w in QApplication.topLevelWidgets() if w not in widgets] == []
-    assert gc.isenabled()
+    assert gc.isenabled() == collecting
     assert [p for p in tmp_path.iterdir() if p.name.startswith("run")] == [], "run folder left"
 
 
