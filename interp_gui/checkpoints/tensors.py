@@ -5,6 +5,7 @@ unset it, and there is no second try without it.
 """
 
 import pickle
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,8 @@ from interp_gui.core.errors import FileProblem, OutOfMemory, UnsafeCheckpoint
 Tensors = dict[str, torch.Tensor]
 
 _SHOWN_NAMES = 6
+_ASKED = re.compile(r"GLOBAL (\S+)")  # in torch's refusal
+_NEWER_PICKLE = "operand 149"  # the frame that every pickle of protocol 4 and up begins with
 
 
 def read_content(file: CheckpointFile) -> Any:
@@ -47,6 +50,14 @@ def read_content(file: CheckpointFile) -> Any:
                 f"'{name}' is an archive of torch's oldest format, which cannot be read safely.",
                 hint=SAVE_HINT,
             ) from None
+        if _NEWER_PICKLE in str(problem):
+            raise FileProblem(
+                f"'{name}' was written in a form of pickle that cannot be read safely.",
+                hint=SAVE_HINT,
+            ) from None
+        asked = _ASKED.search(str(problem))
+        if asked is not None:
+            raise _unsafe(name, [asked.group(1)]) from None
         raise _damaged(name, problem) from None
     except MemoryError:
         raise _too_large(name) from None
@@ -98,19 +109,25 @@ def _refuse_foreign(file: CheckpointFile) -> None:
         raise FileProblem(
             f"'{file.path.name}' is a Python pickle that torch did not write.", hint=SAVE_HINT
         )
-    if not names:
-        return
+    if names:
+        raise _unsafe(file.path.name, names)
+
+
+def _unsafe(name: str, names: list[str]) -> UnsafeCheckpoint:
     shown = ", ".join(names[:_SHOWN_NAMES])
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    raise UnsafeCheckpoint(
-        f"'{file.path.name}' is not opened, because it holds code beside weights: {shown}{more}.",
+    return UnsafeCheckpoint(
+        f"'{name}' is not opened, because reading it would run code beside the weights: "
+        f"{shown}{more}.",
         hint=f"Nothing in it was run. Where you trust it: {SAVE_HINT[0].lower()}{SAVE_HINT[1:]}",
         names=names,
     )
 
 
 def _damaged(name: str, problem: BaseException) -> FileProblem:
-    reason = " ".join(str(problem).split())[:160].rstrip(". ") or type(problem).__name__
+    # torch's own text advises to read the file unsafely before it says what is wrong
+    text = str(problem).rpartition("WeightsUnpickler error:")[2]
+    reason = " ".join(text.split())[:160].rstrip(". ") or type(problem).__name__
     return FileProblem(
         f"'{name}' cannot be read as a checkpoint: {reason}.",
         hint="It is truncated, damaged or not a checkpoint; copy or download it again.",

@@ -138,3 +138,8 @@ def test_torchscript_is_refused_with_advice(tmp_path):
     with pytest.raises(FileProblem) as caught:
         inspect_file(Path(tmp_path / "script.pt"))
     assert "state_dict" in caught.value.hint
+
+
+def test_newer_pickle_protocols_are_refused_with_advice(tmp_path, state):
+    torch.save(state, tmp_path / "a.pth", pickle_protocol=4)
+    refused(tmp_path / "a.pth", "form of pickle that cannot be read safely")

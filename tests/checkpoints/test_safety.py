@@ -80,8 +80,10 @@ def test_names_hidden_from_the_scan_do_not_run_either(tmp_path, state, kind, mon
     """The scan is for the message; the guard is torch's own restricted reader."""
     path, evidence = planted(tmp_path, kind, state)
     monkeypatch.setattr("interp_gui.checkpoints.tensors._refuse_foreign", lambda file: None)
-    with pytest.raises(FileProblem):
+    with pytest.raises(UnsafeCheckpoint) as caught:
         open_checkpoint(path)
+    assert "exec" in caught.value.names[0]
+    assert "weights_only" not in caught.value.message
     assert not evidence.exists()
 
 
