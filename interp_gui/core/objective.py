@@ -164,6 +164,9 @@ class _Parser:
                 if inner is not None:
                     yield _Token("subject", inner["body"], inner.start("body"))
                     at = inner.end()
+                elif text[at:].lstrip().startswith("("):
+                    at = text.index("(", at)
+                    raise self._wrong(_Token("sign", "(", at), "a closing bracket")
             else:
                 yield _Token("number" if kind == "number" else "sign", match[kind], start)
         yield _Token("end", "", end)
@@ -205,8 +208,9 @@ class _Parser:
             return self._term(token)
         if token.text == "(":
             inner = self._sum()
-            if self._take().text != ")":
-                raise self._wrong(self._tokens[self._next - 1], "a closing bracket")
+            closing = self._take()
+            if closing.text != ")":
+                raise self._wrong(closing, "a closing bracket")
             return inner
         raise self._wrong(token)
 

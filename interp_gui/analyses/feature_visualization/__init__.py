@@ -4,8 +4,8 @@ After Olah, Mordvintsev and Schubert (Feature Visualization, Distill 2017); the 
 of lucid unless said otherwise.
 """
 
+from interp_gui.analyses.feature_visualization.climb import run
 from interp_gui.analyses.feature_visualization.plan import ANALYSIS_ID, VERSION
-from interp_gui.analyses.feature_visualization.run import run
 from interp_gui.analyses.feature_visualization.settings import Settings
 from interp_gui.core.analysis import Analysis
 
