@@ -131,7 +131,9 @@ def survey(
     missing = [layer for layer in layers if layer.name not in found]
     if missing:
         names = [layer.name for layer in missing]
-        tag = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
+        said = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
+        # as it is after a way through JSON, so that one that comes back with a state is equal
+        tag = msgspec.json.decode(msgspec.json.encode(said))
         asked = Pass(missing, paths, broken, k=k, batch=batch)
         done = yield from _driven(context, asked, tag)
         broken |= done.broken

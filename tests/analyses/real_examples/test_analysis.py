@@ -16,6 +16,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.images import read_image
 from interp_gui.core.overlays import crop
 from interp_gui.core.preprocessing import as_seen, load_batch
+from interp_gui.engine.values import pack, unpack
 
 WHOLE = {"cropped": False, "k": 4}
 
@@ -168,9 +169,8 @@ def test_a_stopped_pass_resumes_to_the_same_result(runtimes, dataset, run_analys
     whole = run_analysis(ANALYSIS, runtime, settings, dataset=dataset, layer="last")
     assert len(whole.saved) == 4
     all_images, runtime.images = runtime.images, 0
-    resumed = run_analysis(
-        ANALYSIS, runtime, settings, dataset=dataset, layer="last", state=whole.saved[1].state
-    )
+    state = unpack(pack(whole.saved[1].state))  # as it comes back from the window
+    resumed = run_analysis(ANALYSIS, runtime, settings, dataset=dataset, layer="last", state=state)
     assert runtime.images == all_images - 6
     for one, two in zip(whole.results, resumed.results, strict=True):
         assert one.numbers == two.numbers
