@@ -3,7 +3,9 @@
 What arrives may come from any program, so it is checked field by field before it is believed.
 """
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -125,14 +127,14 @@ class _DragFolder(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._folder = tempfile.TemporaryDirectory(prefix="interp-gui-drag-")
-        self.destroyed.connect(self._folder.cleanup)
+        self._folder = Path(tempfile.mkdtemp(prefix="interp-gui-drag-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._count = 0
 
     def new_file(self, title: str) -> Path:
         self._count += 1
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in title)[:80] or "feature"
-        folder = Path(self._folder.name) / str(self._count)
+        folder = self._folder / str(self._count)
         folder.mkdir()
         return folder / f"{name}.png"
 

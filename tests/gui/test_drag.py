@@ -1,16 +1,20 @@
+import gc
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QByteArray, QMimeData
+from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QMimeData
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel
 
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE, Feature
+from interp_gui.core.result import Picture
 from interp_gui.gui.drag import (
     MAX_BYTES,
+    _write_picture,
     decode_features,
     drag_pixmap,
     encode_features,
@@ -114,3 +118,16 @@ def test_what_is_dragged_can_be_seen(qtbot):
     with_picture = drag_pixmap("features.14:7", image=image, count=1, widget=label)
     without = drag_pixmap("features.14:7", image=None, count=3, widget=label)
     assert with_picture.height() > without.height() > 0
+
+
+def test_the_file_for_other_programs_goes_with_the_window(qtbot, qapp):
+    window = QLabel("x")
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    path = _write_picture(window, "a:1", Picture(key="a", title="a", pixels=pixels), None)
+    assert path.name == "a-1.png"
+    assert path.is_file()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    del window
+    gc.collect()
+    assert not path.exists()

@@ -168,7 +168,7 @@ class PicturePanel(QWidget):
         self.numbers.set_numbers(picture.numbers)
         if picture.final:
             # kept while the next one is made, so that the picture does not change its size
-            self.numbers.setMinimumHeight(self.numbers.sizeHint().height())
+            self.numbers.keep_height()
         self.notes.setText("\n".join(picture.notes))
         self.picture_changed.emit()
 

@@ -33,6 +33,11 @@ class NumbersList(QWidget):
         spoken = (f"{number_label(n)} {readable(v)}" for n, v in numbers.items())
         self.setAccessibleDescription(", ".join(spoken))
 
+    def keep_height(self) -> None:
+        """Never be lower than now, so that what stands above does not move."""
+        count = len(self._values)
+        self.setMinimumHeight(count * (self.fontMetrics().height() + 2))
+
     def text(self, name: str) -> str:
         """What is shown for a number; empty if it is not there."""
         return self._values[name].text() if name in self._values else ""
