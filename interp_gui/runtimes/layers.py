@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from interp_gui.core.errors import MissingAbility
 from interp_gui.core.layer import Address, LayerInfo
 from interp_gui.runtimes.axes import Axes, Layouts
 from interp_gui.runtimes.hooks import INPUT_SITE, plain_attention, tensors_in, visiting
@@ -140,7 +141,11 @@ class _Prober:
             plain_attention(),
             visiting(self.modules, self.modules, visit, inputs=self.modules),
         ):
-            outputs = tensors_in(self.module(x))
+            # A copy, for networks that write into what they are given.
+            outputs = tensors_in(self.module(x.clone()))
+        outputs = [o for o in outputs if o.is_floating_point()]
+        if not outputs:
+            raise MissingAbility("This network returns no tensor.")
         if not _projected(outputs, self._noise).requires_grad:
             return seen
         reading["effective"] = True
@@ -161,11 +166,11 @@ class _Prober:
 
         with torch.no_grad(), plain_attention():
             x = self._x[:1]
-            plain = tensors_in(self.module(x))
+            plain = tensors_in(self.module(x.clone()))
             path = (address.path,)
             site = address.site == INPUT_SITE
             with visiting(self.modules, () if site else path, visit, inputs=path if site else ()):
-                noisy = tensors_in(self.module(x))
+                noisy = tensors_in(self.module(x.clone()))
         return any(not torch.equal(a, b) for a, b in zip(plain, noisy, strict=True))
 
 
