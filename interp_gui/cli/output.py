@@ -25,7 +25,9 @@ class Output:
     def __init__(self, *, json: bool) -> None:
         self.json = json
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._begun_s = self._told_s = time.monotonic()
+        self._told_s = time.monotonic()
+        self._stage: tuple[int, int, float] | None = None
+        """Total, first count and time of what is being done now."""
         self._drawn = False
 
     def answer(self, document: Any, lines: Iterable[str]) -> None:
@@ -57,17 +59,23 @@ class Output:
     def progress(self, progress: "Progress") -> None:
         """Show how far a run is: one line that changes, or now and then a line."""
         now_s = time.monotonic()
+        if (
+            self._stage is None
+            or self._stage[0] != progress.total
+            or progress.done < self._stage[1]
+        ):
+            self._stage = (progress.total, progress.done, now_s)
         interval_s = _TTY_INTERVAL_S if self._live else _PLAIN_INTERVAL_S
         if now_s - self._told_s < interval_s:
             return
         self._told_s = now_s
         text = progress.text or "Working"
         if progress.total:
-            share = min(progress.done / progress.total, 1.0)
-            text += f" {share:.0%}"
-            worked_s = now_s - self._begun_s
-            if 0 < share < 1 and worked_s > 3:
-                text += f", about {_duration(worked_s * (1 - share) / share)} left"
+            text += f" {min(progress.done / progress.total, 1.0):.0%}"
+            _, first, begun_s = stage
+            if first < progress.done < progress.total and now_s - begun_s > 3:
+                pace_s = (now_s - begun_s) / (progress.done - first)
+                text += f", about {_duration(pace_s * (progress.total - progress.done))} left"
         if self._live:
             _say(f"\r\x1b[K{text}")
             self._drawn = True

@@ -16,9 +16,9 @@ from interp_gui.core.export.drawing import (
     Polyline,
     Text,
 )
-from interp_gui.core.export.fonts import shorten
+from interp_gui.core.export.fonts import shorten, text_width
 from interp_gui.core.export.frame import close_frame, open_frame
-from interp_gui.core.export.numbers import caption
+from interp_gui.core.export.numbers import caption, readable
 from interp_gui.core.result import Grid, GridItem
 
 _GAP = 16.0
@@ -64,11 +64,24 @@ def _row(drawing: Drawing, y: float, items: list[GridItem], card: float) -> floa
         if item.title:
             drawing.add(Text(x, line, shorten(item.title, card, TEXT_SIZE), TEXT_SIZE, INK))
             lowest = max(lowest, line + 3.0)
-        for text in caption(item.numbers):
+        for text in _captions(item, card):
             line += 13.0
-            drawing.add(Text(x, line, shorten(text, card, SMALL_SIZE), SMALL_SIZE, SOFT))
+            drawing.add(Text(x, line, text, SMALL_SIZE, SOFT))
             lowest = max(lowest, line + 3.0)
     return lowest
+
+
+def _captions(item: GridItem, card: float) -> list[str]:
+    """The first three numbers that fit under the card; none is told twice."""
+    told = {item.title}
+    lines: list[str] = []
+    for name, number in item.numbers.items():
+        value = readable(number)
+        for text in caption({name: number}):
+            if value not in told and text_width(text, SMALL_SIZE) <= card:
+                lines.append(text)
+                told.add(value)
+    return lines[:3]
 
 
 def _card_width(grid: Grid) -> float:
@@ -88,4 +101,6 @@ def _columns(grid: Grid, card: float) -> int:
     longest = max(counts, default=1)
     if len(counts) > 1 or longest <= min(fits, 4):
         return min(fits, longest)
-    return min(fits, math.ceil(math.sqrt(longest * 1.5)))
+    wished = math.ceil(math.sqrt(longest * 1.5))
+    near = range(max(2, wished - 1), min(fits, wished + 2) + 1)
+    return min(near, key=lambda n: (-longest % n, abs(n - wished)), default=1)
