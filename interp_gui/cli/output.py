@@ -59,12 +59,9 @@ class Output:
     def progress(self, progress: "Progress") -> None:
         """Show how far a run is: one line that changes, or now and then a line."""
         now_s = time.monotonic()
-        if (
-            self._stage is None
-            or self._stage[0] != progress.total
-            or progress.done < self._stage[1]
-        ):
-            self._stage = (progress.total, progress.done, now_s)
+        stage = self._stage
+        if stage is None or stage[0] != progress.total or progress.done < stage[1]:
+            self._stage = stage = (progress.total, progress.done, now_s)
         interval_s = _TTY_INTERVAL_S if self._live else _PLAIN_INTERVAL_S
         if now_s - self._told_s < interval_s:
             return
