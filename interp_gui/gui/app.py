@@ -56,7 +56,7 @@ def _run_window(
     app.setDesktopFileName("interp-gui")
     settings = Settings()
     if safe_mode:
-        settings.change(layout="", geometry="")
+        settings.forget_layout()
     window = MainWindow(client, relay, settings=settings, theme=Theme(app))
     problems = ProblemCatcher(window.state, window.bridge)
     collector = MainThreadCollector(window)

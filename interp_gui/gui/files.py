@@ -1,6 +1,8 @@
 """Ways in: dialogs, drops and the sample."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,7 @@ from PySide6.QtCore import QMimeData, QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
-from interp_gui.core.errors import InterpError
+from interp_gui.core.errors import FileProblem, InterpError
 from interp_gui.gui.background import Background
 from interp_gui.gui.documents import MODEL_SUFFIXES, Documents, kind_of
 from interp_gui.gui.reopen import LOOKED_INTO, Reopener
@@ -116,16 +118,34 @@ class Files(QObject):
         if downloaded:
             self._state.notify_problem(error)
             return
+        # A frozen program has no interpreter to download with.
+        offer = "" if getattr(sys, "frozen", False) else "Download it (14 MB)"
         self._state.notify(
-            "error", error.message, error.hint, action="Download it (14 MB)",
+            "error", error.message, error.hint, action=offer,
             on_action=lambda: self._find_sample(download=True),
         )  # fmt: skip
+
+
+_DOWNLOAD = "from interp_gui.samples import mobilenet_path; mobilenet_path(download=True)"
+DOWNLOAD_S = 600
 
 
 def _sample_model(*, download: bool) -> str:
     from interp_gui.samples import mobilenet_path
 
-    return str(mobilenet_path(download=download))
+    if download:
+        # In a process of its own: the download is torchvision's, which must stay out of this one.
+        done = subprocess.run(
+            [sys.executable, "-c", _DOWNLOAD], capture_output=True, text=True, timeout=DOWNLOAD_S,
+            check=False,
+        )  # fmt: skip
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no reason was given"]
+            raise FileProblem(
+                f"The sample could not be downloaded: {lines[-1].rpartition('Error: ')[2]}",
+                hint="Check the connection, or open a checkpoint of your own.",
+            )
+    return str(mobilenet_path())
 
 
 def _photographs() -> list[Any]:

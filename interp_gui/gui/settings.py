@@ -68,6 +68,10 @@ class Settings:
             self.values = changed
             self._write()
 
+    def forget_layout(self) -> None:
+        """Start with the default layout; the saved one stays in the file until the next change."""
+        self.values = msgspec.structs.replace(self.values, layout="", geometry="")
+
     def add_recent_model(self, path: str, weights_sha256: str) -> None:
         """Put a model at the head of the recent ones."""
         others = [m for m in self.values.recent_models if m.path != path]

@@ -359,3 +359,20 @@ def test_back_and_forward_are_offered_when_they_lead_somewhere(opened, qtbot):
     back.trigger()
     assert opened.state.layer == "features.14"
     assert opened.centre.tabs.currentWidget().objectName() == "image"
+
+
+def test_the_sample_is_offered_for_download_only_where_it_is_missing(
+    ready, client, monkeypatch, qtbot
+):
+    from interp_gui.core.errors import FileProblem
+    from interp_gui.gui import files
+
+    def nowhere(*, download):
+        raise FileProblem("The sample weights are not on this machine.")
+
+    monkeypatch.setattr(files, "_sample_model", nowhere)
+    monkeypatch.setattr(files, "_photographs", list)
+    ready.files.open_sample()
+    qtbot.waitUntil(lambda: bool(ready.toasts.shown))
+    assert ready.toasts.shown[0].note.action == "Download it (14 MB)"
+    assert not any(isinstance(r, OpenModel) for r in client.requests.values())
