@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from interp_gui.checkpoints.building import build_empty
+from interp_gui.checkpoints.find_twins import find_twins
 from interp_gui.checkpoints.index import (
     CLASSES_FILE,
     INDEX_FILE,
@@ -27,7 +28,7 @@ _AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 _OTHER_CLASS_COUNT = 7
 
 
-def describe(name: str, twins: tuple[str, ...] = ()) -> Architecture:
+def describe(name: str) -> Architecture:
     """The index entry of one architecture of the installed torchvision."""
     tensors = _shapes(name, {})
     changed = _shapes(name, {"num_classes": _OTHER_CLASS_COUNT})
@@ -41,7 +42,6 @@ def describe(name: str, twins: tuple[str, ...] = ()) -> Architecture:
         optional=tuple(key for key in tensors if _DERIVED.search(key)),
         auxiliary=auxiliary,
         weights=_published(name),
-        twins=twins,
     )
 
 
@@ -55,6 +55,16 @@ def build_index(names: list[str] | None = None) -> Index:
         library_version=torchvision.__version__.partition("+")[0],
         architectures=tuple(describe(name) for name in names or known),
     )
+
+
+def with_twins(index: Index) -> Index:
+    """The index with those architectures of timm named that share all shapes (minutes)."""
+    twins = find_twins(index)
+    named = [
+        msgspec.structs.replace(each, twins=twins.get(each.name, ()))
+        for each in index.architectures
+    ]
+    return msgspec.structs.replace(index, architectures=tuple(named))
 
 
 def _shapes(name: str, config: dict[str, Any]) -> Shapes:
@@ -102,7 +112,7 @@ def main() -> None:
     import torchvision.models
 
     resources = Path(__file__).resolve().parents[2] / "resources"
-    encoded = msgspec.json.encode(build_index())
+    encoded = msgspec.json.encode(with_twins(build_index()))
     (resources / INDEX_FILE).write_bytes(lzma.compress(encoded, preset=9 | lzma.PRESET_EXTREME))
     names = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
     (resources / CLASSES_FILE).write_text("\n".join(names) + "\n", "utf-8")

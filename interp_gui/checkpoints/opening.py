@@ -152,4 +152,7 @@ def _twin_notes(match: Match, origin: Origin) -> tuple[str, ...]:
     twins = match.architecture.twins
     if not twins or origin.weights is not None:
         return ()
-    return (f"Names and shapes are also those of {', '.join(twins)}, which computes otherwise.",)
+    return (
+        f"Names and shapes cannot tell it from {' or '.join(twins)}; "
+        f"it was opened as torchvision's {match.architecture.name}.",
+    )
