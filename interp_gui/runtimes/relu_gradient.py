@@ -46,11 +46,24 @@ class PassBlockedGradient(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        ceiling = _CEILINGS.get(func)
+        named = kwargs or {}
+        ceiling = _ceiling(func, args, named)
         if ceiling is None:
-            return func(*args, **(kwargs or {}))
-        x = args[0] if args else (kwargs or {})["input"]
+            return func(*args, **named)
+        x = args[0] if args else named["input"]
         return RedirectedReLU.apply(x, ceiling)
+
+
+def _ceiling(
+    func: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
+) -> float | None:
+    """Upper limit of a ReLU; None for other functions."""
+    if func is not functional.hardtanh:
+        return _CEILINGS.get(func)
+    # What the module ReLU6 calls: a clamp from 0 to 6.
+    low = args[1] if len(args) > 1 else named.get("min_val", -1.0)
+    high = args[2] if len(args) > 2 else named.get("max_val", 1.0)
+    return float(high) if low == 0 else None
 
 
 _CEILINGS: dict[Any, float] = {

@@ -33,8 +33,8 @@ def worthwhile_layers(modules: Mapping[str, nn.Module], called: Called) -> set[s
     called
         Addresses of outputs in order of execution, with shapes without the batch axis.
     """
-    blocks = _blocks(modules, {address.path for address, _ in called})
-    stages = _stages(modules, blocks)
+    blocks, parents = _blocks(modules, {address.path for address, _ in called})
+    stages = _stages(modules, blocks) | parents
     previous: nn.Module | None = None
     chosen: list[Address] = []
     hidden: list[Address] = []
@@ -60,8 +60,13 @@ def worthwhile_layers(modules: Mapping[str, nn.Module], called: Called) -> set[s
     return _thinned([*chosen, *ends], hidden, keep, [str(a) for a, _ in called])
 
 
-def _blocks(modules: Mapping[str, nn.Module], called: set[str]) -> set[str]:
-    """Outermost repeated or block-like containers, a level deeper if there are only a few."""
+def _blocks(modules: Mapping[str, nn.Module], called: set[str]) -> tuple[set[str], set[str]]:
+    """Outermost repeated or block-like containers; those inside them if there are only a few.
+
+    Returns
+    -------
+    All of them, and those that hold others.
+    """
     counts = Counter(type(m) for p, m in modules.items() if p in called)
     candidates = {
         path
@@ -73,9 +78,9 @@ def _blocks(modules: Mapping[str, nn.Module], called: set[str]) -> set[str]:
     }
     outer = _outermost(candidates)
     if sum(_is_block(modules[p], counts) for p in outer) >= _FEWEST_BLOCKS:
-        return outer
+        return outer, set()
     inner = _outermost({p for p in candidates - outer if _is_block(modules[p], counts)})
-    return outer | inner
+    return outer | inner, {p for p in outer if any(i.startswith(f"{p}.") for i in inner)}
 
 
 def _is_block(module: nn.Module, counts: Counter[type[nn.Module]]) -> bool:
