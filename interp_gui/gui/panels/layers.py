@@ -20,7 +20,6 @@ ADDRESS = Qt.ItemDataRole.UserRole
 SEARCHED = Qt.ItemDataRole.UserRole + 1
 EXPAND_UP_TO = 80
 LAYER, SHAPE, KIND = range(3)
-KIND_PX = 96
 
 
 class LayersView(QWidget):
@@ -85,10 +84,10 @@ class LayersView(QWidget):
         for node in layer_tree(self._shown):
             self.source.appendRow(self._row(node))
         header = self.tree.header()
-        header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
+        # Where there is little room, it is the kind that is cut off, never the name.
+        header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(SHAPE, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(KIND, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(KIND, KIND_PX)
+        header.setSectionResizeMode(KIND, QHeaderView.ResizeMode.Stretch)
         self._expand()
         self._follow()
 
