@@ -1,7 +1,6 @@
 """Ways in: dialogs, drops and the sample."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -12,7 +11,7 @@ from PySide6.QtCore import QMimeData, QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
-from interp_gui.core.errors import FileProblem, InterpError
+from interp_gui.core.errors import InterpError
 from interp_gui.gui.background import Background
 from interp_gui.gui.documents import MODEL_SUFFIXES, Documents, kind_of
 from interp_gui.gui.reopen import LOOKED_INTO, Reopener
@@ -126,26 +125,10 @@ class Files(QObject):
         )  # fmt: skip
 
 
-_DOWNLOAD = "from interp_gui.samples import mobilenet_path; mobilenet_path(download=True)"
-DOWNLOAD_S = 600
-
-
 def _sample_model(*, download: bool) -> str:
     from interp_gui.samples import mobilenet_path
 
-    if download:
-        # In a process of its own: the download is torchvision's, which must stay out of this one.
-        done = subprocess.run(
-            [sys.executable, "-c", _DOWNLOAD], capture_output=True, text=True, timeout=DOWNLOAD_S,
-            check=False,
-        )  # fmt: skip
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no reason was given"]
-            raise FileProblem(
-                f"The sample could not be downloaded: {lines[-1].rpartition('Error: ')[2]}",
-                hint="Check the connection, or open a checkpoint of your own.",
-            )
-    return str(mobilenet_path())
+    return str(mobilenet_path(download=download))
 
 
 def _photographs() -> list[Any]:
