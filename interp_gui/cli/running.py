@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
     from interp_gui.engine.replay import differences, replay, threads_of
 
     recipe = read_recipe(options.recipe)
+    wanted = recipe.contents or (recipe,)
     path = options.model or _sample_of(recipe)
     check_file(path)
     at_hand = images_at_hand(options.images, output)
@@ -75,22 +76,35 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
     with ExitStack() as stack:
         stack.enter_context(threads_of(recipe))
         model = open_model(engine, path, output, recipe.preprocessing)
-        plan = replay(recipe, model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs)
         folder = ResultFolder(options.out, recipe.analysis)
-        _execute(engine, plan.run, folder, output, only=plan.result)
-    found = list(plan.missing)
+        found: list[str] = []
+        asked: list[Feature] = []
+        for runs in _together(wanted):
+            plan = replay(runs[0], model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs)
+            only = frozenset(one.result for one in runs if one.result)
+            _execute(engine, plan.run, folder, output, only=only)
+            found += [sentence for sentence in plan.missing if sentence not in found]
+            asked += plan.run.inputs.features
     if analysis.version != recipe.analysis_version:
         found.append(
             f"The analysis is version {analysis.version} instead of {recipe.analysis_version}."
         )
     if folder.recipe is not None:
         found += differences(recipe, folder.recipe.environment)
-    document = folder.document(plan.run.inputs.features)
+    document = folder.document(tuple(asked))
     document["replay"] = {"differences": found}
     for sentence in found:
         output.note(f"Differs: {sentence}")
     _tell(folder, document, output)
     return 0
+
+
+def _together(recipes: Sequence[Recipe]) -> list[list[Recipe]]:
+    """Recipes whose results come from one run, together (the pictures of a contact sheet)."""
+    runs: dict[str, list[Recipe]] = {}
+    for recipe in recipes:
+        runs.setdefault(recipe.run_key, []).append(recipe)
+    return list(runs.values())
 
 
 def _sample_of(recipe: Recipe) -> str:
@@ -109,9 +123,14 @@ def _sample_of(recipe: Recipe) -> str:
 
 
 def _execute(
-    engine: "LocalEngine", request: Run, folder: ResultFolder, output: Output, *, only: str = ""
+    engine: "LocalEngine",
+    request: Run,
+    folder: ResultFolder,
+    output: Output,
+    *,
+    only: frozenset[str] = frozenset(),
 ) -> None:
-    """Run a request and write its results as they come, or the one whose key is `only`."""
+    """Run a request and write its results as they come, or those whose keys are `only`."""
     keys: set[str] = set()
     with redirect_stdout(sys.stderr):
         for step in engine.run(request):
@@ -120,11 +139,11 @@ def _execute(
                 continue
             result, recipe = step
             keys.add(result.key)
-            if result.final and only in ("", result.key):
+            if result.final and (not only or result.key in only):
                 folder.add(result, recipe)
-    if only and only not in keys:
+    if only - keys:
         raise RecipeMismatch(
-            f"The run gave no result '{only}', which the recipe is about.",
+            f"The run gave no result '{min(only - keys)}', which the recipe is about.",
             hint="It was made by another version; its recipe says which.",
         )
 

@@ -1,5 +1,6 @@
 """Recipes: the JSON that reproduces a result. Holds no path of the user's machine."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -47,6 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         Key of the one result that this recipe accompanies; empty for all of them.
     provenance
         What the result adds: batch group and slot, and the like.
+    contents
+        For a contact sheet: the recipe of each of its pictures, in order.
     """
 
     analysis: str
@@ -65,7 +68,26 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment = Environment()
     result: str = ""
     provenance: dict[str, Any] = {}
+    contents: tuple["Recipe", ...] = ()
     version: int = RECIPE_FORMAT_VERSION
+
+    @classmethod
+    def of_sheet(cls, contents: "Sequence[Recipe | None]") -> "Recipe | None":
+        """The recipe of a contact sheet; None unless every picture on it has one."""
+        known = tuple(recipe for recipe in contents if recipe is not None)
+        if not known or len(known) != len(contents):
+            return None
+        return msgspec.structs.replace(
+            known[0], result="", features=(), provenance={}, contents=known
+        )
+
+    @property
+    def run_key(self) -> str:
+        """The same for results that one run gives together."""
+        batch = self.provenance.get("batch")
+        group = batch.get("group") if isinstance(batch, dict) else None
+        alone = msgspec.structs.replace(self, result="", provenance={"group": group})
+        return msgspec.json.encode(alone, order="deterministic").decode()
 
     def to_json(self) -> str:
         """Indented JSON."""

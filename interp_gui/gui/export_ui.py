@@ -249,12 +249,14 @@ def copy_result(state: AppState, result: AnyResult, *, extra: str = "") -> None:
     background_of(state).run(work, place, on_error=lambda problem: _tell(state, problem))
 
 
-def sheet(title: str, results: Sequence[AnyResult]) -> Grid:
-    """One contact sheet of pictures and grids."""
+def sheet(title: str, what: Sequence[Exportable]) -> Exportable:
+    """One contact sheet of pictures and grids, with the recipes of all of them."""
     from interp_gui.core.export import contact_sheet
 
+    results = [item.result for item in what]
     pictures = [r for r in results if isinstance(r, Picture | Grid)]
-    return contact_sheet(pictures, title=title)
+    recipe = Recipe.of_sheet([item.recipe for item in what])
+    return Exportable(contact_sheet(pictures, title=title), recipe)
 
 
 def connect_export(view: ResultView[Any], state: AppState) -> None:

@@ -169,9 +169,9 @@ class Tour:
         from interp_gui.gui.export_ui import sheet
 
         shown = wall.exportables(wall.list.selected_keys())
-        made = sheet(f"Units of {WALL_LAYER}", [one.result for one in shown])
+        made = sheet(f"Units of {WALL_LAYER}", shown)
         path = self._folder / "contact-sheet.png"
-        export_result(made, path)
+        export_result(made.result, path, recipe=made.recipe)
         self._tell(f"{path.name}: the same units as one contact sheet")
 
     def _unit(self) -> None:

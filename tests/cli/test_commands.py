@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from interp_gui.core.export import read_recipe
+from interp_gui.core.recipe import Recipe
 
 LAYER = "features.3"
 
@@ -114,6 +115,21 @@ def test_replay_of_a_picture_makes_its_group_and_the_same_bytes(made, run, weigh
     assert (again / name).read_bytes() == (out / name).read_bytes()
     pictures = sorted(p.name for p in again.glob("*.png"))
     assert pictures == [name], "only the picture asked for, not its whole group"
+
+
+def test_replay_of_a_contact_sheet_makes_each_of_its_pictures(made, run, weights, tmp_path):
+    out, _ = made
+    names = [f"feature-visualization_{LAYER}-{unit}.png" for unit in (7, 11)]
+    sheet = Recipe.of_sheet([read_recipe(out / name) for name in names])
+    (tmp_path / "sheet.json").write_text(sheet.to_json())
+    again = tmp_path / "again"
+    code, _, errors = run(
+        "run", "--recipe", tmp_path / "sheet.json", "--model", weights, "--out", again
+    )
+    assert code == 0, errors
+    assert sorted(path.name for path in again.glob("*.png")) == sorted(names)
+    for name in names:
+        assert (again / name).read_bytes() == (out / name).read_bytes()
 
 
 def test_replay_of_result_json_makes_all(made, run_json, weights, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -50,3 +51,22 @@ def test_a_newer_format_is_refused_in_words():
     newer = json.loads(recipe().to_json()) | {"version": 2}
     with pytest.raises(RecipeMismatch, match="newer version"):
         Recipe.from_json(json.dumps(newer))
+
+
+def test_a_sheet_keeps_the_recipe_of_every_picture():
+    one, other = recipe(), msgspec.structs.replace(recipe(), seed=4)
+    sheet = Recipe.of_sheet([one, other])
+    assert Recipe.from_json(sheet.to_json()).contents == (one, other)
+    assert Recipe.of_sheet([one, None]) is None
+    assert Recipe.of_sheet([]) is None
+
+
+def test_results_of_one_run_share_its_key():
+    def made(result, slot, seed=3):
+        batch = {"group": ["x", "y"], "slot": slot}
+        return msgspec.structs.replace(
+            recipe(), result=result, seed=seed, provenance={"batch": batch}
+        )
+
+    assert made("x", 0).run_key == made("y", 1).run_key
+    assert made("x", 0).run_key != made("x", 0, seed=5).run_key

@@ -97,6 +97,7 @@ def test_stems_are_safe():
 
 
 def test_a_sheet_holds_all_pictures():
-    grid = sheet("Sheet", [picture("a"), picture("b")])
-    assert isinstance(grid, Grid)
-    assert len(grid.items) == 2
+    made = sheet("Sheet", [Exportable(picture("a")), Exportable(picture("b"))])
+    assert isinstance(made.result, Grid)
+    assert len(made.result.items) == 2
+    assert made.recipe is None  # not every picture has one

@@ -293,6 +293,6 @@ class UnitPage(QWidget):
     def export_sheet(self) -> None:
         """Export picture and examples on one sheet."""
         views = (self.panel.picture, self.examples)
-        results = [v.result for v in views if v.result is not None]
-        if self._feature is not None and results:
-            ask_and_export(self, self._state, [Exportable(sheet(self._feature.title, results))])
+        found = [Exportable(v.result, v.recipe) for v in views if v.result is not None]
+        if self._feature is not None and found:
+            ask_and_export(self, self._state, [sheet(self._feature.title, found)])

@@ -338,7 +338,7 @@ class LayerWall(QWidget):
         found = self.exportables(keys)
         if as_sheet and found:
             title = f"{self._state.layer}, {len(found)} units"
-            found = [Exportable(sheet(title, [item.result for item in found]))]
+            found = [sheet(title, found)]
         ask_and_export(self, self._state, found)
 
     def _show_export_menu(self) -> None:
