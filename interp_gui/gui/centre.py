@@ -1,8 +1,10 @@
 """The centre of the window: an invitation, or the tabs that show the current model."""
 
+from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QStackedWidget, QTabBar, QTabWidget, QWidget
 
 from interp_gui.gui import icons, parts
@@ -13,10 +15,16 @@ from interp_gui.gui.state import AppState
 from interp_gui.gui.welcome import Welcome
 
 ANALYSIS = "analysis:"
+_HEAVY = ("core.export", "gui.widgets.view", "gui.export_ui", "gui.tabs.image_tab", "gui.tabs.wall")
+_TABS = (
+    ("image", "Image", "image_tab", "ImageTab"),
+    ("wall", "Layer wall", "wall", "LayerWall"),
+    ("unit", "Unit", "unit_page", "UnitPage"),
+)
 
 
 class Centre(QStackedWidget):
-    """Tabs are made when the first model opens: the window is painted without them."""
+    """Tabs are made after the window was painted, one at a time, and shown with a model."""
 
     def __init__(
         self,
@@ -36,6 +44,11 @@ class Centre(QStackedWidget):
         self.tabs.setAccessibleName("Views")
         self.tabs.currentChanged.connect(self._on_current)
         self.setMinimumSize(self.minimumSizeHint())
+        # Not imported above: the first paint of the window must not wait for them.
+        self._steps: list[Callable[[], object]] = [
+            *(partial(import_module, f"interp_gui.{name}") for name in _HEAVY),
+            *(partial(self._make_tab, *tab) for tab in _TABS),
+        ]
         self.addWidget(self.welcome)
         self.addWidget(self.tabs)
         state.model_changed.connect(self._on_model)
@@ -50,27 +63,29 @@ class Centre(QStackedWidget):
 
     def _on_model(self) -> None:
         model = self._state.model
-        if model is not None and not self.tabs.count():
+        if model is not None and self._steps:
             self._make_tabs()
+        self._follow()
         self.welcome.refresh()
         self.setCurrentWidget(self.welcome if model is None else self.tabs)
 
-    def _make_tabs(self) -> None:
-        # Here and not above: the first paint of the window must not wait for them.
-        from interp_gui.gui.tabs.image_tab import ImageTab
-        from interp_gui.gui.tabs.unit_page import UnitPage
-        from interp_gui.gui.tabs.wall import LayerWall
+    def prepare(self) -> None:
+        """Make the tabs in short steps, so that no event waits for all of them."""
+        if self._steps:
+            self._steps.pop(0)()
+            QTimer.singleShot(0, self, self.prepare)
 
-        shared = (self._state, self._bridge, self._actions)
-        self.tabs.blockSignals(True)
-        for tab, title, icon, widget in (
-            ("image", "Image", "image", ImageTab(*shared)),
-            ("wall", "Layer wall", "wall", LayerWall(*shared)),
-            ("unit", "Unit", "unit", UnitPage(*shared)),
-        ):
-            self._add(tab, title, icon, widget)
-        self.tabs.blockSignals(False)
+    def _make_tabs(self) -> None:
+        while self._steps:
+            self._steps.pop(0)()
         self._follow()
+
+    def _make_tab(self, tab: str, title: str, module: str, name: str) -> None:
+        make = getattr(import_module(f"interp_gui.gui.tabs.{module}"), name)
+        widget = make(self._state, self._bridge, self._actions)
+        self.tabs.blockSignals(True)
+        self._add(tab, title, tab, widget)
+        self.tabs.blockSignals(False)
 
     def _add(self, tab: str, title: str, icon: str, widget: QWidget) -> int:
         widget.setObjectName(tab)

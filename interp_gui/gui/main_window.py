@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
         ):  # fmt: skip
             signal.connect(later)
         state.notified.connect(self._on_note)
+        self.painted.connect(self.centre.prepare)
         state.model_changed.connect(self._on_model)
         bridge.ready.connect(self._on_ready)
         bridge.lost.connect(self._on_lost)
