@@ -25,10 +25,7 @@ from interp_gui.core.errors import InvalidValue
 from interp_gui.core.result import Number, Picture
 
 RELU_GRADIENT_STEPS = 16
-"""So long gradient passes through ReLUs that pass none: a start that is dead can wake up."""
-
-STUCK_STEPS = 256
-"""As long as this where a picture of the group is still without any gradient."""
+"""So long a picture without any gradient gets one through ReLUs that pass none: it can wake up."""
 
 EARLY_PREVIEWS = (1, 8, 16, 32)
 PREVIEW_EVERY_S = 0.3
@@ -137,15 +134,23 @@ class _Climb:
             seen = views(pictures, draws, self._network.side)
         else:
             seen = plain_view(pictures, self._network.side)
-        redirected = ascent.steps < RELU_GRADIENT_STEPS or (
-            ascent.stuck and ascent.steps < STUCK_STEPS
-        )
+        leaf = seen.detach().requires_grad_(True)
+        gradient = self._gradient(leaf, redirected=False)
+        if ascent.steps < RELU_GRADIENT_STEPS:
+            asleep = gradient.flatten(1).abs().amax(1) == 0
+            if bool(asleep.any()):
+                # Only for those: a neighbour's state must not change a picture that is awake.
+                redirected = self._gradient(leaf, redirected=True)
+                gradient = torch.where(asleep[:, None, None, None], redirected, gradient)
+        (upwards,) = torch.autograd.grad(seen, ascent.coefficients, gradient)
+        ascent.climb(upwards, self._settings.learning_rate)
+        return pictures.detach()
+
+    def _gradient(self, seen: torch.Tensor, *, redirected: bool) -> torch.Tensor:
         values = self._network.values(seen, relu_gradient=redirected)
         each = [item.compiled.evaluate(values, slot) for slot, item in enumerate(self._group)]
-        total = torch.stack(each).sum()
-        (gradient,) = torch.autograd.grad(total, ascent.coefficients)
-        ascent.climb(gradient, self._settings.learning_rate)
-        return pictures.detach()
+        (gradient,) = torch.autograd.grad(torch.stack(each).sum(), seen)
+        return gradient
 
     def _judge(
         self, ascent: Ascent

@@ -24,8 +24,6 @@ class Ascent:
     ----------
     steps
         How many were taken.
-    stuck
-        Whether some image got no gradient at all at the last one.
     """
 
     def __init__(
@@ -34,14 +32,12 @@ class Ascent:
         self.coefficients = coefficients.to(device).requires_grad_(True)
         self.generators = generators
         self.steps = 0
-        self.stuck = False
         self._first = torch.zeros_like(self.coefficients, requires_grad=False)
         self._second = torch.zeros_like(self.coefficients, requires_grad=False)
 
     def climb(self, gradient: Tensor, rate: float) -> None:
         """One step of Adam (Kingma and Ba 2015) up the gradient."""
         self.steps += 1
-        self.stuck = bool((gradient.flatten(1).abs().amax(1) == 0).any())
         with torch.no_grad():
             self._first.lerp_(gradient, 1 - FIRST_DECAY)
             self._second.mul_(SECOND_DECAY).addcmul_(gradient, gradient, value=1 - SECOND_DECAY)
@@ -53,7 +49,6 @@ class Ascent:
         """All that the following steps depend on, as numpy arrays and numbers."""
         return {
             "steps": self.steps,
-            "stuck": self.stuck,
             "coefficients": self.coefficients.detach().cpu().numpy().copy(),
             "first": self._first.cpu().numpy().copy(),
             "second": self._second.cpu().numpy().copy(),
@@ -71,4 +66,4 @@ class Ascent:
             self._second.copy_(tensors["second"])
         for generator, saved in zip(self.generators, state["generators"], strict=True):
             generator.set_state(torch.tensor(saved, dtype=torch.uint8))
-        self.steps, self.stuck = int(state["steps"]), bool(state["stuck"])
+        self.steps = int(state["steps"])
