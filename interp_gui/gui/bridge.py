@@ -67,6 +67,8 @@ class JobRow:
     left_s: float | None = None
     started_s: float | None = None
     """Monotonic clock when it began to run."""
+    counted_from: tuple[int, float] | None = None
+    """Steps done, and the monotonic clock, when this run or stage began to count."""
     error: ErrorInfo | None = None
 
     @property
@@ -199,7 +201,8 @@ class EngineBridge(QObject):
         if self._is_active(job) and self.jobs[job].state == "paused":
             self._client.resume(job)
             running = self.jobs[job].started_s is not None
-            self._change(replace(self.jobs[job], state="running" if running else "waiting"))
+            state: JobState = "running" if running else "waiting"
+            self._change(replace(self.jobs[job], state=state, counted_from=None))
 
     def reprioritise(self, job: int, priority: Priority) -> None:
         """Change the priority of a job that is not over."""
@@ -261,7 +264,14 @@ class EngineBridge(QObject):
     def _on_progressed(self, event: Progressed) -> None:
         row = self.jobs.get(event.job)
         if row is not None and not row.over:
-            self._change(replace(row, progress=event.progress, left_s=event.left_s))
+            self._change(
+                replace(
+                    row,
+                    progress=event.progress,
+                    left_s=event.left_s,
+                    counted_from=_counted_from(row, event.progress),
+                )
+            )
         callbacks = self._current(event.job, event.generation)
         if callbacks and callbacks.progress:
             callbacks.progress(event.progress, event.left_s)
@@ -296,3 +306,12 @@ class EngineBridge(QObject):
         over = [job for job, row in self.jobs.items() if row.over]
         for job in over[: max(0, len(over) - KEPT_ROWS)]:
             del self.jobs[job]
+
+
+def _counted_from(row: JobRow, progress: Progress) -> tuple[int, float]:
+    """Where counting began: a continued job does not begin at 0, and a stage counts anew."""
+    before = row.progress
+    same_stage = progress.total == before.total and progress.done >= before.done
+    if row.counted_from is not None and same_stage:
+        return row.counted_from
+    return progress.done, time.monotonic()

@@ -60,7 +60,9 @@ class Toast(QFrame):
         texts.addWidget(self._message)
         if note.hint:
             texts.addWidget(parts.label(note.hint, dim=True))
-        texts.addLayout(self._buttons())
+        buttons = self._buttons()
+        if buttons.count():  # an empty layout would leave the words no width
+            texts.addLayout(buttons)
         close = parts.icon_button("close", "Dismiss message", self.dismiss, size_px=14)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, theme.SPACE_M, theme.SPACE_M, theme.SPACE_M)

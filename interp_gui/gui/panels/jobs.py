@@ -37,10 +37,13 @@ class _ProgressDelegate(QStyledItemDelegate):
         bar = QStyleOptionProgressBar()
         bar.rect = option.rect.adjusted(4, 4, -4, -4)
         bar.palette = option.palette
+        bar.fontMetrics = option.fontMetrics
         bar.state = QStyle.StateFlag.State_Horizontal | QStyle.StateFlag.State_Enabled
         bar.maximum = row.progress.total
         bar.progress = min(row.progress.done, row.progress.total)
-        bar.text = progress_text(row)
+        room = bar.rect.width() - 2 * theme.SPACE_S
+        # the bar would wrap what is too long, and cut the lines in half
+        bar.text = bar.fontMetrics.elidedText(progress_text(row), Qt.TextElideMode.ElideRight, room)
         bar.textVisible = True
         bar.textAlignment = Qt.AlignmentFlag.AlignCenter
         QApplication.style().drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter)

@@ -92,11 +92,12 @@ def progress_text(row: JobRow) -> str:
 
 
 def rate_per_s(row: JobRow) -> float | None:
-    """Steps a second since the job began, None if not yet known."""
-    if row.started_s is None or row.state != "running" or row.progress.done < 2:
+    """Steps a second since this run or stage began to count, None if not yet known."""
+    if row.counted_from is None or row.state != "running":
         return None
-    elapsed = time.monotonic() - row.started_s
-    return row.progress.done / elapsed if elapsed > 0.5 else None
+    first, since_s = row.counted_from
+    done, elapsed = row.progress.done - first, time.monotonic() - since_s
+    return done / elapsed if done > 0 and elapsed > 0.5 else None
 
 
 def time_text(seconds: float | None) -> str:

@@ -97,6 +97,18 @@ def test_progress_without_a_total_is_its_words():
     assert progress_text(JobRow(job=1, title="t", progress=Progress(text="reading"))) == "reading"
 
 
+def test_a_continued_job_counts_its_rate_from_where_it_went_on(monkeypatch):
+    row = JobRow(
+        job=1,
+        title="t",
+        state="running",
+        progress=Progress(done=276, total=512),
+        counted_from=(256, 100.0),
+    )
+    monkeypatch.setattr("interp_gui.gui.panels.jobs_model.time.monotonic", lambda: 102.0)
+    assert progress_text(row) == "276 of 512 · 10 /s"
+
+
 # --- log -------------------------------------------------------------------------------------
 
 
@@ -264,3 +276,20 @@ def test_toasts_count_repetitions_and_keep_errors(qtbot, qapp, state):
     toasts.clear()
     assert toasts.shown == []
     assert window.focusPolicy() == Qt.FocusPolicy.NoFocus
+
+
+def test_words_of_a_toast_without_buttons_have_its_width(qtbot, qapp):
+    from PySide6.QtWidgets import QLabel, QWidget
+
+    from interp_gui.gui.state import Notification
+
+    window = QWidget()
+    window.resize(800, 600)
+    qtbot.addWidget(window)
+    window.show()
+    toasts = Toasts(window)
+    toast = toasts.show(Notification("success", "Wrote 2 files.", "In /somewhere."))
+    _, message, hint = toast.findChildren(QLabel)
+    assert message.width() == hint.width() > toast.width() * 0.7
+    toasts.clear()
+    assert window.isVisible()
