@@ -36,6 +36,8 @@ from interp_gui.gui.toolbar import DeviceBadge, EngineBadge, TargetSelector
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 NAMED_JOBS = 5
+FRAME_PX = (8, 48)
+"""Room left on the screen for the window's frame and title bar."""
 
 
 class MainWindow(QMainWindow):
@@ -311,6 +313,7 @@ class MainWindow(QMainWindow):
 
 def _first_size() -> QSize:
     room = QGuiApplication.primaryScreen().availableSize()
+    room -= QSize(*FRAME_PX)  # the frame is not known before the window is shown
     return QSize(min(1440, room.width()), min(900, room.height()))
 
 

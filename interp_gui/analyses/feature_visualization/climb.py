@@ -204,6 +204,9 @@ class _Climb:
         notes: tuple[str, ...] = ()
         if final and numbers.get("activation") == 0.0:
             notes = ("Nothing woke this unit: its activation stayed at zero.",)
+        reading = item.compiled.reading
+        if final and reading is not None and reading.kind == "mean":
+            notes += ("Activations are means over all positions, not peaks.",)
         batch = {
             "group": [each.key for each in self._group],
             "slot": slot,

@@ -246,7 +246,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     means, source, sentence = yield from _means(context, parameters, layer)
     place = Place() if parameters.everywhere else region_place(region, layer, seen.size)
     where = "everywhere" if place.kind == "everywhere" else "in the brushed place"
-    notes = (*notes, f"{sentence[:-1]}, {where}. Change is before − after.")
+    notes = (*notes, f"{sentence[:-1]}, {where}. In the table, change of target is before − after.")
     ablation = _Ablation(
         context=context, seen=seen, layer=layer, target=target, scores=scores, place=place,
         means=means, source=source,

@@ -1,6 +1,6 @@
 """The optimised picture of a feature with its controls, its settings and its numbers."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QLabel,
@@ -102,6 +102,8 @@ class PicturePanel(QWidget):
         self.settings_button.setAccessibleName("Settings of the picture")
         self.settings_button.setCheckable(True)
         self.settings_button.setAutoRaise(True)
+        self.settings_button.setArrowType(Qt.ArrowType.RightArrow)
+        self.settings_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         layout.addWidget(self.settings_button)
         self._settings_area = QScrollArea()
         self._settings_area.setAccessibleName("Settings")
@@ -120,8 +122,13 @@ class PicturePanel(QWidget):
         self._settings_body.addLayout(seed)
         self._settings_body.addStretch(1)
         self._settings_area.setWidget(body)
-        self.settings_button.toggled.connect(self._settings_area.setVisible)
+        self.settings_button.toggled.connect(self._unfold)
         layout.addWidget(self._settings_area)
+
+    def _unfold(self, is_open: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
+        self.settings_button.setArrowType(arrow)
+        self._settings_area.setVisible(is_open)
 
     def _make_form(self) -> None:
         info = self._bridge.analyses.get(ANALYSIS)

@@ -76,7 +76,7 @@ class UnitPage(QWidget):
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._load)
         self.panel = PicturePanel(state, bridge)
-        self.examples = GridView("Real examples appear here once images are open.")
+        self.examples = GridView("The images that drive the unit most appear here.")
         self.title = FeatureHandle(self)
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the feature")
@@ -161,6 +161,7 @@ class UnitPage(QWidget):
             self.title.setText("No unit is chosen")
             self.name.clear()
             self.panel.picture.hint = "Open a unit: double-click a card on the layer wall."
+            self.examples.list.set_hint("The images that drive the unit most appear here.")
             self.caption.clear()
             return
         self.title.setText(feature.text)
