@@ -169,7 +169,7 @@ def _does_not_fit(file_name: str, found: Difference) -> UnknownArchitecture:
             hint=hint,
         )
     parts = [
-        f"{len(keys)} {word} ({_some(keys)})"
+        f"{len(keys)} tensor{'s' if len(keys) > 1 else ''} {word} ({_some(keys)})"
         for word, keys in (
             ("missing", found.missing),
             ("unexpected", found.unexpected),
@@ -179,7 +179,7 @@ def _does_not_fit(file_name: str, found: Difference) -> UnknownArchitecture:
     ]
     return UnknownArchitecture(
         f"The weights in '{file_name}' fit no known architecture; nearest is "
-        f"{found.architecture.name}, with tensors {', '.join(parts) or 'that disagree in size'}.",
+        f"{found.architecture.name}, with {', '.join(parts) or 'tensors that disagree in size'}.",
         hint=hint,
         candidates=(found.architecture.name,),
     )
