@@ -3,15 +3,26 @@
 What arrives may come from any program, so it is checked field by field before it is believed.
 """
 
+import atexit
 import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QByteArray, QMimeData, QObject, QPoint, QSize, Qt, QUrl
-from PySide6.QtGui import QColor, QDrag, QFontMetrics, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QDrag,
+    QFontMetrics,
+    QGuiApplication,
+    QImage,
+    QPainter,
+    QPalette,
+    QPixmap,
+)
 from PySide6.QtWidgets import QApplication, QWidget
 
 from interp_gui.core.errors import InterpError, InvalidValue
@@ -188,3 +199,19 @@ def copy_to_clipboard(
     if text:
         mime.setText(text)
     QApplication.clipboard().setMimeData(mime)
+    _release_at_exit()
+
+
+@cache
+def _release_at_exit() -> None:
+    """Empty the clipboard of platforms that would free our data after Python is gone, and crash.
+
+    Platforms with a real clipboard free it with the application, and may keep what was copied.
+    """
+    if QGuiApplication.platformName() in ("offscreen", "minimal"):
+        atexit.register(_empty_clipboard)
+
+
+def _empty_clipboard() -> None:
+    if QGuiApplication.instance() is not None:
+        QGuiApplication.clipboard().clear()
