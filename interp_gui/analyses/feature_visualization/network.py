@@ -1,20 +1,16 @@
 """The network as an optimised picture meets it: RGB in 0..1 in, values by image out."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from interp_gui.analyses.feature_visualization.readings import OUTPUT, Values, by_image
 from interp_gui.core.analysis import Context
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.model import Preprocessing
 from interp_gui.runtimes.fast import FastNetwork, fast_network, output_key
-from interp_gui.runtimes.relu_gradient import RedirectedReLU
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 _FIXED_KINDS = ("attention", "transformer", "swin")
@@ -75,8 +71,7 @@ class Network:
         x = self._normalise(pictures)
         if self._fast is None:
             return self.exact_network_values(x)
-        with RedirectedReLU6() if relu_gradient else nullcontext():
-            found = self._fast.trace(x, relu_gradient=relu_gradient)
+        found = self._fast.trace(x, relu_gradient=relu_gradient)
         outputs = {self._output_name: found.get(output_key(self._output_name))}
         return self._by_image(found, outputs)
 
@@ -112,25 +107,6 @@ class Network:
         except (RuntimeError, ValueError, AssertionError):
             return False
         return True
-
-
-class RedirectedReLU6(TorchFunctionMode):
-    """`nn.ReLU6` runs as hardtanh from 0, so its gradient is redirected under that name too."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if func is not functional.hardtanh:
-            return func(*args, **(kwargs or {}))
-        names = ("input", "min_val", "max_val")
-        given = {**dict(zip(names, args, strict=False)), **(kwargs or {})}
-        if given.get("min_val", -1.0) != 0.0:
-            return func(*args, **(kwargs or {}))
-        return RedirectedReLU.apply(given["input"], float(given.get("max_val", 1.0)))
 
 
 class Normalise:
