@@ -27,11 +27,13 @@ lint: ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The engine's tests and the window's run apart: no process has both torch and Qt in it.
 unit:
-	$(QT_OFFSCREEN) $(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --ignore=tests/gui --ignore=tests/e2e
+	$(QT_OFFSCREEN) $(BIN)/python -m pytest -q tests/gui tests/e2e
 
 e2e:
-	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest -q -m window
+	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest -q tests/e2e
 
 bench: ## Measure the budgets against peers; writes benchmarks/out/
 	@installer/setup.sh test
