@@ -59,7 +59,7 @@ class Centre(QStackedWidget):
         return QSize(760, 560)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(360, 240)
+        return QSize(570, 240)  # what the rows of buttons over the tabs need
 
     def _on_model(self) -> None:
         model = self._state.model

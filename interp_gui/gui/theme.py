@@ -130,7 +130,7 @@ def small_font(base: QFont) -> QFont:
 
 
 def _style(*, dark: bool) -> str:
-    _, base, _, button, text, dim, line, high, _, _, frame = _DARK if dark else _LIGHT
+    _, base, _, button, text, dim, line, high, on_high, _, frame = _DARK if dark else _LIGHT
     return f"""
     QMainWindow, QMenuBar, QToolBar {{ background: {frame}; }}
     QMainWindow::separator {{ background: {frame}; width: 5px; height: 5px; }}
@@ -143,6 +143,10 @@ def _style(*, dark: bool) -> str:
     QToolBar QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px; }}
     QToolBar QToolButton:hover {{ background: {button}; border-color: {line}; }}
     QToolBar QToolButton:pressed, QToolBar QToolButton:checked {{ background: {line}; }}
+    QPushButton:checked, QToolButton[autoRaise="false"]:checked {{
+        background: {high}; color: {on_high}; border: 1px solid {high}; border-radius: 3px; }}
+    QPushButton:checked {{ padding: 3px 6px; }}
+    QToolButton[autoRaise="false"]:checked {{ padding: 1px 2px 1px 1px; }}
     QToolButton:focus {{ border: 2px solid {high}; border-radius: 4px; }}
     QLabel[dim="true"] {{ color: {dim}; }}
     QFrame[card="true"] {{ background: {base}; border: 1px solid {line}; border-radius: 6px; }}

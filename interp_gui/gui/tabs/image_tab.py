@@ -27,7 +27,7 @@ from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of, names_of
 from interp_gui.gui.state import AppState
-from interp_gui.gui.tabs.layers import LayerBox, current_layer
+from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer
 from interp_gui.gui.tabs.ranking import ORDERS, Order, RankedUnit, Ranking
 from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.cards import CardList
@@ -105,6 +105,7 @@ class ImageTab(QWidget):
         self.order.setAccessibleName("Order of units")
         for key, words in ORDERS.items():
             self.order.addItem(f"By {words}", key)
+        self.order.setMinimumWidth(SHORTEST_PX)
         self.export = icon_button("export", "Export the ranking", self._export)
         self.heading = label()
         self.notes = label(dim=True)
@@ -118,7 +119,6 @@ class ImageTab(QWidget):
         for button in self.tool_buttons.values():
             bar.addWidget(button)
         bar.addSpacing(8)
-        bar.addWidget(label("Brush", dim=True, wrap=False))
         bar.addWidget(self.brush)
         bar.addWidget(self.clear)
         bar.addStretch(1)

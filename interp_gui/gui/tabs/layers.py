@@ -10,6 +10,9 @@ from interp_gui.core.layer import LayerInfo
 from interp_gui.core.model import ModelDescription
 from interp_gui.gui.state import AppState
 
+SHORTEST_PX = 96
+"""What a box in a row over a tab keeps in a narrow window."""
+
 
 def unit_feature(model: ModelDescription, layer: str, unit: int) -> Feature:
     """One unit of a layer as a feature."""
@@ -42,6 +45,7 @@ class LayerBox(QComboBox):
         self.setAccessibleName("Layer")
         self.setToolTip("The layer that is looked at; all views follow it")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMinimumWidth(SHORTEST_PX)
         self.setMaxVisibleItems(24)
         state.model_changed.connect(self._refill)
         state.layer_changed.connect(self._follow)

@@ -17,7 +17,7 @@ from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
 from interp_gui.gui.parts import column, label, row
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
-from interp_gui.gui.tabs.layers import LayerBox, current_layer, unit_feature
+from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer, unit_feature
 from interp_gui.gui.tabs.wall_order import SORTS, UnitRow, adopt_summary, ordered
 from interp_gui.gui.tabs.wall_work import WallWork
 from interp_gui.gui.widgets.card import STRIP, Card
@@ -63,9 +63,11 @@ class LayerWall(QWidget):
         self.sort.setAccessibleName("Sort by")
         for key, words in SORTS.items():
             self.sort.addItem(f"Sort by {words}", key)
+        self.sort.setMinimumWidth(SHORTEST_PX)
         self.filter = QLineEdit()
         self.filter.setAccessibleName("Filter units")
         self.filter.setPlaceholderText("Filter units")
+        self.filter.setMinimumWidth(SHORTEST_PX)
         self.filter.setToolTip("Indices (10-20), dead, alive, named, or a part of a name")
         self.filter.setClearButtonEnabled(True)
         self.zoom = QSlider(Qt.Orientation.Horizontal)
