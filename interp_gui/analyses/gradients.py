@@ -56,7 +56,9 @@ def layer_gradient(
         if output is None:
             output = next(iter(traced.outputs.values()))
         value = evaluate_target({target.output: output}, target)
-        (gradient,) = torch.autograd.grad(value.sum(), captured, allow_unused=True)
+        gradient = None
+        if value.requires_grad:  # not where edits behind the layer put all that follows in place
+            (gradient,) = torch.autograd.grad(value.sum(), captured, allow_unused=True)
     array = captured.detach().cpu().numpy()
     slope = np.zeros_like(array) if gradient is None else gradient.detach().cpu().numpy()
     return LayerGradient(value=array, gradient=slope, target=value.detach().cpu().double().numpy())

@@ -161,6 +161,7 @@ class TorchRuntime:
             raise InvalidValue("A batch is an array of shape (N, channels, height, width).")
         stack = edits if edits is not None else EditStack()
         tap = _Tap(self, capture, stack, dict(sources or {}), until)
+        tap.differentiate = torch.is_grad_enabled() and x.requires_grad
         outputs: dict[str, Tensor] = {}
         with (
             memory_errors(),
@@ -202,6 +203,7 @@ class _Tap:
         until: str | None,
     ) -> None:
         self.captured: dict[CaptureLike, Tensor] = {}
+        self.differentiate = False
         self.hits = {index: 0 for index, edit in enumerate(stack.edits) if edit.enabled}
         self._stack = stack
         self._runtime = runtime
@@ -234,6 +236,9 @@ class _Tap:
             # A node of its own, so that gradients and in-place users of a shared value stay out.
             before = copied(value) if keys and shared else value
             after = self._edited(name, before, edits)
+            if keys and self.differentiate and not after.requires_grad:
+                # Where edits put all of a value in place, it is there that a graph begins anew.
+                after = after.detach().requires_grad_(after.is_floating_point())
             for key in keys:
                 early = isinstance(key, Capture) and key.moment == "before"
                 self.captured[key] = before if early else after

@@ -99,6 +99,21 @@ def test_the_gradient_of_a_captured_value_is_that_of_this_layer_alone(tiny, x):
     torch.testing.assert_close(through, whole)  # relu's value is read by mix alone
 
 
+def test_a_value_that_edits_put_in_place_of_all_has_a_gradient(tiny, x):
+    runtime = tiny(InPlace())
+    name = runtime.description.layers[0].name
+    ablated = stack(Edit(feature=Feature(layer=name), kind="ablate"))
+    last = runtime.description.layers[-2].name
+    with torch.enable_grad():
+        traced = runtime.trace(
+            torch.tensor(x, requires_grad=True), capture=[name, last], edits=ablated
+        )
+        total = traced.outputs["output"].sum()
+        gradients = torch.autograd.grad(total, [traced.captured[name], traced.captured[last]])
+    assert not traced.captured[name].any()
+    assert all(bool(gradient.any()) for gradient in gradients)
+
+
 def test_calls_of_one_module_are_told_apart(tiny, x):
     runtime = tiny(InPlace())
     assert [i.name for i in runtime.description.layers if i.name.startswith("relu")] == [
