@@ -46,10 +46,14 @@ def over_positions(value: Tensor, info: LayerInfo) -> Tensor:
 def at_place(value: Tensor, info: LayerInfo, y: int | None = None, x: int | None = None) -> Tensor:
     """(C, …) to (C,): one position, the centre (extent // 2) unless given.
 
+    A position is given on the layer's grid for images of the model's input size. For pictures of
+    another size it is the cell that lies at the same place, so that what is optimised in a small
+    picture is what is read once the picture is judged at full size.
+
     Raises
     ------
     InvalidValue
-        If the position is outside the layer's grid for an image of this size.
+        If the position is outside the layer's grid.
     """
     axes = [axis for axis in info.axes if axis not in ("unit", "head")]
     if axes == ["token"]:
@@ -62,9 +66,12 @@ def at_place(value: Tensor, info: LayerInfo, y: int | None = None, x: int | None
         wanted = {"y": y, "x": x}.get(axes[axis])
         if axes[axis] in ("y", "x", "token"):
             extent = value.shape[axis + 1]
-            index = extent // 2 if wanted is None else wanted
-            if index >= extent:
-                raise _outside(info, y, x, value.shape[1:])
+            index = extent // 2
+            if wanted is not None:
+                known = info.shape[info.axes.index(axes[axis])]
+                if wanted >= known:
+                    raise _outside(info, y, x, info.grid or (known,))
+                index = (2 * wanted + 1) * extent // (2 * known)
             value = value.select(axis + 1, index)
     return value.reshape(value.shape[0], -1).mean(1)
 
@@ -85,7 +92,7 @@ def _token(count: int, info: LayerInfo, y: int | None, x: int | None) -> int:
 def _outside(info: LayerInfo, y: int | None, x: int | None, grid: tuple[int, ...]) -> InvalidValue:
     return InvalidValue(
         f"Position y={y}, x={x} is outside layer '{info.name}', "
-        f"which is {' × '.join(map(str, grid))} for images of this size."
+        f"which is {' × '.join(map(str, grid))}."
     )
 
 

@@ -11,7 +11,7 @@ from interp_gui.analyses.feature_visualization.objectives import (
     compile_objective,
     direction,
 )
-from interp_gui.analyses.feature_visualization.readings import by_image
+from interp_gui.analyses.feature_visualization.readings import at_place, by_image
 from interp_gui.analyses.feature_visualization.transforms import Draw, views
 from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName
 from interp_gui.core.feature import Feature, as_vectors
@@ -156,6 +156,18 @@ def test_reading_of_a_picture_is_the_quantity_itself():
 def test_bad_input(text, feature, error):
     with pytest.raises(error):
         compile_objective(parse_objective(text), Scope(MODEL, feature, {}))
+
+
+def test_a_position_is_the_same_place_in_pictures_of_another_size():
+    info = LayerInfo(name="maps", kind="Conv2d", axes=("unit", "y", "x"), shape=(1, 7, 14))
+    places = torch.arange(4 * 8).reshape(1, 4, 8).float()
+    found = [int(at_place(places, info, y, x)) for y, x in ((0, 0), (3, 7), (6, 13), (1, 2))]
+    assert found == [0, 2 * 8 + 4, 3 * 8 + 7, 1]
+    assert int(at_place(places, info)) == 2 * 8 + 4
+    own = torch.arange(7 * 14).reshape(1, 7, 14).float()
+    assert [int(at_place(own, info, y, x)) for y, x in ((1, 2), (6, 13))] == [16, 97]
+    with pytest.raises(InvalidValue, match="7 × 14"):
+        at_place(places, info, 7, 0)
 
 
 def test_bad_places_and_models_without_classes():
