@@ -4,7 +4,8 @@ import pytest
 
 from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.analyses.unit_ranking import ANALYSIS
-from interp_gui.analyses.unit_ranking.baselines import spread
+from interp_gui.analyses.unit_ranking.baselines import sample
+from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Baseline, Edit, EditStack
 from interp_gui.core.errors import Cancelled
 from interp_gui.core.feature import Feature
@@ -200,6 +201,34 @@ def test_results_survive_the_wire(runtimes, pictures, run_analysis):
     assert msgspec.json.decode(msgspec.json.encode(table.cells)) == [list(c) for c in table.cells]
 
 
-def test_means_use_evenly_spaced_images():
-    assert spread(3, 5) == [0, 1, 2]
-    assert spread(10, 5) == [0, 2, 4, 6, 8]
+def test_means_use_images_picked_by_their_content():
+    assert sample(["c", "a", "b"], 5) == [1, 2, 0]
+    assert sample(["c", "a", "b"], 2) == [1, 2]
+
+
+def test_a_layer_whose_effect_is_edited_away_behind_it_scores_zero(
+    runtimes, pictures, run_analysis
+):
+    runtime = runtimes["cnn"]
+    edits = EditStack((Edit(feature=Feature(layer="last"), kind="ablate"),))
+    settings = {"confirm": 0, "count": 4}
+    behind, at = (
+        run_analysis(ANALYSIS, runtime, settings, images=pictures[:1], layer=layer, edits=edits)
+        for layer in ("second", "last")
+    )
+    assert all(row["activation × gradient"] == 0 for row in ranked(behind.last["ranking"]))
+    assert all(row["activation"] == 0 for row in ranked(at.last["ranking"]))
+
+
+def test_the_mean_does_not_depend_on_the_order_or_the_names_of_the_images(
+    runtimes, maps_layer, pictures, run_analysis
+):
+    runtime, layer = runtimes["cnn"], maps_layer["cnn"]
+    changes = []
+    for paths in (pictures, pictures[::-1], (*pictures[5:], *pictures[:5])):
+        ran = run_analysis(
+            ANALYSIS, runtime, {"mean_images": 4}, images=pictures[:1], layer=layer,
+            dataset=Dataset(images=tuple(ImageEntry(path=path) for path in paths)),
+        )  # fmt: skip
+        changes.append([row["change of target"] for row in rows(ran.last["ranking"])])
+    assert changes[0] == changes[1] == changes[2]

@@ -70,7 +70,7 @@ class Parameters:
         False, help="Switch units off in the whole image, not only in the brushed place."
     )
     mean_images: int = parameter(
-        64, help="At most so many images, evenly spaced, make the mean.", minimum=1,
+        64, help="At most so many images, picked by content, make the mean.", minimum=1,
         maximum=100_000, advanced=True,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What an ablation puts in place of a unit: its mean over the images at hand."""
 
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,21 +10,22 @@ from interp_gui.analyses.asked import see
 from interp_gui.analyses.real_examples.survey import fetch, identity
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem
-from interp_gui.core.images import dataset_sha256
+from interp_gui.core.images import dataset_sha256, image_sha256
 from interp_gui.core.layer import LayerInfo
 
 
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` indices below `count`, evenly spaced and starting with 0."""
-    if count <= most:
-        return list(range(count))
-    return [int(i * count / most) for i in range(most)]
+def sample(hashes: Sequence[str], most: int) -> list[int]:
+    """Indices of at most `most` images: those whose hashes come first.
+
+    As good as drawn at random from all folders, and the same whatever the images' order and names.
+    """
+    return sorted(range(len(hashes)), key=lambda i: hashes[i])[:most]
 
 
 def dataset_means(
     context: Context, layer: LayerInfo, *, most: int
 ) -> Generator[Progress, None, tuple[NDArray[np.float64], str, int]]:
-    """Mean of each unit over at most `most` evenly spaced images and all positions.
+    """Mean of each unit over at most `most` images (see `sample`) and all positions.
 
     Computed on the unedited network, so that the baseline does not depend on other edits.
 
@@ -33,17 +35,23 @@ def dataset_means(
     """
     dataset = context.inputs.dataset
     paths = dataset.paths if dataset is not None else ()
-    chosen = [paths[i] for i in spread(len(paths), most)]
-    readable = []
-    for path in chosen:
+    known: list[str] = []
+    hashes: list[str] = []
+    spoken = time.monotonic()
+    for path in paths:
+        context.check()
         try:
-            dataset_sha256([path])
+            hashes.append(image_sha256(path))
+            known.append(path)
         except ImageProblem:
             continue
-        readable.append(path)
+        if time.monotonic() - spoken > 0.1:
+            spoken = time.monotonic()
+            yield Progress(done=len(known), total=len(paths), text="Identifying images")
+    readable = [known[i] for i in sample(hashes, most)]
     source = dataset_sha256(readable)
     key = {
-        "kind": "unit-means", "version": 1, "layer": layer.name, "images": source,
+        "kind": "unit-means", "version": 2, "layer": layer.name, "images": source,
         **identity(context), "edits": None,
     }  # fmt: skip
     stored = fetch(context, key)
