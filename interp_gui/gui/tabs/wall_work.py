@@ -23,6 +23,8 @@ GROUP = 8
 on the batch it was made in."""
 STAGES = (64, 256)
 """Steps of a first look and of the refined picture."""
+MANY_IMAGES = 64
+"""A pass over more is listed among the jobs: it takes long enough to be watched or cancelled."""
 SETTLE_MS = 120
 
 
@@ -56,6 +58,7 @@ class WallWork(QObject):
         self._have_examples: set[str] = set()
         self._example_keys: tuple[str, ...] = ()
         self._first_pass_done = False
+        self._declined = False
         self._reached: dict[int, int] = {}
         self._saved: dict[int, dict[str, Any]] = {}
         self._asked: dict[int, None] = {}
@@ -77,7 +80,7 @@ class WallWork(QObject):
         self._reached.clear()
         self._saved.clear()
         self._asked.clear()
-        self._first_pass_done = False
+        self._first_pass_done = self._declined = False
         self.summarise()
 
     def stop(self) -> None:
@@ -92,7 +95,7 @@ class WallWork(QObject):
         """Ask for real examples anew: the images at hand are others."""
         self._bridge.drop("wall-examples")
         self._have_examples.clear()
-        self._example_keys, self._first_pass_done = (), False
+        self._example_keys, self._first_pass_done, self._declined = (), False, False
         self._settled.start()
 
     def forget(self, key: str) -> None:
@@ -155,7 +158,8 @@ class WallWork(QObject):
         self._next_pictures()
 
     def _next_examples(self) -> None:
-        if self._example_keys or not self._state.dataset_handle:
+        dataset = self._state.dataset
+        if self._example_keys or self._declined or not self._state.dataset_handle:
             return
         if "real-examples" not in self._bridge.analyses:
             return
@@ -167,6 +171,8 @@ class WallWork(QObject):
         self._example_keys = keys
         features = tuple(self._features[key] for key in keys)
         inputs = Inputs(layer=features[0].layer, features=features)
+        count = len(dataset.images) if dataset is not None else 0
+        is_long = count > MANY_IMAGES and not self._first_pass_done
         self._run(
             "real-examples",
             inputs,
@@ -175,6 +181,7 @@ class WallWork(QObject):
             self._example,
             self._examples_ended,
             priority="visible" if missing else "background",
+            title=f"Looking through {count:,} images for {inputs.layer}" if is_long else "",
         )
 
     def _example(self, result: AnyResult, recipe: Recipe | None) -> None:
@@ -194,7 +201,12 @@ class WallWork(QObject):
         if missing:
             reason = ended.error.message if ended.error is not None else "No examples."
             self.examples_failed.emit(missing, reason)
-        if ended.outcome != "failed":
+        # who cancels the pass does not want the next cards to begin it again
+        self._declined = ended.outcome == "cancelled" and not self._first_pass_done
+        if self._declined:
+            others = [key for key in self._features if key not in self._have_examples]
+            self.examples_failed.emit(others, "Cancelled.")
+        elif ended.outcome != "failed":
             self._next_examples()
 
     # --- optimised pictures ------------------------------------------------------------------

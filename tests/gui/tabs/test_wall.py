@@ -204,3 +204,18 @@ def test_what_is_selected_can_be_exported(
     qtbot.waitUntil(lambda: len(wall.exportables(["early:0", "early:2"])) == 2)
     kinds = [e.result.kind for e in wall.exportables(["early:0", "early:1", "early:9"])]
     assert kinds == ["grid", "picture"]
+
+
+def test_a_long_pass_is_listed_and_not_begun_again_once_cancelled(
+    wall, state, bridge, engine, model, dataset, ready, qtbot, monkeypatch
+):
+    monkeypatch.setattr("interp_gui.gui.tabs.wall_work.MANY_IMAGES", 0)
+    state.set_layer("early")
+    qtbot.waitUntil(lambda: bool(engine.jobs("real-examples")))
+    job = engine.newest("real-examples")
+    assert "Looking through" in bridge.jobs[job].title
+    engine.end(job, "cancelled")
+    qtbot.waitUntil(lambda: wall.list.card("early:0").placeholder == "no examples")
+    wall.work.look_at(wall.list.visible_keys())
+    qtbot.wait(200)
+    assert len(engine.jobs("real-examples")) == 1
