@@ -8,6 +8,9 @@ keeps its traceback behind "details".
 import difflib
 from collections.abc import Iterable
 
+FEW_NAMES = 12
+"""So many names are listed in full where none is near."""
+
 
 class InterpError(Exception):
     """A failure with a sentence for the user.
@@ -87,9 +90,11 @@ class Cancelled(Exception):  # an outcome, not an error
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
-    """Say that `name` is unknown and offer the nearest known names."""
+    """Say that `name` is unknown and offer the nearest known names, or all where they are few."""
     candidates = list(known)
     near = difflib.get_close_matches(name, candidates, n=3, cutoff=0.5)
     near += [c for c in candidates if name and name in c and c not in near][: 3 - len(near)]
     hint = f"Near names: {', '.join(near)}." if near else ""
+    if not near and 0 < len(candidates) <= FEW_NAMES:
+        hint = f"Known names: {', '.join(candidates)}."
     return UnknownName(f"There is no {what} named '{name}'.", hint=hint)

@@ -211,7 +211,8 @@ class Documents(QObject):
 def first_layer(model: ModelDescription) -> str:
     """Address of the layer that is shown first: the last one worth looking at that has places."""
     for layer in reversed(model.layers):
-        if layer.worthwhile and layer.spatial and layer.units:
+        places = layer.grid != (1, 1)  # what is pooled has none to point at
+        if layer.worthwhile and layer.spatial and layer.units and places:
             return layer.name
     return ""
 

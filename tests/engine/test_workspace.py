@@ -19,6 +19,7 @@ from interp_gui.core.errors import (
     MissingAbility,
     OutOfMemory,
     UnknownName,
+    unknown_name,
 )
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import dataset_sha256, image_sha256
@@ -238,6 +239,13 @@ def test_edits_are_checked_against_their_layers():
 def test_unknown_names_are_refused(fields, words):
     with pytest.raises(UnknownName, match=words):
         run(make(), **fields)
+
+
+def test_few_known_names_are_all_offered():
+    known = unknown_name("analysis", "qqq", ["grad-cam", "predict"])
+    assert known.hint == "Known names: grad-cam, predict."
+    assert "grad-cam" in unknown_name("analysis", "grad-cm", ["grad-cam", "predict"]).hint
+    assert unknown_name("class", "qqq", [f"c{i}" for i in range(1000)]).hint == ""
 
 
 def test_values_out_of_bounds_are_refused():
