@@ -1,10 +1,13 @@
 """What a command says: its answer on standard output, everything else on standard error."""
 
+import contextlib
 import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from interp_gui.core.errors import FileProblem
 
 if TYPE_CHECKING:
     from interp_gui.core.analysis import Progress
@@ -29,10 +32,31 @@ class Output:
         self._stage: tuple[int, int, float] | None = None
         """Total, first count and time of what is being done now."""
         self._drawn = False
+        self._lost = False
+        """Whether standard output has failed."""
 
     def answer(self, document: Any, lines: Iterable[str]) -> None:
-        """Print the document, or the lines for people."""
+        """Print the document, or the lines for people.
+
+        Raises
+        ------
+        FileProblem
+            Standard output takes no more, as on a full disk.
+        """
         self._wipe()
+        try:
+            self._print(document, lines)
+        except OSError as problem:
+            self._lost = True
+            _silence_stdout()
+            if isinstance(problem, BrokenPipeError):
+                raise
+            raise FileProblem(
+                f"The answer cannot be written to standard output: {problem.strerror}.",
+                hint="Free space or send it elsewhere.",
+            ) from problem
+
+    def _print(self, document: Any, lines: Iterable[str]) -> None:
         if self.json:
             import msgspec
 
@@ -51,10 +75,11 @@ class Output:
     def fail(self, message: str, hint: str) -> None:
         """Say what went wrong, on one line; as a document too where JSON was asked for."""
         message, hint = (" ".join(text.split()) for text in (message, hint))
-        if self.json:
-            self.answer({"error": {"message": message, "hint": hint}}, ())
-        else:
-            self.note(f"interp-gui: {message}{' ' + hint if hint else ''}")
+        if self.json and not self._lost:
+            with contextlib.suppress(FileProblem, BrokenPipeError):
+                self.answer({"error": {"message": message, "hint": hint}}, ())
+                return
+        self.note(f"interp-gui: {message}{' ' + hint if hint else ''}")
 
     def progress(self, progress: "Progress") -> None:
         """Show how far a run is: one line that changes, or now and then a line."""
@@ -103,6 +128,14 @@ def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def _silence_stdout() -> None:
+    """What is left in the buffer goes nowhere, so that Python does not complain at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _say(text: str) -> None:

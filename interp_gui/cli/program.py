@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import sys
 import traceback
 import warnings
@@ -37,10 +36,7 @@ def run_program(argv: Sequence[str] | None = None) -> int:
         output.note("Cancelled.")
         return INTERRUPTED
     except BrokenPipeError:
-        # the reader of our output has gone; Python must not complain once more at exit
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
+        return FAILURE  # the reader of our output has gone
     except Exception as problem:  # noqa: BLE001 - the last net: the user gets a line, the log all
         if options.traceback:
             traceback.print_exc()

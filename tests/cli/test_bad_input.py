@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -241,3 +243,16 @@ def test_direction_from_a_file(run_json, weights, tmp_path):
     )  # fmt: skip
     assert code == 1
     assert "128" in document["error"]["message"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("words", [["inspect", "missing.pth", "--json"], ["analyses"]])
+def test_a_full_standard_output_is_one_line(words, tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "interp_gui", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("interp-gui: ")
