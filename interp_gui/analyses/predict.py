@@ -120,7 +120,9 @@ def run(context: Context, parameters: Parameters) -> Steps:
         values = outputs[output.name] if output.name in outputs else next(iter(outputs.values()))
         found = answers(values[0], output, model, top=parameters.top)
         classes = output.kind in ("softmax", "sigmoid")
-        yield _bars(str(i), name, found, classes, notes=notes)
+        finite = bool(np.isfinite(values[0]).all())
+        told = notes if finite else (*notes, "The model's outputs are not all finite numbers.")
+        yield _bars(str(i), name, found, classes, notes=told)
     yield Progress(done=len(images), total=len(images), text="Asking the model")
 
 

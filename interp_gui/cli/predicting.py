@@ -42,6 +42,9 @@ def predict(options: argparse.Namespace, output: Output) -> int:
                 entry["problem"] = problem
                 failed = failed or named
                 output.note(f"interp-gui: {problem}")
+            else:
+                for note in result.notes:
+                    output.note(f"interp-gui: {shown}: {note}")
             images.append(entry)
     output.answer({"images": images}, _lines(images))
     return 1 if failed else 0

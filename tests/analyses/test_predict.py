@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,15 @@ def test_a_broken_image_is_said_and_the_others_go_on(runtimes, pictures, run_ana
         run_analysis(ANALYSIS, runtimes["cnn"], images=(str(broken),))
     with pytest.raises(InvalidValue):
         run_analysis(ANALYSIS, runtimes["cnn"])
+
+
+def test_outputs_that_are_not_finite_are_said(runtimes, pictures, run_analysis, monkeypatch):
+    def broken(context, batch):
+        return SimpleNamespace(outputs={"output": np.full((1, 10), np.nan, np.float32)})
+
+    monkeypatch.setattr("interp_gui.analyses.predict.run_edited", broken)
+    bars = run_analysis(ANALYSIS, runtimes["cnn"], images=pictures[:1]).results[0]
+    assert "not all finite" in bars.notes[0]
 
 
 def test_probabilities_of_extreme_numbers():

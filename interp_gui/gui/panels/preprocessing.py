@@ -89,9 +89,9 @@ class PreprocessingForm(QScrollArea):
         form.setHorizontalSpacing(theme.SPACE_M)
         form.setVerticalSpacing(theme.SPACE_S)
         size = parts.row()
-        size.addWidget(self.height_px, 1)
+        size.addWidget(self.width_px, 1)  # in the order of the words under the picture
         size.addWidget(parts.label("×", wrap=False))
-        size.addWidget(self.width_px, 1)
+        size.addWidget(self.height_px, 1)
         form.addRow("Resize", self.resize_rule)
         form.addRow("", self.resize_px)
         form.addRow("Size", size)
