@@ -207,6 +207,8 @@ class _Climb:
         reading = item.compiled.reading
         if final and reading is not None and reading.kind == "mean":
             notes += ("Activations are means over all positions, not peaks.",)
+        if final and self._context.inputs.edits.active:
+            notes += ("Made and judged on the network without its edits.",)
         batch = {
             "group": [each.key for each in self._group],
             "slot": slot,

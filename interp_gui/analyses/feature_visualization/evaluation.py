@@ -113,8 +113,7 @@ class Photographs:
         rows: dict[Source, list[Floats]] = {source: [] for source in missing}
         for start in range(0, len(content), IMAGES_AT_ONCE):
             self._context.check()
-            batch = self._load(content[start : start + IMAGES_AT_ONCE])
-            if batch is not None:
+            for batch in self._load(content[start : start + IMAGES_AT_ONCE]):
                 with torch.no_grad():
                     values = network.exact_network_values(batch)
                 for source, reading in missing.items():
@@ -142,16 +141,18 @@ class Photographs:
             usable.append(path)
         return usable
 
-    def _load(self, paths: Sequence[str]) -> Tensor | None:
+    def _load(self, paths: Sequence[str]) -> list[Tensor]:
+        """Batches of inputs: one, or one an image where they differ in size."""
         inputs: list[Floats] = []
         for path in paths:
             try:
                 inputs.append(preprocess(read_image(path), self._context.model.preprocessing))
             except ImageProblem:
                 continue
-        if not inputs:
-            return None
-        return torch.from_numpy(np.stack(inputs)).to(self._context.model.device)
+        alike = len({each.shape for each in inputs}) == 1
+        groups = [inputs] if alike else [[each] for each in inputs]
+        device = self._context.model.device
+        return [torch.from_numpy(np.stack(group)).to(device) for group in groups]
 
     def _key(self, source: Source, content: Sequence[str]) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -9,8 +10,10 @@ import torch
 from interp_gui.analyses.feature_visualization import ANALYSIS
 from interp_gui.core.analysis import Context, Inputs, Progress, Saved
 from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import Cancelled, InvalidValue
 from interp_gui.core.feature import Feature, as_vectors
+from interp_gui.core.preprocessing import load_batch
 from interp_gui.core.result import Picture
 
 QUICK = {"size": 32, "steps": 6}
@@ -232,3 +235,29 @@ def test_runaway_optimisation_is_said(runtimes, run_analysis):
     settings = {**QUICK, "objective": "feature * 1e38 * 1e38", "steps": 3}
     with pytest.raises(InvalidValue, match="infinity"):
         run_analysis(ANALYSIS, runtimes["cnn"], settings, features=units("last", 1))
+
+
+def test_images_of_several_sizes_are_compared_one_by_one(runtimes, run_analysis, dataset):
+    runtime = runtimes["cnn"]
+    loose = runtime.with_preprocessing(
+        msgspec.structs.replace(runtime.preprocessing, resize="none", crop=False)
+    )
+    (shown,) = finals(
+        run_analysis(ANALYSIS, loose, QUICK, features=units("last", 3), dataset=dataset)
+    )
+    batches = [load_batch([path], loose.preprocessing) for path in dataset.paths]
+    means = [loose.forward(b, capture=["last"]).captured["last"][0, 3].mean() for b in batches]
+    assert shown.numbers["best_image_activation"] == pytest.approx(max(means), rel=1e-4)
+
+
+def test_edits_that_do_not_count_are_told(runtimes, run_analysis):
+    features = units("last", 3)
+    edits = EditStack((Edit(feature=features[0], kind="ablate"),))
+    plain, edited = (
+        finals(run_analysis(ANALYSIS, runtimes["cnn"], QUICK, features=features, edits=stack))[0]
+        for stack in (EditStack(), edits)
+    )
+    assert np.array_equal(plain.pixels, edited.pixels)
+    assert set(edited.notes) - set(plain.notes) == {
+        "Made and judged on the network without its edits."
+    }
