@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -270,9 +271,16 @@ def _decoded(
         if i in broken:
             continue
         try:
-            inputs.append(preprocess(read_image(paths[i]), context.model.preprocessing))
+            seen = preprocess(read_image(paths[i]), context.model.preprocessing)
         except ImageProblem as problem:
             broken[i] = problem.message
             continue
+        if seen.shape[1:] != context.model.preprocessing.size:
+            # positions of maps of another grid could not be told from those of the others
+            raise InvalidValue(
+                f"'{Path(paths[i]).name}' does not have the size of the network's input.",
+                hint="Switch cropping on, or resize to an exact size.",
+            )
+        inputs.append(seen)
         items.append(i)
     return items, inputs

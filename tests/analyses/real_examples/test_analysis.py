@@ -302,3 +302,14 @@ def test_what_the_unit_does_not_respond_to_is_dimmed():
     assert shown[31, 0, 0] < 100
     plain = example_picture(pixels, values, (0, 0, 32, 32), size_px=32, floor=0.0, shaded=False)
     assert (plain == 200).all()
+
+
+def test_images_of_another_size_than_the_input_are_refused_in_words(
+    runtimes, dataset, run_analysis
+):
+    runtime = runtimes["cnn"]
+    loose = runtime.with_preprocessing(
+        msgspec.structs.replace(runtime.preprocessing, resize="none", crop=False)
+    )
+    with pytest.raises(InvalidValue, match="size of the network's input"):
+        run_analysis(ANALYSIS, loose, layer="last", dataset=dataset)
