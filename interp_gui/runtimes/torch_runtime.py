@@ -86,13 +86,16 @@ class TorchRuntime:
     def with_preprocessing(self, preprocessing: Preprocessing) -> "TorchRuntime":
         """The same module with another way from image to input.
 
-        Layers are probed again if the input's size changes; a network that does not take the
-        new size raises InvalidValue.
+        Layers are probed again if the input's size or number of channels changes; a network that
+        does not take the new one raises InvalidValue.
         """
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         layers = self._description.layers
-        if preprocessing.size != self.preprocessing.size:
+        if (preprocessing.size, len(preprocessing.mean)) != (
+            self.preprocessing.size,
+            len(self.preprocessing.mean),
+        ):
             try:
                 twin._probe = probe(
                     self.module,
@@ -100,9 +103,12 @@ class TorchRuntime:
                 )
             except (RuntimeError, AssertionError, ValueError):
                 height, width = preprocessing.size
+                old_height, old_width = self.preprocessing.size
                 raise InvalidValue(
-                    f"'{self._description.name}' does not take images of {height} × {width}.",
-                    hint=f"It was opened with {self.preprocessing.size}.",
+                    f"'{self._description.name}' does not take images of {height} × {width} "
+                    f"in {len(preprocessing.mean)} channels.",
+                    hint=f"It was opened with {old_height} × {old_width} "
+                    f"in {len(self.preprocessing.mean)}.",
                 ) from None
             layers = twin._probe.layers
             twin.memo = {}

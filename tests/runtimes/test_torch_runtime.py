@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -271,6 +272,13 @@ def test_another_preprocessing_shares_the_module(tiny):
     assert runtime.layer("conv").shape == (4, 16, 16)
     with pytest.raises(InvalidValue, match="2 × 2"):
         tiny(Attention()).with_preprocessing(Preprocessing(size=(2, 2)))
+
+
+def test_another_number_of_channels_is_refused_by_a_network_that_cannot_take_it(tiny):
+    runtime = tiny(InPlace())
+    grey = msgspec.structs.replace(runtime.preprocessing, channels="L", mean=(0.5,), std=(0.2,))
+    with pytest.raises(InvalidValue, match="1 channels"):
+        runtime.with_preprocessing(grey)
 
 
 def test_an_opened_checkpoint_becomes_a_runtime(tiny, x):
