@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 600
 QUIET_MS = 600
 PHOTOGRAPH, PLACE = "chelsea", (0.42, 0.5)
-WALL_LAYER, UNIT = "features.14", "features.18:1177"
+WALL_LAYER, UNIT = "features.14", "features.18:725"
 SHEET_UNITS = 16
 
 

@@ -46,6 +46,10 @@ class FastNetwork:
         Whether the network's outputs will be asked for too.
     fold
         Whether norms may be folded.
+    uncapped
+        Whether the last layer keeps rising where a ReLU6 would hold it at 6. An objective that
+        is climbed has no gradient there, and its picture turns grey; what the picture reaches is
+        for the network itself to say.
 
     Attributes
     ----------
@@ -60,6 +64,7 @@ class FastNetwork:
         *,
         outputs: bool = False,
         fold: bool = True,
+        uncapped: bool = False,
     ) -> None:
         self.layers = tuple(dict.fromkeys(runtime.layer(name).name for name in layers))
         self.outputs = outputs
@@ -72,6 +77,8 @@ class FastNetwork:
         self._module = self._copied()
         if fold:
             self._fold()
+        if uncapped and self.layers and not outputs:
+            _lift_ceiling(self._module, self._example, _last(self.layers, runtime))
         self._modules = dict(self._module.named_modules())
 
     def trace(
@@ -143,10 +150,14 @@ class FastNetwork:
 
 
 def fast_network(
-    runtime: TorchRuntime, layers: Sequence[str], *, outputs: bool = False
+    runtime: TorchRuntime,
+    layers: Sequence[str],
+    *,
+    outputs: bool = False,
+    uncapped: bool = False,
 ) -> FastNetwork:
     """A private faster copy of a network for `layers` (and its outputs, if asked)."""
-    return FastNetwork(runtime, layers, outputs=outputs)
+    return FastNetwork(runtime, layers, outputs=outputs, uncapped=uncapped)
 
 
 class _Stop(Exception):  # how a pass ends once everything is read
@@ -267,9 +278,27 @@ def _replace(module: nn.Module, convolution: str, norm: str) -> None:
     old: Any = module.get_submodule(convolution)
     old_norm: Any = module.get_submodule(norm)
     folded: nn.Module = fuse_conv_bn_eval(old, old_norm)
+    _exchange(module, old, folded)
+    _exchange(module, old_norm, nn.Identity())
+
+
+def _exchange(module: nn.Module, old: nn.Module, new: nn.Module) -> None:
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if child is old:
-                setattr(parent, name, folded)
-            elif child is old_norm:
-                setattr(parent, name, nn.Identity())
+                setattr(parent, name, new)
+
+
+def _lift_ceiling(module: nn.Module, example: Tensor, layer: str) -> None:
+    """Let the ReLU6 that makes a layer's value be a ReLU; nothing behind the layer is computed."""
+    address = Address.parse(layer)
+    modules = dict(module.named_modules())
+    flow = _Flow()
+    _follow(module, modules, example, flow)
+    if address.site or flow.calls.get(address.path) != 1:
+        return
+    for makers in flow.made.values():
+        if address.path in makers:
+            for path in makers:
+                if isinstance(modules[path], nn.ReLU6) and flow.calls[path] == 1:
+                    _exchange(module, modules[path], nn.ReLU())

@@ -115,3 +115,24 @@ def test_gradient_comes_back_through_a_dead_layer(tiny):
     (passed,) = torch.autograd.grad(fast.trace(x, relu_gradient=True)["2"].sum(), x)
     assert not blocked.any()
     assert passed.any()
+
+
+def test_an_uncapped_layer_rises_beyond_its_relu6_and_only_there(built, batch):
+    runtime = built("mobilenet_v2")
+    x = (40 * runtime.tensor(batch(runtime, 1))).requires_grad_()
+    early, late = "features.0", "features.18"
+    plain = FastNetwork(runtime, [early, late]).trace(x)
+    fast = FastNetwork(runtime, [early, late], uncapped=True).trace(x)
+    held = plain[late] == 6
+    assert bool(held.any()), "the case must be reached"
+    assert bool((fast[late][held] > 6 - 1e-4).all())
+    assert float(fast[late].detach().max()) > 6.5
+    assert close(fast[late].clamp(max=6.0), plain[late])
+    assert close(fast[early], plain[early]), "what lies before keeps its ceiling"
+    (none,) = torch.autograd.grad(plain[late][held].sum(), x)
+    (some,) = torch.autograd.grad(fast[late][held].sum(), x)
+    assert float(none.abs().max()) == 0.0
+    assert float(some.abs().max()) > 0.0
+    # with the outputs asked for, the whole network stays what it is
+    whole = FastNetwork(runtime, [late], outputs=True, uncapped=True).trace(x)
+    assert close(whole[late], plain[late])

@@ -50,7 +50,9 @@ class Network:
         self.own_size = context.model.preprocessing.size
         self._fast: FastNetwork | None = None
         if isinstance(context.model, TorchRuntime):
-            self._fast = fast_network(context.model, self._order, outputs=self._outputs)
+            self._fast = fast_network(
+                context.model, self._order, outputs=self._outputs, uncapped=True
+            )
         self.side = (size, size) if self._takes(size) else self.own_size
 
     @property
@@ -59,7 +61,10 @@ class Network:
         return self._infos
 
     def values(self, pictures: Tensor, *, relu_gradient: bool = False) -> Values:
-        """Values with their graph, by the fast copy of the network.
+        """Values with their graph, by the fast copy of the network, to be climbed.
+
+        The deepest layer goes on rising where a ReLU6 would cap it: there is no gradient at the
+        cap, and pictures turn grey. `exact_values` says what a picture really reaches.
 
         Parameters
         ----------

@@ -20,7 +20,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.objective import parse_objective
 
 ANALYSIS_ID = "feature-visualization"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
