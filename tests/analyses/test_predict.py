@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from interp_gui.analyses.predict import ANALYSIS, answers, probabilities
+from interp_gui.core.analysis import Inputs
 from interp_gui.core.edit import Edit, EditStack
-from interp_gui.core.errors import ImageProblem, InvalidValue
+from interp_gui.core.errors import ImageProblem, InvalidValue, UnknownName
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import OutputInfo
 from interp_gui.core.preprocessing import load_batch
+from interp_gui.engine.needs import check_needs
 
 
 @pytest.mark.parametrize("name", ["cnn", "vit", "swin"])
@@ -79,3 +81,15 @@ def test_outputs_that_are_no_classes_get_no_invented_probabilities(runtimes):
     maps = answers(np.ones((2, 4, 4)), OutputInfo(kind="map", size=2), model, top=5)
     assert [one["value"] for one in maps] == [1.0, 1.0]
     assert not any("probability" in one for one in [*embedding, *scalar, *maps])
+
+
+def test_an_edit_of_a_modules_input_passes_the_check_of_needs(runtimes, pictures, run_analysis):
+    feature = Feature(layer="second/in", units=(1,))
+    edits = EditStack((Edit(feature=feature, kind="ablate"),))
+    inputs = {"images": pictures[:1], "edits": edits}
+    check_needs(ANALYSIS, runtimes["cnn"], Inputs(**inputs))
+    plain = run_analysis(ANALYSIS, runtimes["cnn"], images=pictures[:1]).results[-1]
+    assert run_analysis(ANALYSIS, runtimes["cnn"], **inputs).results[-1].values != plain.values
+    unknown = EditStack((Edit(feature=Feature(layer="second/out", units=(1,)), kind="ablate"),))
+    with pytest.raises(UnknownName):
+        check_needs(ANALYSIS, runtimes["cnn"], Inputs(images=pictures[:1], edits=unknown))
