@@ -21,12 +21,16 @@ def run_program(argv: Sequence[str] | None = None) -> int:
     try:
         options = parse(words)
     except Usage as usage:
+        if usage.code and "--json" in words:
+            return _refuse(usage, Output(json=True))
         (sys.stdout if usage.code == 0 else sys.stderr).write(usage.text + "\n")
         return usage.code
     output = Output(json=options.json)
     try:
         with _quiet():
             return _command(options.command)(options, output)
+    except Usage as usage:
+        return _refuse(usage, output)
     except InterpError as problem:
         if options.traceback:
             traceback.print_exc()
@@ -44,6 +48,16 @@ def run_program(argv: Sequence[str] | None = None) -> int:
         return FAILURE
     finally:
         output.close()
+
+
+def _refuse(usage: Usage, output: Output) -> int:
+    """Say that the words were wrong, as the last line of the usage; as JSON where asked for."""
+    if output.json:
+        *how, message = usage.text.splitlines()
+        output.fail(message.removeprefix("interp-gui: "), " ".join(line.strip() for line in how))
+    else:
+        output.note(usage.text)
+    return usage.code
 
 
 def _command(name: str) -> Callable[[Any, Output], int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from interp_gui.cli.arguments import Usage, check_run
+from interp_gui.cli.arguments import check_run
 from interp_gui.cli.listing import describe_analysis
 from interp_gui.cli.output import Output
 from interp_gui.cli.results import ResultFolder
@@ -30,11 +30,7 @@ def run_analysis(options: argparse.Namespace, output: Output) -> int:
     """Run, write and tell."""
     if options.help:
         return _help(options, output)
-    try:
-        check_run(options)
-    except Usage as usage:
-        output.note(usage.text)
-        return usage.code
+    check_run(options)
     return _replay(options, output) if options.recipe else _fresh(options, output)
 
 

@@ -174,6 +174,7 @@ class Documents(QObject):
     def open(self, paths: Iterable[str]) -> None:
         """Open files and folders: checkpoints as model, the rest as images."""
         images: list[str] = []
+        models: list[str] = []
         for path in paths:
             kind = kind_of(path)
             if kind == "missing":
@@ -181,9 +182,18 @@ class Documents(QObject):
                     FileProblem(f"There is no file '{path}'.", hint="Was it moved or renamed?")
                 )
             elif kind == "model":
-                self.open_model(path)
+                models.append(path)
             else:
                 images.append(path)
+        if models:
+            self.open_model(models[0])
+        if len(models) > 1:
+            others = ", ".join(f"'{Path(path).name}'" for path in models[1:])
+            self._state.notify(
+                "info",
+                f"One model is open at a time: '{Path(models[0]).name}' is opened.",
+                f"Open the others one by one: {others}.",
+            )
         self.add_images(images)
 
     def tell_failure(self, ended: Ended, sentence: str) -> None:

@@ -256,3 +256,12 @@ def test_a_full_standard_output_is_one_line(words, tmp_path):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("interp-gui: ")
+
+
+def test_wrong_usage_with_json_is_a_document_too(run):
+    for words in (["inspect", "--json"], ["run", "predict", "--json", "--nonsense"]):
+        code, out, _ = run(*words)
+        assert code == 2
+        error = json.loads(out)["error"]
+        assert error["message"]
+        assert "usage:" in error["hint"]

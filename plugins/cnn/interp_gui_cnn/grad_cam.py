@@ -38,7 +38,9 @@ class Parameters:
         help="Weigh each unit by its mean gradient, or (HiResCAM) each place by its own gradient.",
     )
     relu: bool = parameter(
-        True, help="Keep only what speaks for the Target; off: signed, also what speaks against."
+        True,
+        title="ReLU",
+        help="Keep only what speaks for the Target; off: signed, also what speaks against.",
     )
     normalise: bool = parameter(
         False, help="Divide by the largest magnitude: comparable in shape, no longer in size."

@@ -45,7 +45,8 @@ def every_kind():
         Grid(key="e", title="Nothing found"),
         Heatmap(
             key="h", title="Map & more",
-            values=np.linspace(-3, 5, 35, dtype=np.float32).reshape(5, 7), image=noise(60, 84), symmetric=True, unit="activation", numbers=numbers,
+            values=np.linspace(-3, 5, 35, dtype=np.float32).reshape(5, 7),
+            image=noise(60, 84), symmetric=True, unit="activation", numbers=numbers,
         ),
         Bars(key="b", title="Answer", labels=("one", "two"), values=(0.75, -0.25), unit="logit"),
         Bars(key="n", title="No answer", labels=(), values=()),
