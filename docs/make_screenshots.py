@@ -24,11 +24,9 @@ def main() -> None:
             for path in sorted(Path(folder).glob("[0-9][0-9]-*.png")):
                 stop = path.stem[3:]
                 if stop in STOPS:
-                    # A palette keeps a screenshot under 300 KB, and text stays sharp.
-                    picture = (
-                        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-                    )
-                    picture.save(IMAGES / f"{stop}-{theme}.png", optimize=True)
+                    # Pictures of pictures: JPEG without colour subsampling keeps text sharp.
+                    shot = Image.open(path).convert("RGB")
+                    shot.save(IMAGES / f"{stop}-{theme}.jpg", quality=90, subsampling=0)
 
 
 if __name__ == "__main__":

@@ -81,8 +81,16 @@ def active_area(values: Floats, *, peak: float, floor: float = 0.0, level: float
     return mask
 
 
-def dim(image: Pixels, mask: Floats, *, remaining: float = 0.4) -> Pixels:
-    """Darken an image (H, W, 3) to `remaining` of its brightness where `mask` (H, W) is 0."""
-    factor = remaining + (1.0 - remaining) * mask[..., None]
-    dimmed: Pixels = np.clip(np.rint(image.astype(np.float32) * factor), 0, 255).astype(np.uint8)
+def dim(image: Pixels, mask: Floats, *, remaining: float = 0.6) -> Pixels:
+    """Fade an image (H, W, 3) where `mask` (H, W) is 0, and leave it where it is 1.
+
+    What is faded loses `1 - remaining` of its brightness and of its colour: enough to tell the
+    two apart, and still light enough to be recognised.
+    """
+    pixels = image.astype(np.float32)
+    grey = pixels @ np.asarray((0.299, 0.587, 0.114), dtype=np.float32)
+    faded = remaining * (grey[..., None] + remaining * (pixels - grey[..., None]))
+    weight = mask[..., None]
+    mixed = weight * pixels + (1.0 - weight) * faded
+    dimmed: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return dimmed

@@ -17,7 +17,7 @@ from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import Grid, GridItem, Number
 
-PICTURES_VERSION = 1
+PICTURES_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
