@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from interp_gui.core.errors import MissingAbility
+
 
 class Relaxed(TorchFunctionMode):
     """While active, networks compute with uniform weights and without non-linearities.
@@ -103,9 +105,15 @@ def _max_pool(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor:
-    if dilation not in (1, (1, 1), [1, 1]) or return_indices:
-        raise NotImplementedError("dilated or indexed maximum pooling")
-    return functional.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
+    if return_indices:
+        raise MissingAbility("Receptive fields behind pooling with indices are not known.")
+    if dilation in (1, (1, 1), [1, 1]):
+        return functional.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
+    # No average pooling is dilated; a convolution of each unit by itself is.
+    height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    uniform = x.new_full((x.shape[1], 1, height, width), 1.0 / (height * width))
+    steps = (height, width) if stride is None else stride
+    return functional.conv2d(x, uniform, None, steps, padding, dilation, x.shape[1])
 
 
 _REPLACED: dict[Any, Callable[..., Tensor]] = {

@@ -102,3 +102,11 @@ def test_it_is_remembered_and_leaves_the_network_alone(tiny, untouched, monkeypa
     assert receptive_field(runtime, "last", (2, 5)) == first
     with pytest.raises(InvalidValue, match="outside"):
         receptive_field(runtime, "last", (0, 99))
+
+
+def test_dilated_pooling_reaches_as_far_as_its_kernel(tiny):
+    pool = nn.MaxPool2d(3, stride=1, dilation=3, padding=1)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), pool, nn.Flatten(1), nn.LazyLinear(5))
+    net(torch.zeros(1, 3, 16, 16))
+    # cell (4, 4) reads rows 3, 6 and 9
+    assert receptive_field(tiny(net), "1", (4, 4)) == Box(3, 3, 10, 10)
