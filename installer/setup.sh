@@ -21,9 +21,13 @@ need_packages() { # the Debian packages named are missing: install them or say h
             apt-get update -q >/dev/null
             apt-get install -y --no-install-recommends "$@" >/dev/null
         fi
-    elif command -v apt-get >/dev/null 2>&1; then
+    elif command -v sudo >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
         say "system packages are missing. Type this line, then run the same command again:"
         printf '\n    sudo apt-get update && sudo apt-get install -y %s\n\n' "$*" >&2
+        exit 1
+    elif command -v apt-get >/dev/null 2>&1; then
+        say "system packages are missing. Type this line as root, then run the same command again:"
+        printf '\n    apt-get update && apt-get install -y %s\n\n' "$*" >&2
         exit 1
     else
         say "system packages are missing; on Debian they are called: $*"
@@ -31,7 +35,7 @@ need_packages() { # the Debian packages named are missing: install them or say h
     fi
 }
 
-# --- Python ------------------------------------------------------------------------------------
+# --- what is missing -----------------------------------------------------------------------------
 find_python() {
     for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
         [ -n "$candidate" ] || continue
@@ -42,58 +46,68 @@ find_python() {
     done
     return 1
 }
-python="$(find_python || true)"
-if [ -z "$python" ]; then
-    need_packages python3 python3-venv
-    python="$(find_python)" || { say "Python 3.11 or newer is needed; set PYTHON=/path/to/it"; exit 1; }
-fi
-if [ ! -x .venv/bin/python ] && ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-    need_packages python3-venv
-fi
 
-# --- shared libraries --------------------------------------------------------------------------
-if [ "$(uname -s)" = Linux ]; then
-    missing="$("$python" - "$purpose" <<'PY'
+# Library that Qt loads, and the Debian package that holds it.
+libraries="
+libEGL.so.1 libegl1
+libGL.so.1 libgl1
+libxkbcommon.so.0 libxkbcommon0
+libxkbcommon-x11.so.0 libxkbcommon-x11-0
+libdbus-1.so.3 libdbus-1-3
+libfontconfig.so.1 libfontconfig1
+libglib-2.0.so.0 libglib2.0-0
+libxcb-cursor.so.0 libxcb-cursor0
+libxcb-icccm.so.4 libxcb-icccm4
+libxcb-image.so.0 libxcb-image0
+libxcb-keysyms.so.1 libxcb-keysyms1
+libxcb-render-util.so.0 libxcb-render-util0
+libxcb-shape.so.0 libxcb-shape0
+libxcb-xinerama.so.0 libxcb-xinerama0
+"
+missing_libraries() { # packages of the libraries that cannot be loaded; all without a Python to ask
+    if [ -z "$python" ]; then
+        printf '%s\n' "$libraries" | cut -s -d' ' -f2
+        return
+    fi
+    "$python" - "$libraries" <<'PY'
 import ctypes
-import shutil
 import sys
 
-LIBRARIES = {
-    "libEGL.so.1": "libegl1",
-    "libGL.so.1": "libgl1",
-    "libxkbcommon.so.0": "libxkbcommon0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
-    "libdbus-1.so.3": "libdbus-1-3",
-    "libfontconfig.so.1": "libfontconfig1",
-    "libglib-2.0.so.0": "libglib2.0-0",
-    "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-image.so.0": "libxcb-image0",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-render-util.so.0": "libxcb-render-util0",
-    "libxcb-shape.so.0": "libxcb-shape0",
-    "libxcb-xinerama.so.0": "libxcb-xinerama0",
-}
-missing = []
-for library, package in LIBRARIES.items():
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        missing.append(package)
-if not shutil.which("fc-list"):
-    missing.append("fontconfig")
-from pathlib import Path
-
-if not any(Path("/usr/share/fonts").rglob("*.[to]tf")):
-    missing.append("fonts-dejavu-core")
-if sys.argv[1] == "test":
-    missing += [p for tool, p in (("Xvfb", "xvfb"), ("xauth", "xauth")) if not shutil.which(tool)]
-print(" ".join(missing))
+for line in sys.argv[1].split("\n"):
+    if line:
+        library, package = line.split()
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            print(package)
 PY
-)"
-    # shellcheck disable=SC2086  # the names are separate words
-    [ -z "$missing" ] || need_packages $missing
+}
+
+# All of it is asked for at once, so that the line is typed once.
+python="$(find_python || true)"
+missing=""
+[ -n "$python" ] || missing="python3 python3-venv"
+if [ -n "$python" ] && [ ! -x .venv/bin/python ] &&
+    ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+    missing="python3-venv"
 fi
+if [ "$(uname -s)" = Linux ]; then
+    missing="$missing $(missing_libraries)"
+    command -v fc-list >/dev/null 2>&1 || missing="$missing fontconfig"
+    [ -n "$(find /usr/share/fonts -name '*.[to]tf' 2>/dev/null | head -n 1)" ] ||
+        missing="$missing fonts-dejavu-core"
+    if [ "$purpose" = test ]; then
+        command -v Xvfb >/dev/null 2>&1 || missing="$missing xvfb"
+        command -v xauth >/dev/null 2>&1 || missing="$missing xauth"
+    fi
+fi
+# shellcheck disable=SC2086  # the names are separate words
+set -- $missing
+[ "$#" = 0 ] || need_packages "$@"
+[ -n "$python" ] || python="$(find_python)" || {
+    say "Python 3.11 or newer is needed; set PYTHON=/path/to/it"
+    exit 1
+}
 
 # --- virtual environment -----------------------------------------------------------------------
 wanted="$(cat requirements.lock pyproject.toml plugins/*/pyproject.toml installer/setup.sh | cksum)"
