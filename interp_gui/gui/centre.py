@@ -42,6 +42,8 @@ class Centre(QStackedWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.setMovable(True)
         self.tabs.setAccessibleName("Views")
+        # a feature can be carried from one view to another
+        self.tabs.tabBar().setChangeCurrentOnDrag(True)
         self.tabs.currentChanged.connect(self._on_current)
         self.setMinimumSize(self.minimumSizeHint())
         # Not imported above: the first paint of the window must not wait for them.
