@@ -1,5 +1,7 @@
 """Toasts: short messages in a corner of the window that take no focus and block nothing."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAccessible,
@@ -28,6 +30,8 @@ from interp_gui.gui.state import Notification
 HIDE_AFTER_MS = 6000
 SHOWN_AT_ONCE = 4
 WIDTH_PX = 380
+GRAVITY = ("error", "warning", "info", "success")
+"""Levels, the gravest first."""
 
 
 class Toast(QFrame):
@@ -115,9 +119,12 @@ class Toast(QFrame):
         super().leaveEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        note = self.__dict__.get("note")
+        if note is None:  # a window that is being destroyed may paint once more
+            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = theme.level_colour(self.note.level, dark=theme.is_dark(self.palette()))
+        colour = theme.level_colour(note.level, dark=theme.is_dark(self.palette()))
         painter.setBrush(self.palette().button())
         painter.setPen(self.palette().mid().color())
         painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
@@ -139,11 +146,20 @@ class Toasts(QObject):
         return [toast for toast in found if not toast.isHidden()]
 
     def show(self, note: Notification) -> Toast:
-        """Show a message; one that is shown already is counted instead."""
+        """Show a message; one that is shown already is counted instead.
+
+        The same message at another level tells of the same event (an engine is lost, and with it
+        a job): the graver one stays, with the hints of both.
+        """
         for toast in self.shown:
-            if (toast.note.message, toast.note.level) == (note.message, note.level):
+            if toast.note.message != note.message:
+                continue
+            if toast.note.level == note.level:
                 toast.again()
                 return toast
+            toast.dismiss()
+            note = merged(toast.note, note)
+            break
         for old in self.shown[: max(0, len(self.shown) - SHOWN_AT_ONCE + 1)]:
             old.dismiss()
         toast = Toast(note, self._window)
@@ -173,6 +189,22 @@ class Toasts(QObject):
             toast.move(corner.x() - WIDTH_PX, corner.y())
             toast.raise_()
             corner.setY(corner.y() - theme.SPACE_M)
+
+
+def merged(one: Notification, other: Notification) -> Notification:
+    """Two notes of one message as one: the graver level, all hints and details."""
+    graver, lesser = sorted((one, other), key=lambda note: GRAVITY.index(note.level))
+    return replace(
+        graver,
+        hint=_both(one.hint, other.hint, " "),
+        details=_both(one.details, other.details, "\n\n"),
+        action=graver.action or lesser.action,
+        on_action=graver.on_action or lesser.on_action,
+    )
+
+
+def _both(one: str, other: str, between: str) -> str:
+    return between.join(dict.fromkeys(text for text in (one, other) if text))
 
 
 class DetailsDialog(QDialog):

@@ -1,0 +1,41 @@
+"""Toasts are counted and merged, and survive the end of their window."""
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from interp_gui.gui.state import Notification
+from interp_gui.gui.toast import Toast, Toasts
+
+
+@pytest.fixture
+def owner(qtbot):
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    widget.resize(600, 400)
+    widget.show()
+    return widget
+
+
+def test_the_same_message_is_counted(owner):
+    toasts = Toasts(owner)
+    first = toasts.show(Notification("info", "Copied."))
+    assert toasts.show(Notification("info", "Copied.")) is first
+    assert first.count == 2
+
+
+@pytest.mark.parametrize("levels", [("warning", "error"), ("error", "warning")])
+def test_one_event_told_at_two_levels_is_one_toast_with_both_hints(owner, levels):
+    toasts = Toasts(owner)
+    toasts.show(Notification(levels[0], "The engine was killed.", "It starts again.", "boom"))
+    toasts.show(Notification(levels[1], "The engine was killed.", "Try less.", "boom"))
+    (toast,) = toasts.shown
+    assert toast.note.level == "error"
+    assert toast.note.hint == "It starts again. Try less."
+    assert toast.note.details == "boom"
+
+
+def test_a_toast_without_its_python_side_paints_nothing(owner):
+    toast = Toast(Notification("info", "Copied."), owner)
+    toast.show()
+    toast.__dict__.clear()  # what the garbage collector leaves of a cycle it takes apart
+    toast.repaint()
