@@ -37,6 +37,7 @@ FORMATS = {
     "csv": "CSV, the numbers as text",
     "npz": "NPZ, the arrays with recipe",
 }
+NAMED_FILES = 6
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,16 @@ class ExportDialog(QDialog):
     ----------
     stem
         Suggested file name without its ending.
-    many
-        How many files are written into a folder; 0 to write one file.
+    titles
+        Of the results that are written into a folder, a file each; empty to write one file.
     """
 
-    def __init__(self, stem: str, *, many: int = 0, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, stem: str, *, titles: Sequence[str] = (), parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export")
-        self._stem, self._many = file_stem(stem), many
+        self._stem, self._titles, self._many = file_stem(stem), tuple(titles), bool(titles)
         self.format = QComboBox()
         for name, words in FORMATS.items():
             self.format.addItem(words, name)
@@ -81,7 +84,7 @@ class ExportDialog(QDialog):
         self.scale.setSuffix(" ×")
         self.scale.setAccessibleName("Scale")
         self.path = QLineEdit()
-        self.path.setAccessibleName("Folder" if many else "File")
+        self.path.setAccessibleName("Folder" if titles else "File")
         self.path.setMinimumWidth(380)
         self.browse = QPushButton("Browse…")
         self.browse.setAccessibleName("Browse for a place")
@@ -97,7 +100,7 @@ class ExportDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         start = _start_folder()
-        self.path.setText(str(start if many else start / f"{self._stem}.png"))
+        self.path.setText(str(start if titles else start / f"{self._stem}.png"))
         self._check()
 
     def _arrange(self) -> None:
@@ -167,11 +170,21 @@ class ExportDialog(QDialog):
             problem = "That folder does not exist."
         note = problem
         if not problem and self._many:
-            note = f"{self._many} files will be written."
+            note = self._which()
         elif not problem and place is not None and place.is_file():
             note = "This file exists and will be replaced."
         self.note.setText(note)
         self.buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(not problem)
+
+    def _which(self) -> str:
+        """The files that will be written, the first by name."""
+        paths = self.paths(self._titles)
+        names = "\n".join(path.name for path in paths[:NAMED_FILES])
+        more = len(paths) - NAMED_FILES
+        rest = f"\nand {more} more" if more > 0 else ""
+        there = sum(path.is_file() for path in paths)
+        replaced = f"\n{there} of them exist and will be replaced." if there else ""
+        return f"{len(paths)} files will be written:\n{names}{rest}{replaced}"
 
 
 def _start_folder() -> Path:
@@ -188,13 +201,14 @@ def ask_and_export(parent: QWidget, state: AppState, what: Sequence[Exportable])
     if not what:
         state.notify("info", "There is nothing to export yet.")
         return
-    many = len(what) if len(what) > 1 else 0
-    dialog = ExportDialog(what[0].result.title, many=many, parent=parent.window())
+    titles = [item.result.title for item in what]
+    folder = titles if len(what) > 1 else ()
+    dialog = ExportDialog(titles[0], titles=folder, parent=parent.window())
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
     def accepted() -> None:
         dialog.remember()
-        paths = dialog.paths([item.result.title for item in what])
+        paths = dialog.paths(titles)
         write(state, what, paths, scale=dialog.scale.value(), format=dialog.format_name)
 
     dialog.accepted.connect(accepted)

@@ -82,10 +82,19 @@ def test_dialog_keeps_name_and_format_together(qtbot, tmp_path):
 
 
 def test_many_files_get_names_of_their_own(qtbot, tmp_path):
-    dialog = ExportDialog("x", many=3)
+    titles = ["a:1", "a:1", "b/../c"]
+    dialog = ExportDialog("x", titles=titles)
     qtbot.addWidget(dialog)
+    (tmp_path / "a-1.svg").touch()
     dialog.path.setText(str(tmp_path))
-    paths = dialog.paths(["a:1", "a:1", "b/../c"])
+    assert dialog.note.text().splitlines() == [
+        "3 files will be written:", "a-1.png", "a-1-2.png", "b-..-c.png"
+    ]  # fmt: skip
+    dialog.format.setCurrentIndex(dialog.format.findData("svg"))
+    assert "a-1-2.svg" in dialog.note.text()
+    assert "1 of them exist" in dialog.note.text()
+    dialog.format.setCurrentIndex(dialog.format.findData("png"))
+    paths = dialog.paths(titles)
     assert [p.name for p in paths] == ["a-1.png", "a-1-2.png", "b-..-c.png"]
     assert all(p.parent == tmp_path for p in paths)
 
