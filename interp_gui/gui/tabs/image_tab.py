@@ -1,5 +1,7 @@
 """The image tab: from a place in the image to the units that made the answer."""
 
+from pathlib import Path
+
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -255,7 +257,7 @@ class ImageTab(QWidget):
         self.heading.setText("Ranking units…")
         self._bridge.run(
             request,
-            title="Units for this answer",
+            title=f"Units of {self._state.layer} for {Path(path).name}",
             view="image-ranking",
             on_result=self._ranking_came,
             on_end=self._ranking_ended,

@@ -10,7 +10,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Picture
 from interp_gui.engine.messages import Ended, Run
-from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.bridge import EngineBridge, JobRow
 from interp_gui.gui.state import AppState
 
 ANALYSIS = "feature-visualization"
@@ -60,6 +60,7 @@ class Optimisation(QObject):
         self._saved: dict[str, Any] | None = None
         self.phase: Phase = "idle"
         self.problem = ""
+        bridge.job_changed.connect(self._job_changed)
 
     @property
     def can_continue(self) -> bool:
@@ -155,6 +156,14 @@ class Optimisation(QObject):
 
     def _keep(self, state: dict[str, Any]) -> None:
         self._saved = state
+
+    def _job_changed(self, row: JobRow) -> None:
+        """Follow a job that is held or let go on somewhere else, as in the Jobs panel."""
+        if row.job != self._job or row.over:
+            return
+        phase: Phase = "paused" if row.state == "paused" else "running"
+        if phase != self.phase:
+            self._set(phase)
 
     def _ended(self, ended: Ended) -> None:
         self._job = None

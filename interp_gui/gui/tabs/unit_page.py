@@ -1,6 +1,6 @@
 """The page of one feature: its optimised picture, and beside it what it responds to in reality."""
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QSplitter, QToolButton, QWidget
 
@@ -17,11 +17,14 @@ from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
+from interp_gui.gui.tabs.wall_work import MANY_IMAGES
 from interp_gui.gui.widgets.grid import GridView
 from interp_gui.gui.widgets.view import numbers_text
 
 SETTLE_MS = 180
 """Stepping through units with a held arrow key starts nothing until it rests."""
+
+SIDEWAYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
 class FeatureHandle(QLabel):
@@ -95,6 +98,7 @@ class UnitPage(QWidget):
         self._arrange()
         connect_export(self.examples, state)
         self.examples.feature_activated.disconnect()
+        self.examples.list.installEventFilter(self)
         self.examples.item_activated.connect(self._item_activated)
         self.name.editingFinished.connect(self._rename)
         self.pin.toggled.connect(self._follow)
@@ -174,8 +178,23 @@ class UnitPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        QTimer.singleShot(0, self, self._take_focus)
         if self._due:
             self._settled.start()
+
+    def _take_focus(self) -> None:
+        """Arrow keys step through units when the page comes up, whatever its parts would do."""
+        if self.isVisible() and self.isAncestorOf(QApplication.focusWidget() or self):
+            self.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Left and right step through units also over the examples, until one is chosen."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            by = SIDEWAYS.get(Qt.Key(event.key()))
+            if by is not None and not self.examples.list.selected_keys():
+                self.step(by)
+                return True
+        return super().eventFilter(watched, event)
 
     def _load(self) -> None:
         """Ask the engine, once the page is in front and has rested."""
@@ -216,11 +235,18 @@ class UnitPage(QWidget):
         )
         self._bridge.run(
             request,
+            title=self._pass_title(feature),
             priority="interactive",
             view="unit-examples",
             on_result=self._examples_came,
             on_end=self._examples_ended,
         )
+
+    def _pass_title(self, feature: Feature) -> str:
+        """How Jobs calls the pass over the images; empty where it is too short to watch."""
+        dataset = self._state.dataset
+        count = len(dataset.images) if dataset is not None else 0
+        return f"Looking through {count:,} images for {feature.text}" if count > MANY_IMAGES else ""
 
     def _examples_came(self, result: AnyResult, recipe: Recipe | None) -> None:
         if not isinstance(result, Grid):
@@ -259,12 +285,7 @@ class UnitPage(QWidget):
             self._state.set_feature(there)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Up: -1,
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Down: 1,
-        }
+        steps = {**SIDEWAYS, Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
         by = steps.get(Qt.Key(event.key()))
         if by is None:
             super().keyPressEvent(event)

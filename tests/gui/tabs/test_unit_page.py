@@ -2,6 +2,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from interp_gui.core.analysis import Progress
+from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.result import Grid, GridItem, Picture
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.tabs.unit_page import UnitPage
@@ -136,3 +137,34 @@ def test_an_example_leads_to_its_image(page, state, engine, started, noise, qtbo
     page.examples.list.activated.emit(page.examples.list.cards[0].key)
     assert state.image == "/tmp/other.png"
     assert state.tab == "image"
+
+
+def test_a_job_held_in_the_jobs_panel_is_held_on_the_page(page, bridge, engine, started, qtbot):
+    bridge.pause(started)
+    assert page.panel.hold.accessibleName() == "Resume"
+    qtbot.mouseClick(page.panel.hold, Qt.MouseButton.LeftButton)
+    assert engine.resumed == [started]
+    bridge.pause(started)
+    bridge.resume(started)
+    assert page.panel.hold.accessibleName() == "Pause"
+
+
+def test_arrows_over_the_examples_step_until_one_is_chosen(
+    page, state, engine, started, unit, noise, qtbot
+):
+    grid = page.examples.list
+    items = tuple(GridItem(title=t, pixels=noise(), image=f"/{t}.png") for t in "ab")
+    engine.result(engine.newest("real-examples"), Grid(key="late:7", title="Examples", items=items))
+    qtbot.waitUntil(lambda: len(grid.cards) == 2)
+    grid.select_all()
+    qtbot.keyClick(grid, Qt.Key.Key_Right)
+    assert state.feature == unit(7)
+    page.examples.clear()
+    qtbot.keyClick(grid, Qt.Key.Key_Right)
+    assert state.feature == unit(8)
+
+
+def test_a_long_pass_over_the_images_is_listed_among_the_jobs(page, state, bridge, started, unit):
+    entries = tuple(ImageEntry(path=f"/{i}.png") for i in range(1000))
+    state.set_dataset(Dataset(name="many", images=entries), "d2")
+    assert "Looking through 1,000 images for late:7" in [row.title for row in bridge.active]
