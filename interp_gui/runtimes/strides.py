@@ -10,7 +10,7 @@ from torch import Tensor
 
 def with_strides_of(value: Tensor, like: Tensor) -> Tensor:
     """`value` laid out in memory like `like`, with its graph."""
-    if value.stride() == like.stride() or _overlaps(like):
+    if value.stride() == like.stride() or overlaps(like):
         return value
     laid_out = torch.empty_strided(
         tuple(like.shape), like.stride(), dtype=value.dtype, device=value.device
@@ -23,7 +23,7 @@ def copied(value: Tensor) -> Tensor:
     return with_strides_of(value.clone(), value)
 
 
-def _overlaps(tensor: Tensor) -> bool:
+def overlaps(tensor: Tensor) -> bool:
     """Whether elements may share memory (expanded tensors), which cannot be written."""
     reach = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
