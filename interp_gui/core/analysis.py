@@ -181,6 +181,8 @@ class Analysis:
         What must be given, and what the model must have.
     uses
         What changes its results where it is given, beside `needs`; part of recipes then.
+    spares
+        Which of `needs` certain settings do without, as an objective that names its own unit.
     run
         Generator of Progress, results and Saved. It yields at least every 100 ms where one
         step allows it.
@@ -196,6 +198,7 @@ class Analysis:
     needs: tuple[Need, ...] = ()
     uses: tuple[Need, ...] = ()
     produces: tuple[str, ...] = ()
+    spares: Callable[[Any], tuple[Need, ...]] = lambda settings: ()
     version: int = 1
     menu: str = "Analyse"
 

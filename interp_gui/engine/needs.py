@@ -1,15 +1,23 @@
 """Whether a run has what its analysis needs, said before anything is computed."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from interp_gui.core.analysis import Analysis, Inputs
+from interp_gui.core.analysis import Analysis, Inputs, Need
 from interp_gui.core.errors import InterpError, InvalidValue, MissingAbility
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.runtime import Differentiable, Runtime
 
 
-def check_needs(analysis: Analysis, model: Runtime, inputs: Inputs) -> None:
+def check_needs(
+    analysis: Analysis, model: Runtime, inputs: Inputs, settings: Any | None = None
+) -> None:
     """Raise the first thing that is missing or does not fit.
+
+    Parameters
+    ----------
+    settings
+        The run's, which may do without some needs (`Analysis.spares`); None for the defaults.
 
     Raises
     ------
@@ -22,7 +30,9 @@ def check_needs(analysis: Analysis, model: Runtime, inputs: Inputs) -> None:
     EditProblem, InvalidValue
         An edit does not fit its layer.
     """
-    for problem in _missing(analysis, model, inputs):
+    spared = analysis.spares(settings) if settings is not None else ()
+    needs = tuple(need for need in analysis.needs if need not in spared)
+    for problem in _missing(analysis.title, needs, model, inputs):
         raise problem
     description = model.description
     layers = list(_layers(model, inputs))
@@ -41,9 +51,9 @@ def check_needs(analysis: Analysis, model: Runtime, inputs: Inputs) -> None:
                 )
 
 
-def _missing(analysis: Analysis, model: Runtime, inputs: Inputs) -> Iterator[InterpError]:
-    title = analysis.title
-    needs = analysis.needs
+def _missing(
+    title: str, needs: tuple[Need, ...], model: Runtime, inputs: Inputs
+) -> Iterator[InterpError]:
     if "image" in needs and not inputs.images:
         yield InvalidValue(f"'{title}' needs an image.", hint="Open or name an image.")
     if "dataset" in needs and not (inputs.dataset and inputs.dataset.images):

@@ -169,7 +169,7 @@ class Workspace:
         model = self.model(request.model)
         inputs = self._inputs(request)
         settings = analysis.settings(request.parameters)
-        check_needs(analysis, model, inputs)
+        check_needs(analysis, model, inputs, settings)
         sources = yield from self._sources(model, inputs, check)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,

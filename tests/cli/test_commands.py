@@ -117,6 +117,19 @@ def test_replay_of_a_picture_makes_its_group_and_the_same_bytes(made, run, weigh
     assert pictures == [name], "only the picture asked for, not its whole group"
 
 
+def test_an_objective_that_names_all_needs_no_feature(run_json, weights, tmp_path):
+    words = ("run", "feature-visualization", "--model", weights, "--set", "size=32", "--set")
+    objective = f"objective=logit(3) - channel({LAYER}:1)"
+    code, document = run_json(*words, objective, "--set", "steps=2", "--out", tmp_path / "a")
+    assert code == 0, document
+    (result,) = document["results"]
+    recipe = tmp_path / "a" / result["file"]
+    code, again = run_json("run", "--recipe", recipe, "--model", weights, "--out", tmp_path / "b")
+    assert code == 0, again
+    assert again["replay"]["differences"] == []
+    assert (tmp_path / "b" / result["file"]).read_bytes() == recipe.read_bytes()
+
+
 def test_replay_of_a_contact_sheet_makes_each_of_its_pictures(made, run, weights, tmp_path):
     out, _ = made
     names = [f"feature-visualization_{LAYER}-{unit}.png" for unit in (7, 11)]

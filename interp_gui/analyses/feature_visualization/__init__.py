@@ -5,7 +5,7 @@ of lucid unless said otherwise.
 """
 
 from interp_gui.analyses.feature_visualization.climb import run
-from interp_gui.analyses.feature_visualization.plan import ANALYSIS_ID, VERSION
+from interp_gui.analyses.feature_visualization.plan import ANALYSIS_ID, VERSION, spared_needs
 from interp_gui.analyses.feature_visualization.settings import Settings
 from interp_gui.core.analysis import Analysis
 
@@ -20,5 +20,6 @@ ANALYSIS = Analysis(
     needs=("features", "gradient"),
     uses=("dataset",),
     produces=("picture",),
+    spares=spared_needs,
     version=VERSION,
 )

@@ -14,7 +14,7 @@ from interp_gui.analyses.feature_visualization.objectives import (
     needs_feature,
 )
 from interp_gui.analyses.feature_visualization.settings import Settings
-from interp_gui.core.analysis import Context
+from interp_gui.core.analysis import Context, Need
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.objective import parse_objective
@@ -119,6 +119,11 @@ class Plan:
     def finished(self, group: tuple[Item, ...]) -> dict[str, Any]:
         """Content key of a group's finished pictures."""
         return {**self.trajectory(group), "what": "pictures", "steps": self.settings.steps}
+
+
+def spared_needs(settings: Settings) -> tuple[Need, ...]:
+    """No feature is needed where the objective names all that it speaks of."""
+    return () if needs_feature(parse_objective(settings.objective)) else ("features",)
 
 
 def kept(context: Context, key: dict[str, Any]) -> dict[str, Any] | None:
