@@ -30,6 +30,18 @@ def legacy_names(path: Path) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def is_cut_short(path: Path) -> bool:
+    """Whether a file of torch's legacy format ends before its last pickle does."""
+    with open(path, "rb") as stream:
+        try:
+            for _ in range(_LEGACY_PICKLES):
+                for _ in pickletools.genops(stream):
+                    pass
+        except (ValueError, EOFError, UnicodeDecodeError, OverflowError):
+            return True
+    return False
+
+
 def starts_as_torch(path: Path) -> bool:
     """Whether a pickle begins with the number that torch's legacy format begins with."""
     with open(path, "rb") as stream:

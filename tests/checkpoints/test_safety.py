@@ -135,3 +135,14 @@ def test_sparse_and_quantised_weights_are_refused(tmp_path, state):
         torch.save(state, tmp_path / "a.pth")
         with pytest.raises((FileProblem, UnsafeCheckpoint)):
             open_checkpoint(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("kept_bytes", [180, 200, 1000])
+def test_a_legacy_file_cut_in_a_name_is_damaged_and_not_accused(tmp_path, reference, kept_bytes):
+    path = tmp_path / "cut.pth"
+    state = reference("squeezenet1_1").state_dict()
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(FileProblem) as caught:
+        open_checkpoint(path)
+    assert "damaged" in caught.value.hint
