@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "run an analysis, or a recipe again, and write its results",
     "doctor": "say what is here and what is missing, why it matters and what to do",
 }
+_MOST_TOP, _TOP_DIGITS = 1000, 9  # as the analysis says, without loading it
 _EPILOG = "Type 'interp-gui COMMAND --help' for the options of a command."
 
 
@@ -138,7 +139,7 @@ def _commands() -> _Parser:
     predict.add_argument("model", metavar="MODEL", help="checkpoint file")
     predict.add_argument("images", metavar="IMAGE", nargs="+", help="image file or folder")
     predict.add_argument(
-        "--top", type=_positive, default=5, metavar="N", help="answers an image (5)"
+        "--top", type=_top, default=5, metavar="N", help="answers an image, 1 to 1000 (5)"
     )
 
     command("analyses")
@@ -217,10 +218,10 @@ def check_run(options: argparse.Namespace) -> None:
         parser.error("--out is missing")
 
 
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+def _top(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) <= _TOP_DIGITS else 0
+    if not 1 <= number <= _MOST_TOP:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to {_MOST_TOP}")
     return number
 
 

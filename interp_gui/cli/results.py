@@ -57,7 +57,8 @@ class ResultFolder:
 
     def document(self, asked: tuple[Feature, ...]) -> dict[str, Any]:
         """What was written, in the order asked; the recipe is that of all of it."""
-        place = {feature.text: i for i, feature in enumerate(asked)}
+        texts = list(dict.fromkeys(feature.text for feature in asked))
+        place = {text: i for i, text in enumerate(texts)}
         keys = list(self._entries)
         if place and all(self._features[key] in place for key in keys):
             keys.sort(key=lambda key: place[self._features[key]])

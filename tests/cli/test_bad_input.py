@@ -159,7 +159,8 @@ def test_a_recipe_of_another_model_names_what_differs(run, run_json, weights, tm
     "words",
     [
         ["inspekt"], ["inspect"], ["inspect", "a", "--wrong"], ["--wrong"], ["predict", "m"],
-        ["predict", "m", "i", "--top", "0"], ["run"], ["run", "predict"],
+        ["predict", "m", "i", "--top", "0"], ["predict", "m", "i", "--top", "99999"],
+        ["run"], ["run", "predict"],
         ["run", "predict", "--model", "m"], ["run", "predict", "--model", "m", "--set", "novalue",
         "--out", "o"], ["run", "predict", "--recipe", "r", "--out", "o"],
         ["run", "--recipe", "r", "--seed", "3", "--out", "o"],

@@ -206,6 +206,8 @@ def test_results_are_replaced_by_key_and_never_share_a_file(tmp_path):
     files = [r["file"].casefold() for r in document["results"]]
     assert len(set(files)) == 2
     assert document["recipe"]["features"] == msgspec.to_builtins((other, one))
+    twice = folder.document((other, one, other))
+    assert [r["title"] for r in twice["results"]] == ["other", "new"], "the first mention counts"
 
 
 def test_tables_are_csv(tmp_path):
