@@ -2,8 +2,9 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +15,6 @@ from interp_gui.analyses.asked import (
     edit_notes,
     fixed_target,
     main_output,
-    run_edited,
     unit,
 )
 from interp_gui.analyses.unit_maps import Floats, region_place, require_units
@@ -29,6 +29,9 @@ from interp_gui.core.overlays import upsample
 from interp_gui.core.place import Place
 from interp_gui.core.result import Grid, GridItem, Number, Table
 from interp_gui.core.target import Target
+
+if TYPE_CHECKING:
+    from interp_gui.runtimes.prefix import CachedPrefix
 
 COLUMNS = (
     "unit", "activation", "activation × gradient", "change of target", "percentile of controls",
@@ -96,6 +99,7 @@ class _Ablation:
 
     context: Context
     seen: Seen
+    prefix: "CachedPrefix"
     layer: LayerInfo
     target: Target
     scores: Scores
@@ -113,7 +117,9 @@ class _Ablation:
 
     def effect(self, u: int) -> tuple[float, float]:
         """Target before − after, and the Euclidean length of the change in the layer."""
-        outputs = run_edited(self.context, self.seen.batch, further=[self.edit(u)]).outputs
+        asked = self.context.inputs.edits
+        stack = msgspec.structs.replace(asked, edits=(*asked.edits, self.edit(u)))
+        outputs = self.prefix.forward(edits=stack, sources=self.context.sources).outputs
         name = main_output(self.context)
         rows = outputs[name] if name in outputs else next(iter(outputs.values()))
         after = float(self.target.evaluate(rows)[0])
@@ -247,9 +253,12 @@ def run(context: Context, parameters: Parameters) -> Steps:
     place = Place() if parameters.everywhere else region_place(region, layer, seen.size)
     where = "everywhere" if place.kind == "everywhere" else "in the brushed place"
     notes = (*notes, f"{sentence[:-1]}, {where}. In the table, change of target is before − after.")
+    # What lies before the layer is the same in all these passes.
+    from interp_gui.runtimes.prefix import CachedPrefix
+
     ablation = _Ablation(
-        context=context, seen=seen, layer=layer, target=target, scores=scores, place=place,
-        means=means, source=source,
+        context=context, seen=seen, prefix=CachedPrefix(context.model, seen.batch), layer=layer,
+        target=target, scores=scores, place=place, means=means, source=source,
     )  # fmt: skip
     random = np.random.default_rng(context.inputs.seed)
     free = np.setdiff1d(np.arange(layer.units), confirmed)
