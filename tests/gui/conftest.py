@@ -1,11 +1,12 @@
 """A window's parts over a client that computes nothing."""
 
 import gc
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
 from interp_gui.core.analysis import AnalysisInfo, ParameterInfo
@@ -179,17 +180,43 @@ def window(qapp, client, relay, settings):
 
 
 @pytest.fixture(autouse=True)
-def no_window_left(request):
-    """A test that leaves a top-level widget behind fails."""
+def nothing_of_qt_left(request):
+    """A test that leaves a top-level widget, or a timer of ours that ticks, behind fails."""
+    app = QApplication.instance()
+    before = set(map(id, app.topLevelWidgets())) if app is not None else set()
+    ticking = {id(timer) for timer in _ticking()}
     yield
     app = QApplication.instance()
     if app is None:
         return
-    gc.collect()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    app.processEvents()
-    left = [w for w in app.topLevelWidgets() if w.isVisible()]
-    if left:
-        for widget in left:
-            widget.deleteLater()
-        pytest.fail(f"top-level widgets left: {left}")
+    widgets, timers = [], []
+    for _ in range(20):  # what a test ended may need a few turns of the loop to go
+        gc.collect()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        app.processEvents()
+        widgets = [w for w in app.topLevelWidgets() if id(w) not in before and _counts(w)]
+        timers = [timer for timer in _ticking() if id(timer) not in ticking]
+        if not widgets and not timers:
+            return
+        time.sleep(0.01)
+    names = [repr(item) for item in (*widgets, *timers)]
+    for item in (*widgets, *timers):
+        item.deleteLater()
+    pytest.fail(f"left behind: {names}")
+
+
+def _counts(widget):
+    """Qt keeps its tooltip label for the next tooltip."""
+    return widget.metaObject().className() != "QTipLabel"
+
+
+def _ticking():
+    found = []
+    for item in gc.get_objects():
+        if type(item) is QTimer:
+            try:
+                if item.isActive():
+                    found.append(item)
+            except RuntimeError:
+                continue  # gone on Qt's side
+    return found

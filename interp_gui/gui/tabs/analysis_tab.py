@@ -57,7 +57,7 @@ class AnalysisTab(QWidget):
         self._job: int | None = None
         self._view = f"analysis:{info.id}"
         self.form = ParameterForm(info.parameters)
-        self.layers = LayerBox(state)
+        self.layers = LayerBox(state, parent=self)
         self.run_button = QPushButton("Run")
         self.run_button.setAccessibleName(f"Run {info.title}")
         self.run_button.setDefault(True)
@@ -219,6 +219,11 @@ class AnalysisTab(QWidget):
         super().closeEvent(event)
 
     # --- running -----------------------------------------------------------------------------
+
+    def adopt(self, recipe: Recipe) -> None:
+        """Take over the settings of a recipe."""
+        self.form.reset()
+        self.form.set_values(recipe.parameters)
 
     def run(self) -> None:
         """Run it with what is current; an earlier run of this tab is cancelled."""
