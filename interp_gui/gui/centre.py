@@ -7,6 +7,7 @@ from importlib import import_module
 from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QStackedWidget, QTabBar, QTabWidget, QWidget
 
+from interp_gui.core.recipe import Recipe
 from interp_gui.gui import icons, parts
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
@@ -15,6 +16,8 @@ from interp_gui.gui.state import AppState
 from interp_gui.gui.welcome import Welcome
 
 ANALYSIS = "analysis:"
+UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
+"""Analyses whose results are parts of a unit's page."""
 _HEAVY = ("core.export", "gui.widgets.view", "gui.export_ui", "gui.tabs.image_tab", "gui.tabs.wall")
 _TABS = (
     ("image", "Image", "image_tab", "ImageTab"),
@@ -119,6 +122,20 @@ class Centre(QStackedWidget):
             )
             self.tabs.tabBar().setTabButton(at, QTabBar.ButtonPosition.RightSide, close)
         self._state.set_tab(tab)
+
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Show what a recipe makes where its results are seen, with the recipe's settings."""
+        of_sheet = bool(recipe.contents)
+        if of_sheet and recipe.analysis in UNIT_PAGE:
+            self._state.set_tab("unit" if recipe.features else "wall")
+            return
+        if recipe.analysis in UNIT_PAGE and recipe.features:
+            self._state.set_tab("unit")
+        else:
+            self.show_analysis(recipe.analysis)
+        adopt = getattr(self.tab(self._state.tab), "adopt", None)
+        if adopt is not None:
+            adopt(recipe)
 
     def tab(self, tab: str) -> QWidget | None:
         """The widget of a tab by its id."""

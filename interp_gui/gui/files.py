@@ -18,7 +18,7 @@ from interp_gui.gui.reopen import LOOKED_INTO, Reopener
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
 
-PICTURE_SUFFIXES = (".png", ".svg", ".pdf", ".json")
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf", ".npz", ".json")
 """Files that may hold a recipe."""
 
 

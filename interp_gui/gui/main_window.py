@@ -91,7 +91,7 @@ class MainWindow(QMainWindow):
             self, self.state, self.documents, self.background, settings,
             Reopener(
                 self.state, self.documents, self.background, settings,
-                lambda analysis: self.centre.show_analysis(analysis),
+                lambda recipe: self.centre.show_recipe(recipe),
             ),
         )  # fmt: skip
         for spec in commands.file_commands(self):

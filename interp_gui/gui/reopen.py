@@ -11,8 +11,6 @@ from interp_gui.gui.documents import Documents
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
 
-UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
-"""Analyses whose results are parts of a unit's page."""
 LOOKED_INTO = 4
 """Dropped pictures that are searched for a recipe; a folder of thousands is not."""
 
@@ -22,8 +20,8 @@ class Reopener(QObject):
 
     Parameters
     ----------
-    show_analysis
-        Opens the tab of an analysis by its id.
+    show
+        Brings the view of a recipe to the front, with the settings that the recipe holds.
     """
 
     def __init__(
@@ -32,14 +30,14 @@ class Reopener(QObject):
         documents: Documents,
         background: Background,
         settings: Settings,
-        show_analysis: Callable[[str], object],
+        show: Callable[[Recipe], object],
     ) -> None:
         super().__init__(documents)
         self._state = state
         self._documents = documents
         self._background = background
         self._settings = settings
-        self._show_analysis = show_analysis
+        self._show_view = show
 
     def look_into(self, path: str, otherwise: Callable[[], object]) -> None:
         """Offer to reopen what a picture shows; call `otherwise` if it has no recipe."""
@@ -59,7 +57,7 @@ class Reopener(QObject):
             "info",
             f"This picture was made here: {recipe.analysis.replace('-', ' ')}"
             + (f" of {what}." if what else "."),
-            f"Model {recipe.model.architecture}. Reopening shows the same place again.",
+            f"Model {recipe.model.architecture}. Reopening shows the same again.",
             action="Reopen",
             on_action=lambda: self.reopen(recipe),
         )
@@ -105,14 +103,12 @@ class Reopener(QObject):
         self._state.set_target(recipe.target)
         if feature is not None:
             self._state.set_feature(feature)
-        elif recipe.layer:
-            self._state.set_layer(recipe.layer)
+        layer = recipe.layer or (feature.layer if feature is not None else "")
+        if layer:  # also where the feature was the current one, and another layer is looked at
+            self._state.set_layer(layer)
         if recipe.images:
             self._find_image(recipe.images[0])
-        if recipe.analysis in UNIT_PAGE and feature is not None:
-            self._state.set_tab("unit")
-        else:
-            self._show_analysis(recipe.analysis)
+        self._show_view(recipe)
 
     def _find_image(self, sha256: str) -> None:
         dataset = self._state.dataset

@@ -35,7 +35,7 @@ GRAVITY = ("error", "warning", "info", "success")
 
 
 class Toast(QFrame):
-    """One message with its hint and buttons; errors stay until they are closed."""
+    """One message with its hint and buttons; errors and offers stay until they are closed."""
 
     def __init__(self, note: Notification, parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,7 +51,11 @@ class Toast(QFrame):
         self._timer.setInterval(HIDE_AFTER_MS)
         self._timer.timeout.connect(self.dismiss)
         self._build()
-        if note.level != "error":
+        self._start_timer()
+
+    def _start_timer(self) -> None:
+        """Begin to count; an error, or what offers something to do, stays until it is closed."""
+        if self.note.level != "error" and not self.note.action:
             self._timer.start()
 
     def _build(self) -> None:
@@ -99,8 +103,7 @@ class Toast(QFrame):
         """The same message came once more: count it rather than stack it."""
         self.count += 1
         self._message.setText(f"{self.note.message}  (×{self.count})")
-        if self.note.level != "error":
-            self._timer.start()
+        self._start_timer()
 
     def dismiss(self) -> None:
         """Take the message away."""
@@ -114,8 +117,7 @@ class Toast(QFrame):
         super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
-        if self.note.level != "error":
-            self._timer.start()
+        self._start_timer()
         super().leaveEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -154,12 +156,13 @@ class Toasts(QObject):
         for toast in self.shown:
             if toast.note.message != note.message:
                 continue
-            if toast.note.level == note.level:
+            if toast.note.level == note.level and not note.action:
                 toast.again()
                 return toast
             toast.dismiss()
-            note = merged(toast.note, note)
-            break
+            if toast.note.level != note.level:
+                note = merged(toast.note, note)
+            break  # of two equal offers the newer one holds
         for old in self.shown[: max(0, len(self.shown) - SHOWN_AT_ONCE + 1)]:
             old.dismiss()
         toast = Toast(note, self._window)

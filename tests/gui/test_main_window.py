@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from interp_gui.core.analysis import AnalysisInfo, ParameterInfo
 from interp_gui.core.export import export_result
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import Preprocessing
@@ -206,6 +207,25 @@ def test_an_exported_picture_offers_to_reopen_what_it_shows(opened, exported, qt
     assert opened.state.feature.text == "features.14:7"
     assert opened.state.tab == "unit"
     assert opened.state.target == Target(index=3)
+
+
+def test_reopening_takes_the_settings_of_the_picture(opened, client, greet, exported, qtbot):
+    steps = ParameterInfo(name="steps", title="steps", kind="int", default=256, help="How many.")
+    info = AnalysisInfo(
+        id="feature-visualization", title="Feature visualisation", summary="x.", needs=(),
+        produces=("picture",), parameters=(steps,),
+    )  # fmt: skip
+    client.emit(greet(analyses=(info,)))
+    unit = opened.centre.tab("unit")
+    qtbot.waitUntil(lambda: unit.panel.form is not None)
+    opened.state.open_feature(Feature(layer="features.14", units=(7,)))
+    opened.state.set_layer("features.1")
+    drop(opened, [exported(parameters={"steps": 24}, seed=5)])
+    offer(opened, qtbot).note.on_action()
+    assert opened.state.layer == "features.14"
+    qtbot.waitUntil(lambda: unit.panel.optimisation.steps == 24)
+    request = client.requests[client.last(Run)]
+    assert (request.inputs.seed, request.parameters) == (5, {"steps": 24})
 
 
 def test_a_picture_of_a_model_that_is_not_at_hand_says_so(opened, exported, qtbot):

@@ -39,3 +39,18 @@ def test_a_toast_without_its_python_side_paints_nothing(owner):
     toast.show()
     toast.__dict__.clear()  # what the garbage collector leaves of a cycle it takes apart
     toast.repaint()
+
+
+def test_an_offer_stays_and_a_newer_one_takes_its_place(owner):
+    toasts = Toasts(owner)
+    done = []
+    for what in ("old", "new"):
+        toasts.show(
+            Notification(
+                "info", "Made here.", action="Reopen", on_action=lambda w=what: done.append(w)
+            )
+        )
+    (toast,) = toasts.shown
+    assert not toast._timer.isActive()
+    toast.note.on_action()
+    assert done == ["new"]

@@ -1,5 +1,7 @@
 """The optimised picture of a feature with its controls, its settings and its numbers."""
 
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
@@ -152,6 +154,13 @@ class PicturePanel(QWidget):
         """What the form says."""
         parameters = self.form.values() if self.form is not None else {}
         return Settings(parameters, self.seed.value())
+
+    def set_settings(self, parameters: dict[str, Any], seed: int) -> None:
+        """Fill the form; what is not given gets its default."""
+        if self.form is not None:
+            self.form.reset()
+            self.form.set_values(parameters)
+        self.seed.setValue(seed)
 
     def start(self) -> None:
         """Make the picture from the beginning."""

@@ -16,6 +16,7 @@ from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export,
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.optimisation import ANALYSIS
 from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
 from interp_gui.gui.tabs.wall_work import MANY_IMAGES
 from interp_gui.gui.widgets.grid import GridView
@@ -149,6 +150,12 @@ class UnitPage(QWidget):
             self.pin.setChecked(False)
             self._show(self._state.feature)
         else:
+            self._reload()
+
+    def adopt(self, recipe: Recipe) -> None:
+        """Make the picture again with the settings of a recipe."""
+        if recipe.analysis == ANALYSIS and not self.pin.isChecked():
+            self.panel.set_settings(recipe.parameters, recipe.seed)
             self._reload()
 
     def _reload(self) -> None:
