@@ -166,7 +166,7 @@ def _pictures(
         "shaded": parameters.shaded, "cropped": parameters.cropped, "batch": parameters.batch,
         **identity(context),
     }  # fmt: skip
-    stored = fetch(context, key)
+    stored = None if found.partial else fetch(context, key)
     if stored is not None:
         return [np.asarray(stored[f"picture_{rank}"]) for rank in ranks]
     statistics = found.layers[layer.name]
@@ -185,7 +185,7 @@ def _pictures(
             )
         )  # fmt: skip
         yield Progress(done=rank, total=len(ranks), text="Cutting examples")
-    if context.cache is not None:
+    if context.cache is not None and not found.partial:
         context.cache.put(key, {f"picture_{r}": p for r, p in zip(ranks, pictures, strict=True)})
     return pictures
 

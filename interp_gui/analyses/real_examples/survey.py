@@ -45,6 +45,9 @@ class Survey:
         Sentence for each image that was left out, by index.
     sha256
         Hash of the readable images in their order.
+    partial
+        Whether images of that hash were gone before they were read: what is made of this is not
+        what the hash promises, and must not be kept under it.
     """
 
     layers: dict[str, UnitStatistics]
@@ -52,6 +55,7 @@ class Survey:
     paths: tuple[str, ...]
     broken: dict[int, str]
     sha256: str
+    partial: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -65,8 +69,12 @@ class Survey:
 
 def identity(context: Context) -> dict[str, Any]:
     """What a value computed by the model depends on, as part of cache keys."""
+    import torch
+
     model = context.model.description
     return {
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
         "weights": model.weights_sha256,
         "architecture": model.architecture,
         "library": model.library,
@@ -130,6 +138,7 @@ def survey(
             found[layer.name] = UnitStatistics.restored(stored)
             broken |= {int(i): str(text) for i, text in stored["broken"].items()}
     missing = [layer for layer in layers if layer.name not in found]
+    partial = False
     if missing:
         names = [layer.name for layer in missing]
         said = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
@@ -138,9 +147,10 @@ def survey(
         asked = Pass(missing, paths, broken, k=k, batch=batch)
         done = yield from _driven(context, asked, tag)
         broken |= done.broken
+        partial = bool(done.gone)
         listed = {str(i): text for i, text in broken.items()}
         for layer in missing:
-            if context.cache is not None:
+            if context.cache is not None and not partial:
                 value = {**done.made[layer.name].state(), "broken": listed}
                 context.cache.put(keys[layer.name], value)
         found |= done.made
@@ -150,7 +160,9 @@ def survey(
         )
     size = context.model.preprocessing.size
     grids = {layer.name: map_size(layer, size) for layer in layers}
-    return Survey(layers=found, grids=grids, paths=paths, broken=broken, sha256=digest)
+    return Survey(
+        layers=found, grids=grids, paths=paths, broken=broken, sha256=digest, partial=partial
+    )
 
 
 def _hashed(
@@ -198,6 +210,8 @@ class Pass:
         self.layers = tuple(layers)
         self.paths = paths
         self.broken = dict(broken)
+        self.gone: set[int] = set()
+        """Images that were there at first: a record without them must not pass for theirs."""
         self.made = {layer.name: UnitStatistics(layer.units, k) for layer in layers}
         self.done = 0
         self._batch = batch
@@ -210,7 +224,9 @@ class Pass:
     def advance(self, context: Context) -> None:
         """Take in one more batch; nothing is changed if that fails or is cancelled."""
         step = range(self.done, min(self.done + self._batch, len(self.paths)))
+        known = set(self.broken)
         items, inputs = _decoded(context, self.paths, step, self.broken)
+        self.gone |= {i for i in step if i in self.broken and is_gone(self.paths[i])} - known
         if items:
             last = max(self.layers, key=lambda layer: layer.depth).name
             names = [layer.name for layer in self.layers]
@@ -227,6 +243,7 @@ class Pass:
             "done": self.done,
             "layers": {name: statistics.state() for name, statistics in self.made.items()},
             "broken": {str(i): text for i, text in self.broken.items()},
+            "gone": sorted(self.gone),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -234,6 +251,16 @@ class Pass:
         self.done = int(state["done"])
         self.made = {name: UnitStatistics.restored(state["layers"][name]) for name in self.made}
         self.broken |= {int(i): str(text) for i, text in state["broken"].items()}
+        self.gone = {int(i) for i in state.get("gone", ())}
+
+
+def is_gone(path: str) -> bool:
+    """Whether a file can no longer be read at all, whatever it holds."""
+    try:
+        image_sha256(path)
+    except ImageProblem:
+        return True
+    return False
 
 
 def _driven(

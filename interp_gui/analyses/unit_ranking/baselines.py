@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import see
-from interp_gui.analyses.real_examples.survey import fetch, identity
+from interp_gui.analyses.real_examples.survey import fetch, identity, is_gone
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.images import dataset_sha256, image_sha256
@@ -57,13 +57,14 @@ def dataset_means(
     stored = fetch(context, key)
     if stored is not None:
         return np.asarray(stored["means"], np.float64), source, int(stored["count"])
-    total, count = np.zeros(layer.units), 0
+    total, count, partial = np.zeros(layer.units), 0, False
     for done, path in enumerate(readable):
         context.check()
         yield Progress(done=done, total=len(readable), text="Averaging over the images at hand")
         try:
             seen = see(context, path)
         except ImageProblem:
+            partial = partial or is_gone(path)
             continue
         value = context.model.forward(
             seen.batch, capture=[layer.name], until=layer.name
@@ -76,6 +77,6 @@ def dataset_means(
             "None of the images at hand can be read.", hint="Ablate to zero instead."
         )
     means = total / count
-    if context.cache is not None:
+    if context.cache is not None and not partial:
         context.cache.put(key, {"means": means, "count": count})
     return means, source, count
