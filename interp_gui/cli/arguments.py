@@ -4,8 +4,8 @@ import argparse
 import contextlib
 import difflib
 import io
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from interp_gui import __version__
@@ -61,7 +61,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def _refuse_unknown_command(word: str) -> None:
     """A bare word that is no file and looks like a command was meant as one."""
-    if not word or Path(word).exists() or not word.replace("-", "").isalpha():
+    if not word or os.path.exists(word) or not word.replace("-", "").isalpha():
         return
     near = difflib.get_close_matches(word, COMMANDS, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Commands: {', '.join(COMMANDS)}."

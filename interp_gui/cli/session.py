@@ -4,14 +4,14 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interp_gui.cli.output import Output
 from interp_gui.core.dataset import Dataset, ImageEntry
-from interp_gui.core.errors import FileProblem, ImageProblem
+from interp_gui.core.errors import ImageProblem
 from interp_gui.core.folders import check_entry, scan
 from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.paths import check_exists
 
 if TYPE_CHECKING:
     from interp_gui.engine.local import LocalEngine
@@ -45,8 +45,7 @@ def open_model(
 
 def check_file(path: str) -> None:
     """Say that a checkpoint is missing before anything heavy is loaded."""
-    if not Path(path).exists():
-        raise FileProblem(f"There is no file '{path}'.", hint="Check the spelling of its path.")
+    check_exists(path, kind="file")
 
 
 def images_at_hand(paths: Sequence[str], output: Output) -> Dataset | None:

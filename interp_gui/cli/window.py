@@ -7,7 +7,8 @@ from pathlib import Path
 
 from interp_gui.cli.display import display_problem
 from interp_gui.cli.output import Output
-from interp_gui.core.errors import FileProblem, InterpError
+from interp_gui.core.errors import InterpError
+from interp_gui.core.paths import check_exists
 
 DEMO_FOLDER = "interp-gui-demo"
 
@@ -19,10 +20,7 @@ class DisplayMissing(InterpError):
 def open_window(options: argparse.Namespace, output: Output) -> int:
     """`interp-gui [PATH...]`."""
     for path in options.paths:
-        if not Path(path).exists():
-            raise FileProblem(
-                f"There is no file or folder '{path}'.", hint="Check the spelling of its path."
-            )
+        check_exists(path)
     problem = display_problem()
     if problem is not None:
         raise DisplayMissing(
@@ -44,6 +42,9 @@ def demo(options: argparse.Namespace, output: Output) -> int:
     folder = Path(options.out or DEMO_FOLDER)
     if problem is not None and not options.headless:
         output.note(f"There is no window: {problem.message}")
+    from interp_gui.core.export.files import make_folder
+
+    make_folder(folder)
     output.note(f"The tour is drawn without a display; its pictures go to {folder}{os.sep}")
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     tour = importlib.import_module("interp_gui.gui.tour")

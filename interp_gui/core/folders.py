@@ -10,6 +10,7 @@ import msgspec
 from interp_gui.core.dataset import IMAGE_SUFFIXES, Dataset, ImageEntry
 from interp_gui.core.errors import FileProblem, ImageProblem
 from interp_gui.core.images import probe_image
+from interp_gui.core.paths import check_exists
 
 _SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))
 
@@ -30,7 +31,7 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Dataset:
     given = [Path(path) for path in paths]
     entries: dict[str, ImageEntry] = {}
     for path in given:
-        for entry in _folder(path) if path.is_dir() else [_file(path)]:
+        for entry in _folder(path) if os.path.isdir(path) else [_file(path)]:
             entries.setdefault(entry.path, entry)
     if not entries:
         names = ", ".join(f"'{path.name or path}'" for path in given[:3])
@@ -58,10 +59,7 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _file(path: Path) -> ImageEntry:
-    if not path.exists():
-        raise FileProblem(
-            f"There is no file or folder '{path}'.", hint="Check the spelling of its path."
-        )
+    check_exists(path)
     return ImageEntry(path=os.path.abspath(path))
 
 
