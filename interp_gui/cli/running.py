@@ -76,7 +76,10 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
         found: list[str] = []
         asked: list[Feature] = []
         for runs in _together(wanted):
-            plan = replay(runs[0], model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs)
+            plan = replay(
+                runs[0], model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs,
+                uses=analysis.uses,
+            )  # fmt: skip
             only = frozenset(one.result for one in runs if one.result)
             _execute(engine, plan.run, folder, output, only=only)
             found += [sentence for sentence in plan.missing if sentence not in found]

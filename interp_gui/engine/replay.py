@@ -66,6 +66,7 @@ def replay(
     handle: str,
     at_hand: Dataset | None = None,
     needs: Sequence[str] = (),
+    uses: Sequence[str] | None = None,
 ) -> Replay:
     """Build the run that a recipe describes.
 
@@ -79,6 +80,8 @@ def replay(
         Images given, in any order, under any names; they are found by hash.
     needs
         What the analysis cannot do without (`AnalysisInfo.needs`).
+    uses
+        What else changes its results (`Analysis.uses`); None if that is not known.
 
     Raises
     ------
@@ -89,6 +92,8 @@ def replay(
     by_hash = _hashes(at_hand)
     missing: list[str] = []
     current = _current_images(recipe, by_hash, needed="image" in needs, missing=missing)
+    if uses is not None and "image" not in (*needs, *uses):
+        missing.clear()  # the image was only being looked at
     dataset = _dataset(recipe, by_hash, needed="dataset" in needs, missing=missing)
     features = batch_group(recipe.features, recipe.provenance) if recipe.result else recipe.features
     inputs = Inputs(

@@ -86,6 +86,8 @@ def test_missing_images_are_named(images):
         replay(recipe, MODEL, handle="h", at_hand=dataset(images[1:]), needs=("image",))
     assert wanted[0][:12] in caught.value.message
     assert wanted[1][:12] not in caught.value.message
+    unused = replay(recipe, MODEL, handle="h", at_hand=dataset(images[1:]), uses=("dataset",))
+    assert unused.missing == ()
     plan = replay(recipe, MODEL, handle="h", at_hand=dataset(images[1:]))
     assert len(plan.missing) == 1
 
