@@ -64,7 +64,7 @@ class Centre(QStackedWidget):
         return QSize(760, 560)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(570, 240)  # what the rows of buttons over the tabs need
+        return QSize(545, 240)  # what the rows of buttons over the tabs need
 
     def _on_model(self) -> None:
         model = self._state.model
@@ -123,7 +123,7 @@ class Centre(QStackedWidget):
             self.tabs.tabBar().setTabButton(at, QTabBar.ButtonPosition.RightSide, close)
         self._state.set_tab(tab)
 
-    def show_recipe(self, recipe: Recipe) -> None:
+    def show_recipe(self, recipe: Recipe, *, run: bool) -> None:
         """Show what a recipe makes where its results are seen, with the recipe's settings."""
         of_sheet = bool(recipe.contents)
         if of_sheet and recipe.analysis in UNIT_PAGE:
@@ -131,11 +131,13 @@ class Centre(QStackedWidget):
             return
         if recipe.analysis in UNIT_PAGE and recipe.features:
             self._state.set_tab("unit")
+        elif recipe.analysis == "activation-maps" and recipe.features:
+            self._state.set_tab("image")
         else:
             self.show_analysis(recipe.analysis)
         adopt = getattr(self.tab(self._state.tab), "adopt", None)
         if adopt is not None:
-            adopt(recipe)
+            adopt(recipe, run=run)
 
     def tab(self, tab: str) -> QWidget | None:
         """The widget of a tab by its id."""

@@ -91,7 +91,7 @@ class MainWindow(QMainWindow):
             self, self.state, self.documents, self.background, settings,
             Reopener(
                 self.state, self.documents, self.background, settings,
-                lambda recipe: self.centre.show_recipe(recipe),
+                lambda recipe, run: self.centre.show_recipe(recipe, run=run),
             ),
         )  # fmt: skip
         for spec in commands.file_commands(self):

@@ -21,7 +21,8 @@ class Reopener(QObject):
     Parameters
     ----------
     show
-        Brings the view of a recipe to the front, with the settings that the recipe holds.
+        Brings the view of a recipe to the front, with the settings that the recipe holds, and
+        runs it where the second value says that its image is there.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class Reopener(QObject):
         documents: Documents,
         background: Background,
         settings: Settings,
-        show: Callable[[Recipe], object],
+        show: Callable[[Recipe, bool], object],
     ) -> None:
         super().__init__(documents)
         self._state = state
@@ -107,10 +108,11 @@ class Reopener(QObject):
         if layer:  # also where the feature was the current one, and another layer is looked at
             self._state.set_layer(layer)
         if recipe.images:
-            self._find_image(recipe.images[0])
-        self._show_view(recipe)
+            self._find_image(recipe.images[0], then=lambda found: self._show_view(recipe, found))
+        else:
+            self._show_view(recipe, True)
 
-    def _find_image(self, sha256: str) -> None:
+    def _find_image(self, sha256: str, *, then: Callable[[bool], object]) -> None:
         dataset = self._state.dataset
         paths = dataset.paths if dataset is not None else ()
 
@@ -123,6 +125,7 @@ class Reopener(QObject):
                     "The image of this picture is not among the open ones.",
                     "Open the image, then drop the picture again.",
                 )
+            then(path is not None)
 
         self._background.run(lambda: _with_hash(paths, sha256), done, key="find-image")
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from interp_gui.core.analysis import AnalysisInfo, ParameterInfo
 from interp_gui.core.export import export_result
 from interp_gui.core.feature import Feature
+from interp_gui.core.images import image_sha256
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture
@@ -178,7 +179,7 @@ def exported(tmp_path, describe):
     def export(**values):
         known = describe()
         recipe = Recipe(
-            analysis="feature-visualization",
+            analysis=values.pop("analysis", "feature-visualization"),
             model=ModelIdentity(
                 name="small.pth", weights_sha256=values.pop("weights", known.weights_sha256),
                 architecture="mobilenet_v2", library="torchvision",
@@ -226,6 +227,38 @@ def test_reopening_takes_the_settings_of_the_picture(opened, client, greet, expo
     qtbot.waitUntil(lambda: unit.panel.optimisation.steps == 24)
     request = client.requests[client.last(Run)]
     assert (request.inputs.seed, request.parameters) == (5, {"steps": 24})
+
+
+def test_reopening_runs_the_analysis_again(opened, client, exported, pictures, qtbot):
+    drop(opened, [pictures])
+    qtbot.waitUntil(lambda: opened.state.image is not None)
+    path = str(pictures / "dog" / "dog1.png")
+    images = (image_sha256(path),)
+    drop(opened, [exported(analysis="brightness", parameters={"steps": 2}, images=images)])
+    offer(opened, qtbot).note.on_action()
+    qtbot.waitUntil(lambda: opened.state.tab == "analysis:brightness")
+    request = client.requests[client.last(Run)]
+    assert request.analysis == "brightness"
+    assert request.inputs.images == (path,)
+    assert request.parameters == {"steps": 2}
+
+
+def test_reopening_a_map_lays_it_over_its_image(opened, client, exported, pictures, qtbot):
+    drop(opened, [pictures])
+    qtbot.waitUntil(lambda: opened.state.image is not None)
+    path = str(pictures / "dog" / "dog1.png")
+    drop(opened, [exported(analysis="activation-maps", images=(image_sha256(path),))])
+    offer(opened, qtbot).note.on_action()
+
+    def asked():
+        return [
+            r for r in client.requests.values() if getattr(r, "analysis", "") == "activation-maps"
+        ]
+
+    qtbot.waitUntil(lambda: bool(asked()))
+    assert opened.state.tab == "image"
+    assert asked()[-1].inputs.images == (path,)
+    assert asked()[-1].inputs.features[0].text == "features.14:7"
 
 
 def test_a_picture_of_a_model_that_is_not_at_hand_says_so(opened, exported, qtbot):

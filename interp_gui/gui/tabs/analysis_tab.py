@@ -220,10 +220,12 @@ class AnalysisTab(QWidget):
 
     # --- running -----------------------------------------------------------------------------
 
-    def adopt(self, recipe: Recipe) -> None:
-        """Take over the settings of a recipe."""
+    def adopt(self, recipe: Recipe, *, run: bool) -> None:
+        """Take over the settings of a recipe, and run with them if wanted and possible."""
         self.form.reset()
         self.form.set_values(recipe.parameters)
+        if run:
+            self.run()
 
     def run(self) -> None:
         """Run it with what is current; an earlier run of this tab is cancelled."""

@@ -62,6 +62,7 @@ class ImageTab(QWidget):
         self._results: dict[str, Exportable] = {}
         self._thumbnails: dict[str, Pixels] = {}
         self._mapped: Feature | None = None
+        self._wanted: Feature | None = None
         self._shown: tuple[str, object] | None = None
         self._asked: tuple[object, ...] | None = None
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -89,7 +90,7 @@ class ImageTab(QWidget):
         self.brush = QSlider(Qt.Orientation.Horizontal)
         self.brush.setRange(1, 30)
         self.brush.setValue(6)
-        self.brush.setFixedWidth(80)
+        self.brush.setFixedWidth(52)
         self.brush.setAccessibleName("Brush size")
         self.brush.setToolTip("Brush size")
         self.clear = QPushButton("Whole image")
@@ -108,6 +109,7 @@ class ImageTab(QWidget):
         for key, words in ORDERS.items():
             self.order.addItem(f"By {words}", key)
         self.order.setMinimumWidth(SHORTEST_PX)
+        self.order.setToolTip("Whether a unit is active here, or moves the Target")
         self.export = icon_button("export", "Export the ranking", self._export)
         self.heading = label()
         self.notes = label(dim=True)
@@ -202,6 +204,8 @@ class ImageTab(QWidget):
             self._clear_map()
             self.canvas.set_pixels(pixels)
             self._ask_later()
+            if self._wanted is not None:
+                self.show_map(self._wanted)
 
         def failed(problem: Exception) -> None:
             self._shown = None
@@ -351,13 +355,22 @@ class ImageTab(QWidget):
         if card is not None and card.feature is not None and card.feature != self._mapped:
             self.show_map(card.feature)
 
+    def adopt(self, recipe: Recipe, *, run: bool) -> None:
+        """Show the map of a recipe's feature as soon as the image is there."""
+        if not run or not recipe.features:
+            return
+        if self._shown is not None and self._shown[0] == self._state.image:
+            self.show_map(recipe.features[0])
+        else:
+            self._wanted = recipe.features[0]
+
     def show_map(self, feature: Feature) -> None:
         """Lay the activation of a feature over the image."""
         model, path = self._state.model, self._state.image
         if model is None or path is None:
             self._state.notify("info", "Open a model and an image first.")
             return
-        self._mapped = feature
+        self._mapped, self._wanted = feature, None
         self.map_title.setText(f"Activation of {feature.title}…")
         request = Run(
             analysis="activation-maps",

@@ -152,9 +152,9 @@ class UnitPage(QWidget):
         else:
             self._reload()
 
-    def adopt(self, recipe: Recipe) -> None:
+    def adopt(self, recipe: Recipe, *, run: bool) -> None:
         """Make the picture again with the settings of a recipe."""
-        if recipe.analysis == ANALYSIS and not self.pin.isChecked():
+        if run and recipe.analysis == ANALYSIS and not self.pin.isChecked():
             self.panel.set_settings(recipe.parameters, recipe.seed)
             self._reload()
 
