@@ -124,10 +124,13 @@ class LayersView(QWidget):
 
     def _follow(self) -> None:
         item = self._items.get(self._state.layer)
-        if item is None:
+        if item is None:  # one of those that "All" shows: no other may seem to be chosen
+            self.tree.setCurrentIndex(QModelIndex())
             return
         index = self.proxy.mapFromSource(item.index())
-        if index.isValid() and index.row() != self.tree.currentIndex().row():
+        current = self.tree.currentIndex()
+        # the same row below another parent is another layer
+        if index.isValid() and index != current.siblingAtColumn(0):
             self.tree.setCurrentIndex(index)
             self.tree.scrollTo(index)
 

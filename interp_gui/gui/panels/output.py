@@ -27,7 +27,7 @@ class OutputPanel(QWidget):
         super().__init__()
         self._state = state
         self._bridge = bridge
-        self.setMinimumWidth(200)
+        self.setMinimumWidth(150)
         self.heading = parts.label()
         self.message = parts.label(dim=True)
         self.bars: BarsView | None = None

@@ -171,6 +171,13 @@ def test_choosing_a_layer_shows_its_wall(layers, state):
     assert layers.tree.currentIndex().data() == "features.14"
 
 
+def test_the_tree_follows_the_layer_and_shows_none_that_it_does_not_hold(layers, state):
+    state.set_layer("features.14")
+    assert layers.tree.currentIndex().data() == "features.14"
+    state.set_layer("features.1.conv.0")
+    assert not layers.tree.currentIndex().isValid()
+
+
 def test_a_group_is_no_layer(layers, state):
     layers.tree.clicked.emit(layers.proxy.index(0, 0))
     assert state.layer == ""
