@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
-from PySide6.QtCore import QSize, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, QTimer
+from PySide6.QtGui import QDragMoveEvent
 from PySide6.QtWidgets import QStackedWidget, QTabBar, QTabWidget, QWidget
 
+from interp_gui.core.feature import MIME_TYPE
 from interp_gui.core.recipe import Recipe
 from interp_gui.gui import icons, parts
 from interp_gui.gui.actions import ActionRegistry
@@ -45,8 +47,8 @@ class Centre(QStackedWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.setMovable(True)
         self.tabs.setAccessibleName("Views")
-        # a feature can be carried from one view to another
-        self.tabs.tabBar().setChangeCurrentOnDrag(True)
+        self.tabs.tabBar().setAcceptDrops(True)
+        self.tabs.tabBar().installEventFilter(self)
         self.tabs.currentChanged.connect(self._on_current)
         self.setMinimumSize(self.minimumSizeHint())
         # Not imported above: the first paint of the window must not wait for them.
@@ -151,6 +153,19 @@ class Centre(QStackedWidget):
         self.tabs.removeTab(self.tabs.indexOf(widget))
         widget.close()
         widget.deleteLater()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Carry a feature from one view to another: the tab below it comes to the front.
+
+        Qt's own way (`setChangeCurrentOnDrag`) sees only the first tab that is passed.
+        """
+        if isinstance(event, QDragMoveEvent) and event.mimeData().hasFormat(MIME_TYPE):
+            at = self.tabs.tabBar().tabAt(event.position().toPoint())
+            if at >= 0:
+                self.tabs.setCurrentIndex(at)
+            event.accept()
+            return True
+        return super().eventFilter(watched, event)
 
     # --- following -----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QKeySequence
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from interp_gui.core.analysis import AnalysisInfo, ParameterInfo
 from interp_gui.core.export import export_result
-from interp_gui.core.feature import Feature
+from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.core.images import image_sha256
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
@@ -429,3 +429,16 @@ def test_the_sample_is_offered_for_download_only_where_it_is_missing(
     qtbot.waitUntil(lambda: bool(ready.toasts.shown))
     assert ready.toasts.shown[0].note.action == "Download it (14 MB)"
     assert not any(isinstance(r, OpenModel) for r in client.requests.values())
+
+
+def test_a_feature_carried_over_a_tab_brings_it_to_the_front(opened, qapp):
+    tabs = opened.centre.tabs
+    opened.state.set_tab("wall")
+    data = QMimeData()
+    data.setData(MIME_TYPE, b"{}")
+    event = QDragEnterEvent(
+        tabs.tabBar().tabRect(0).center(), Qt.DropAction.CopyAction, data,
+        Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    qapp.sendEvent(tabs.tabBar(), event)
+    assert opened.state.tab == "image"
