@@ -1,5 +1,6 @@
 """Opening models and images, and keeping the engine told of them."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -229,9 +230,9 @@ def first_layer(model: ModelDescription) -> str:
 
 def kind_of(path: str) -> str:
     """`missing`, `folder`, `image`, or `model` (all else: the engine says what it is not)."""
-    file = Path(path)
-    if not file.exists():
+    # pathlib's own questions raise where a folder above is locked
+    if not os.path.exists(path):
         return "missing"
-    if file.is_dir():
+    if os.path.isdir(path):
         return "folder"
-    return "image" if file.suffix.lower() in IMAGE_SUFFIXES else "model"
+    return "image" if Path(path).suffix.lower() in IMAGE_SUFFIXES else "model"
