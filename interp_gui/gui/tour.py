@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from interp_gui.core.errors import InterpError, MissingAbility
 from interp_gui.core.feature import Feature
+from interp_gui.samples import mobilenet_path
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -50,9 +51,12 @@ def run_tour(
 
     Raises
     ------
+    FileProblem
+        The sample model is not on this machine.
     MissingAbility
         Something did not come to an end within ten minutes.
     """
+    mobilenet_path()  # without the sample there is no tour: said before anything is started
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     tell = say or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     target = Path(folder)
