@@ -148,6 +148,15 @@ class Context:
             raise MissingAbility("This model's runtime cannot compute gradients.")
         return self.model
 
+    def recall(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """What the cache holds under a content key; None if nothing, or if there is no cache."""
+        if self.cache is None:
+            return None
+        try:
+            return self.cache.get(key)
+        except KeyError:
+            return None
+
 
 class Store:
     """What analyses see of the cache; `engine.cache.Cache` is one that keeps on disk."""

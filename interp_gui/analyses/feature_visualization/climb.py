@@ -17,7 +17,7 @@ from interp_gui.analyses.feature_visualization.evaluation import (
 from interp_gui.analyses.feature_visualization.fourier import FourierImages
 from interp_gui.analyses.feature_visualization.network import Network
 from interp_gui.analyses.feature_visualization.optimiser import Ascent
-from interp_gui.analyses.feature_visualization.plan import Item, Plan, kept
+from interp_gui.analyses.feature_visualization.plan import Item, Plan
 from interp_gui.analyses.feature_visualization.settings import Settings
 from interp_gui.analyses.feature_visualization.transforms import draw, plain_view, views
 from interp_gui.core.analysis import Context, Progress, Saved, Steps
@@ -119,7 +119,7 @@ class _Climb:
         ascent = Ascent(start, generators, device=self._context.model.device)
         known = [
             states.of_group(self._fingerprint),
-            kept(self._context, self._plan.trajectory(self._group)),
+            self._context.recall(self._plan.trajectory(self._group)),
         ]
         usable = [s for s in known if s is not None and s["steps"] <= self._settings.steps]
         if usable:
@@ -178,7 +178,7 @@ class _Climb:
         return pixels, figures
 
     def _from_cache(self) -> tuple[NDArray[np.uint8], list[Strength]] | None:
-        found = kept(self._context, self._plan.finished(self._group))
+        found = self._context.recall(self._plan.finished(self._group))
         if found is None:
             return None
         return found["pixels"], [Strength(*row) for row in found["figures"]]

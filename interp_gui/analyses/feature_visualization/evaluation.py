@@ -11,7 +11,6 @@ from torch import Tensor
 
 from interp_gui.analyses.feature_visualization.network import Network
 from interp_gui.analyses.feature_visualization.objectives import Compiled
-from interp_gui.analyses.feature_visualization.plan import kept
 from interp_gui.analyses.feature_visualization.readings import Reading
 from interp_gui.analyses.feature_visualization.transforms import draw, plain_view, views
 from interp_gui.core.analysis import Context, Progress
@@ -163,7 +162,7 @@ class Photographs:
         }
 
     def _kept(self, source: Source, content: Sequence[str]) -> Floats | None:
-        found = kept(self._context, self._key(source, content))
+        found = self._context.recall(self._key(source, content))
         numbers: Floats | None = None if found is None else found["numbers"]
         return numbers
 

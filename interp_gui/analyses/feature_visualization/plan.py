@@ -124,13 +124,3 @@ class Plan:
 def spared_needs(settings: Settings) -> tuple[Need, ...]:
     """No feature is needed where the objective names all that it speaks of."""
     return () if needs_feature(parse_objective(settings.objective)) else ("features",)
-
-
-def kept(context: Context, key: dict[str, Any]) -> dict[str, Any] | None:
-    """What the cache holds under a content key; None if nothing, or if there is no cache."""
-    if context.cache is None:
-        return None
-    try:
-        return context.cache.get(key)
-    except KeyError:
-        return None

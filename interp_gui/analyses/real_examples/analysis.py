@@ -8,7 +8,7 @@ import numpy as np
 
 from interp_gui.analyses.asked import asked_features, asked_layer, edit_notes, unit
 from interp_gui.analyses.real_examples.crops import LayerMaps, example_picture, field_box
-from interp_gui.analyses.real_examples.survey import Survey, fetch, identity, survey
+from interp_gui.analyses.real_examples.survey import Survey, identity, survey
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.errors import InvalidValue, MissingAbility
@@ -166,7 +166,7 @@ def _pictures(
         "shaded": parameters.shaded, "cropped": parameters.cropped, "batch": parameters.batch,
         **identity(context),
     }  # fmt: skip
-    stored = None if found.partial else fetch(context, key)
+    stored = None if found.partial else context.recall(key)
     if stored is not None:
         return [np.asarray(stored[f"picture_{rank}"]) for rank in ranks]
     statistics = found.layers[layer.name]

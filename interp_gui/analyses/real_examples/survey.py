@@ -86,16 +86,6 @@ def identity(context: Context) -> dict[str, Any]:
     }
 
 
-def fetch(context: Context, key: dict[str, Any]) -> dict[str, Any] | None:
-    """What the cache holds under a key, None if nothing does or there is no cache."""
-    if context.cache is None:
-        return None
-    try:
-        return context.cache.get(key)
-    except KeyError:
-        return None
-
-
 def automatic_batch(device: str) -> int:
     """Images a step: few on a CPU, where a step has to stay short."""
     return 4 if device == "cpu" else 32
@@ -133,7 +123,7 @@ def survey(
     }  # fmt: skip
     found: dict[str, UnitStatistics] = {}
     for layer in layers:
-        stored = fetch(context, keys[layer.name])
+        stored = context.recall(keys[layer.name])
         if stored is not None:
             found[layer.name] = UnitStatistics.restored(stored)
             broken |= {int(i): str(text) for i, text in stored["broken"].items()}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import see
-from interp_gui.analyses.real_examples.survey import fetch, identity, is_gone
+from interp_gui.analyses.real_examples.survey import identity, is_gone
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.images import dataset_sha256, image_sha256
@@ -54,7 +54,7 @@ def dataset_means(
         "kind": "unit-means", "version": 2, "layer": layer.name, "images": source,
         **identity(context), "edits": None,
     }  # fmt: skip
-    stored = fetch(context, key)
+    stored = context.recall(key)
     if stored is not None:
         return np.asarray(stored["means"], np.float64), source, int(stored["count"])
     total, count, partial = np.zeros(layer.units), 0, False
