@@ -32,7 +32,7 @@ class ActionSpec:
         Path of the menu it stands in (`View/Theme`); empty: in none.
     group
         Actions of one group stand together, groups are separated, in order of the name.
-    enabled_when, checked_when
+    enabled_when, checked_when, title_when
         Asked whenever the state changes; None: always enabled, never changed.
     exclusive
         Checkable actions of the same name are alternatives.
@@ -51,6 +51,7 @@ class ActionSpec:
     enabled_when: Callable[[], bool] | None = None
     checkable: bool = False
     checked_when: Callable[[], bool] | None = None
+    title_when: Callable[[], str] | None = None
     exclusive: str = ""
     toolbar: bool = False
 
@@ -147,6 +148,8 @@ class ActionRegistry(QObject):
             action.setEnabled(spec.enabled_when())
         if spec.checked_when is not None:
             action.setChecked(spec.checked_when())
+        if spec.title_when is not None:
+            action.setText(spec.title_when())
 
     # --- views of the registry -----------------------------------------------------------------
 

@@ -5,11 +5,10 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
-    QGuiApplication,
     QPaintEvent,
     QPalette,
 )
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QToolBar, QWidget
 
 from interp_gui.engine.messages import EngineLost, Hello
 from interp_gui.gui import commands, icons
@@ -17,8 +16,12 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import Client, EngineBridge
 from interp_gui.gui.centre import Centre
+from interp_gui.gui.closing import ask_to_close
+from interp_gui.gui.commands.analyse import ANALYSE, analysis_commands
+from interp_gui.gui.commands.file import RECENT, recent_commands
 from interp_gui.gui.documents import Documents
 from interp_gui.gui.files import Files
+from interp_gui.gui.layout import WindowLayout
 from interp_gui.gui.panels.images import ImagesPanel
 from interp_gui.gui.panels.jobs import JobsPanel
 from interp_gui.gui.panels.log import LogPanel
@@ -26,18 +29,12 @@ from interp_gui.gui.panels.model import ModelPanel
 from interp_gui.gui.panels.output import OutputPanel
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.reopen import Reopener
-from interp_gui.gui.settings import LAYOUT_VERSION, Settings, from_text, to_text
+from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, Notification
 from interp_gui.gui.theme import Theme, ThemeName
 from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.toast import Toasts
 from interp_gui.gui.toolbar import DeviceBadge, EngineBadge, TargetSelector
-
-LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
-NAMED_JOBS = 5
-FRAME_PX = (8, 48)
-"""Room left on the screen for the window's frame and title bar."""
 
 
 class MainWindow(QMainWindow):
@@ -94,14 +91,14 @@ class MainWindow(QMainWindow):
                 lambda recipe, run: self.centre.show_recipe(recipe, run=run),
             ),
         )  # fmt: skip
-        for spec in commands.file_commands(self):
+        for spec in commands.early_commands(self):
             self.actions_.add(spec)
         self.centre = Centre(self.state, self.bridge, self.documents, self.actions_)
         self.centre.setBackgroundRole(QPalette.ColorRole.Window)
         self.centre.setAutoFillBackground(True)
         self.setCentralWidget(self.centre)
         self._make_docks()
-        for spec in (*commands.view_commands(self), *commands.help_commands(self)):
+        for spec in commands.late_commands(self):
             self.actions_.add(spec)
         self._list_recent()
         self.actions_.build_menus(self.menuBar())
@@ -109,7 +106,7 @@ class MainWindow(QMainWindow):
         self._connect()
         theme.choose(settings.values.theme)
         self.actions_.refresh()
-        self._restore_layout()
+        self.layout_.restore()
 
     # --- building ------------------------------------------------------------------------------
 
@@ -133,8 +130,7 @@ class MainWindow(QMainWindow):
             dock.setWidget(widget)
             dock.visibilityChanged.connect(self.actions_.refresh_later)
             self.docks[name] = dock
-        self.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
-        self.setCorner(Qt.Corner.BottomRightCorner, RIGHT)
+        self.layout_ = WindowLayout(self, self.docks, self.settings)
 
     def _make_toolbar(self) -> None:
         bar = QToolBar("Main")
@@ -160,8 +156,8 @@ class MainWindow(QMainWindow):
         state, bridge, later = self.state, self.bridge, self.actions_.refresh_later
         for signal in (
             state.model_changed, state.image_changed, state.dataset_changed,
-            state.feature_changed, state.history_changed, bridge.ready, bridge.lost,
-            self.theme.changed,
+            state.feature_changed, state.history_changed, state.models_changed, bridge.ready,
+            bridge.lost, self.theme.changed, state.undo.indexChanged, state.undo.cleanChanged,
         ):  # fmt: skip
             signal.connect(later)
         state.notified.connect(self._on_note)
@@ -177,9 +173,9 @@ class MainWindow(QMainWindow):
     def _on_ready(self, hello: Hello) -> None:
         self._device_action.setVisible(True)
         for spec in self.actions_.specs:
-            if spec.id.startswith(commands.ANALYSE):
+            if spec.id.startswith(ANALYSE):
                 self.actions_.remove(spec.id)
-        for spec in commands.analysis_commands(self, hello):
+        for spec in analysis_commands(self, hello):
             self.actions_.add(spec)
         for plugin in hello.plugins:
             if plugin.problem:
@@ -208,9 +204,9 @@ class MainWindow(QMainWindow):
 
     def _list_recent(self) -> None:
         for spec in self.actions_.specs:
-            if spec.id.startswith(commands.RECENT):
+            if spec.id.startswith(RECENT):
                 self.actions_.remove(spec.id)
-        for spec in commands.recent_commands(self):
+        for spec in recent_commands(self):
             self.actions_.add(spec)
 
     def choose_theme(self, name: ThemeName) -> None:
@@ -233,48 +229,11 @@ class MainWindow(QMainWindow):
             # When the loop is back, the panels too have been painted.
             QTimer.singleShot(0, self, self.painted.emit)
 
-    # --- layout --------------------------------------------------------------------------------
+    # --- layout and closing --------------------------------------------------------------------
 
     def reset_layout(self) -> None:
         """Put all panels where they are at first."""
-        for dock in self.docks.values():
-            dock.setFloating(False)
-            self.removeDockWidget(dock)
-        model, images, output, jobs, log = (
-            self.docks[name] for name in ("model", "images", "output", "jobs", "log")
-        )
-        self.addDockWidget(LEFT, model)
-        self.splitDockWidget(model, images, Qt.Orientation.Vertical)
-        self.addDockWidget(RIGHT, output)
-        self.addDockWidget(BOTTOM, jobs)
-        self.tabifyDockWidget(jobs, log)
-        for dock in self.docks.values():
-            dock.show()
-        jobs.raise_()
-        self.resizeDocks([model, output], [330, 270], Qt.Orientation.Horizontal)
-        self.resizeDocks([model, images], [430, 340], Qt.Orientation.Vertical)
-        self.resizeDocks([jobs], [170], Qt.Orientation.Vertical)
-
-    def _restore_layout(self) -> None:
-        values = self.settings.values
-        self.resize(_first_size())
-        self.reset_layout()
-        if values.geometry:
-            self.restoreGeometry(from_text(values.geometry))
-            if not _on_a_screen(self):
-                self.resize(_first_size())
-                self.move(QGuiApplication.primaryScreen().availableGeometry().topLeft())
-        if values.layout and values.layout_version == LAYOUT_VERSION:
-            self.restoreState(from_text(values.layout), LAYOUT_VERSION)
-
-    def _save_layout(self) -> None:
-        self.settings.change(
-            layout_version=LAYOUT_VERSION,
-            geometry=to_text(bytes(self.saveGeometry().data())),
-            layout=to_text(bytes(self.saveState(LAYOUT_VERSION).data())),
-        )
-
-    # --- closing -------------------------------------------------------------------------------
+        self.layout_.reset()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._is_closed:
@@ -282,46 +241,15 @@ class MainWindow(QMainWindow):
         running = self.bridge.active
         if running and self.ask_on_close:
             event.ignore()
-            self._ask_to_close([row.title for row in running])
+            ask_to_close(self, [row.title for row in running], self._close_anyway)
             return
         self._is_closed = True
-        self._save_layout()
+        self.layout_.save()
         self.hide()
         self.bridge.close()
         self.background.close()
         self.closed.emit()
 
-    def _ask_to_close(self, titles: list[str]) -> None:
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Jobs are running")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText("Close although jobs are running?")
-        more = len(titles) - NAMED_JOBS
-        lines = titles[:NAMED_JOBS] + ([f"and {more} more"] if more > 0 else [])
-        box.setInformativeText("\n".join(lines) + "\n\nWhat they have finished so far is kept.")
-        close = box.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton("Keep running", QMessageBox.ButtonRole.RejectRole)
-        close.clicked.connect(self._close_anyway)
-        box.open()
-
     def _close_anyway(self) -> None:
         self.ask_on_close = False
         QTimer.singleShot(0, self, self.close)
-
-
-def _first_size() -> QSize:
-    room = QGuiApplication.primaryScreen().availableSize()
-    room -= QSize(*FRAME_PX)  # the frame is not known before the window is shown
-    return QSize(min(1440, room.width()), min(900, room.height()))
-
-
-def _on_a_screen(window: QMainWindow) -> bool:
-    """Whether enough of the title bar can be grasped."""
-    frame = window.frameGeometry()
-    return any(
-        (seen := screen.availableGeometry().intersected(frame)).width() >= 100
-        and seen.height() >= 60
-        for screen in QGuiApplication.screens()
-    )

@@ -11,11 +11,13 @@ from typing import Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.target import Target
 from interp_gui.gui.history import History, Visit
+from interp_gui.gui.undo import UndoStack
 
 Level = Literal["info", "success", "warning", "error"]
 
@@ -49,6 +51,9 @@ class AppState(QObject):
     """
 
     model_changed = Signal()
+    models_changed = Signal()
+    """Another set of models is open."""
+    edits_changed = Signal()
     image_changed = Signal()
     dataset_changed = Signal()
     target_changed = Signal()
@@ -61,6 +66,8 @@ class AppState(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._model: OpenModelState | None = None
+        self._models: tuple[OpenModelState, ...] = ()
+        self._edits = EditStack()
         self._image: str | None = None
         self._dataset: Dataset | None = None
         self._dataset_handle = ""
@@ -69,11 +76,27 @@ class AppState(QObject):
         self._feature: Feature | None = None
         self._tab = ""
         self.history = History()
+        self.undo = UndoStack(self)
         # One action of the user may set several values: it is one visit, recorded when all are set.
         self._settled = QTimer(self, singleShot=True, interval=0)
         self._settled.timeout.connect(self._record)
 
+    @property
+    def shared(self) -> "AppState":
+        """The state of the window, which a pinned view's own state leads back to."""
+        return self
+
     # --- what is current -----------------------------------------------------------------------
+
+    @property
+    def models(self) -> tuple[OpenModelState, ...]:
+        """All models that are open, in the order in which they were opened."""
+        return self._models
+
+    @property
+    def edits(self) -> EditStack:
+        """The edits that are in force."""
+        return self._edits
 
     @property
     def model(self) -> OpenModelState | None:
@@ -146,6 +169,18 @@ class AppState(QObject):
         if model.description.class_count:
             return Target(output=model.description.outputs[0].name)
         return Target(kind="scalar", index=0, output=model.description.outputs[0].name)
+
+    def set_models(self, models: tuple[OpenModelState, ...]) -> None:
+        """Say which models are open; `set_model` chooses the current one of them."""
+        if models != self._models:
+            self._models = models
+            self.models_changed.emit()
+
+    def set_edits(self, edits: EditStack) -> None:
+        """Put other edits in force."""
+        if edits != self._edits:
+            self._edits = edits
+            self.edits_changed.emit()
 
     def set_image(self, path: str | None) -> None:
         """Make an image current."""

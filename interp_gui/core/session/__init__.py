@@ -1,0 +1,1 @@
+"""The session: what a person was working on, as one file."""

@@ -1,0 +1,22 @@
+"""The window's own commands, declared by menu: what they are called, when they can be used."""
+
+from typing import TYPE_CHECKING
+
+from interp_gui.gui.actions import ActionSpec
+from interp_gui.gui.commands.edit import edit_commands
+from interp_gui.gui.commands.file import file_commands
+from interp_gui.gui.commands.help import help_commands
+from interp_gui.gui.commands.view import view_commands
+
+if TYPE_CHECKING:
+    from interp_gui.gui.main_window import MainWindow
+
+
+def early_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
+    """Those that the centre and the panels use while they are built."""
+    return (*file_commands(window), *edit_commands(window))
+
+
+def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
+    """Those that name the panels."""
+    return (*view_commands(window), *help_commands(window))

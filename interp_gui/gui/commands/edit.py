@@ -1,0 +1,27 @@
+"""Undo and redo."""
+
+from typing import TYPE_CHECKING
+
+from interp_gui.gui.actions import ActionSpec
+
+if TYPE_CHECKING:
+    from interp_gui.gui.main_window import MainWindow
+
+
+def edit_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
+    """Undo and redo, with what they would do as their titles."""
+    undo = window.state.undo
+    return (
+        ActionSpec(
+            id="edit.undo", title="&Undo", shortcut="Ctrl+Z", menu="Edit", group="1",
+            tooltip="Take back the last change", icon="undo",
+            title_when=lambda: f"&Undo {undo.undoText()}".rstrip(),
+            enabled_when=undo.canUndo, handler=undo.undo,
+        ),
+        ActionSpec(
+            id="edit.redo", title="&Redo", shortcut="Ctrl+Shift+Z; Ctrl+Y", menu="Edit",
+            group="1", tooltip="Do again what was taken back", icon="redo",
+            title_when=lambda: f"&Redo {undo.redoText()}".rstrip(),
+            enabled_when=undo.canRedo, handler=undo.redo,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Opening, saving and leaving."""
+
+from typing import TYPE_CHECKING
+
+from interp_gui.gui.actions import ActionSpec
+
+if TYPE_CHECKING:
+    from interp_gui.gui.main_window import MainWindow
+
+RECENT = "file.recent."
+
+
+def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
+    """Opening and leaving."""
+    state, documents, files = window.state, window.documents, window.files
+    return (
+        ActionSpec(
+            id="file.open_model", title="&Open model…", shortcut="Ctrl+O", icon="open-model",
+            tooltip="Open a checkpoint (.pt, .pth, .safetensors)", menu="File", group="1",
+            handler=files.ask_model, toolbar=True,
+        ),
+        ActionSpec(
+            id="file.open_images", title="Open &images…", shortcut="Ctrl+I", icon="open-images",
+            tooltip="Open image files", menu="File", group="1", handler=files.ask_images,
+            toolbar=True,
+        ),
+        ActionSpec(
+            id="file.open_folder", title="Open &folder…", shortcut="Ctrl+Shift+I",
+            icon="open-folder", tooltip="Open a folder of images, or of classes", menu="File",
+            group="1", handler=files.ask_folder,
+        ),
+        ActionSpec(
+            id="file.open_sample", title="Open the &sample", icon="sample", menu="File",
+            tooltip="MobileNetV2 with ImageNet weights, and some photographs", group="2",
+            handler=files.open_sample,
+        ),
+        ActionSpec(
+            id="file.clear_images", title="&Remove all images", menu="File", group="4",
+            icon="clear", tooltip="Take all images off the list; files are left alone",
+            enabled_when=lambda: state.dataset is not None, handler=documents.clear_images,
+        ),
+        ActionSpec(
+            id="file.quit", title="&Quit", shortcut="Ctrl+Q", menu="File", group="9",
+            tooltip="Close the window and end the engine", handler=window.close,
+        ),
+    )  # fmt: skip
+
+
+def recent_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
+    """One command for each recent model."""
+    models = window.settings.values.recent_models
+    return tuple(
+        ActionSpec(
+            id=f"{RECENT}{i}", title=_plain(model.path), menu="File/Open recent", group="3",
+            tooltip=f"Open {model.path}",
+            handler=lambda path=model.path: window.documents.open((path,)),
+        )
+        for i, model in enumerate(models)
+    )  # fmt: skip
+
+
+def _plain(path: str) -> str:
+    return path.replace("&", "&&")
