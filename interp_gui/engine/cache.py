@@ -22,6 +22,7 @@ from interp_gui.core.errors import InterpError
 from interp_gui.engine.values import pack, unpack
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
+LIMIT_VARIABLE = "INTERP_GUI_CACHE_LIMIT_MB"
 _FORMAT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -63,11 +64,17 @@ class Cache(Store):
 
     @classmethod
     def default(cls) -> "Cache | None":
-        """The user's cache; `INTERP_GUI_CACHE` names another folder, or is `off`."""
+        """The user's cache; `INTERP_GUI_CACHE` names another folder, or is `off`.
+
+        `INTERP_GUI_CACHE_LIMIT_MB` sets how large it may become.
+        """
         chosen = os.environ.get("INTERP_GUI_CACHE", "")
         if chosen.lower() == "off":
             return None
-        return cls(Path(chosen) if chosen else Path(platformdirs.user_cache_dir("interp-gui")))
+        folder = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("interp-gui"))
+        limit = os.environ.get(LIMIT_VARIABLE, "")
+        bytes_ = int(limit) * 2**20 if limit.isdecimal() else DEFAULT_LIMIT_BYTES
+        return cls(folder, bytes_)
 
     def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
         """The value stored under a key, None if there is none; a damaged one is removed."""

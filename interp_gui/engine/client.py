@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -54,6 +54,8 @@ class EngineClient:
         Started in place of our own entry point, followed by the run folder; for tests.
     silence_s
         After how long without any heartbeat it is told that the engine does not answer.
+    variables
+        Environment variables of the engine beside our own; they count at its next start.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class EngineClient:
         safe_mode: bool = False,
         command: Sequence[str] | None = None,
         silence_s: float = SILENCE_S,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.silence_s = silence_s
+        self.variables = dict(variables or {})
         self._parent_folder = run_folder
         self._safe_mode = safe_mode
         self._command = command
@@ -219,7 +223,7 @@ class EngineClient:
         self._spawned += 1
         process = EngineProcess(
             self._command_line(folder.path),
-            engine_environment(),
+            {**engine_environment(), **self.variables},
             folder=folder.path,
             number=self._spawned,
             deliver=self._delivery.put,

@@ -10,6 +10,7 @@ import msgspec
 
 from interp_gui.core.analysis import AnalysisInfo, Inputs, Progress
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.device import DeviceInfo
 from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
@@ -147,6 +148,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     device: str
     device_reason: str
     """Why it is this device, in words: `no NVIDIA GPU was found`."""
+    devices: tuple[DeviceInfo, ...] = ()
+    """All that could be chosen, each with the reason why it cannot be used."""
     analyses: tuple[AnalysisInfo, ...]
     plugins: tuple[PluginInfo, ...] = ()
     versions: dict[str, str] = {}

@@ -12,6 +12,7 @@ import msgspec
 
 from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Progress, Saved, Steps
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.device import DeviceInfo
 from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
 from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.core.preprocessing import load_batch
@@ -100,6 +101,7 @@ class Workspace:
             protocol=PROTOCOL_VERSION,
             device=self.device,
             device_reason=self.device_reason,
+            devices=_devices(),
             analyses=self.infos(),
             plugins=self.plugins,
             versions=package_versions(),
@@ -287,6 +289,12 @@ def _device(asked: str | None, *, real: bool) -> tuple[str, str]:
 
     name, reason = choose_device()
     return name, reason
+
+
+def _devices() -> tuple[DeviceInfo, ...]:
+    from interp_gui.runtimes.devices import list_devices
+
+    return list_devices()
 
 
 def _open_torch_model(

@@ -147,3 +147,11 @@ def test_only_plain_values_and_arrays_are_stored():
             pack({"a": wrong})
     with pytest.raises(DamagedValue):
         unpack(b"igv1" + bytes(40))
+
+
+def test_the_environment_sets_how_large_it_may_become(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERP_GUI_CACHE", str(tmp_path))
+    monkeypatch.setenv("INTERP_GUI_CACHE_LIMIT_MB", "7")
+    assert Cache.default().limit_bytes == 7 * 2**20
+    monkeypatch.setenv("INTERP_GUI_CACHE_LIMIT_MB", "much")
+    assert Cache.default().limit_bytes == Cache(tmp_path).limit_bytes
