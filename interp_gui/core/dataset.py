@@ -40,10 +40,18 @@ class ImageEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Images with labels and metadata, in a fixed order."""
+    """Images with labels and metadata, in a fixed order.
+
+    Parameters
+    ----------
+    classes
+        Class index of the model for each label, as proposed by `core.class_mapping` and confirmed;
+        a label that stands for no class is left out.
+    """
 
     name: str = ""
     images: tuple[ImageEntry, ...] = ()
+    classes: dict[str, int] = {}
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -54,3 +62,12 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def labels(self) -> tuple[str, ...]:
         """Distinct labels, sorted."""
         return tuple(sorted({entry.label for entry in self.images if entry.label}))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the metadata columns, in the order in which they are first met."""
+        return tuple(dict.fromkeys(name for entry in self.images for name in entry.metadata))
+
+    def true_class(self, entry: ImageEntry) -> int | None:
+        """Class index that an image should get; None where its label stands for none."""
+        return self.classes.get(entry.label) if entry.label else None

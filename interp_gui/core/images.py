@@ -1,13 +1,15 @@
 """Images from files: whatever the file holds becomes upright 8-bit RGB.
 
-Transparency is flattened on white, 16-bit and float values are scaled to 0..255, the first frame
-of an animation counts. Everything that goes wrong is an `ImageProblem` of one line.
+Transparency is flattened on white, 16-bit and float values are scaled to 0..255 (all of them, or
+those of a window), the first frame of an animation counts. Everything that goes wrong is an
+`ImageProblem` of one line.
 """
 
 import hashlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from interp_gui.core import deep_images
+from interp_gui.core.deep_images import ImageDepth
 from interp_gui.core.errors import ImageProblem
 
 Pixels = NDArray[np.uint8]
@@ -34,8 +38,16 @@ _TURNS = {
 }
 
 
-def read_image(path: str | os.PathLike[str]) -> Pixels:
+def read_image(
+    path: str | os.PathLike[str], *, window: tuple[float, float] | None = None
+) -> Pixels:
     """Decode an image file.
+
+    Parameters
+    ----------
+    window
+        For images of more than 8 bits a channel: values, as the file holds them, that become
+        black and white, with all beyond them. Others stay as they are.
 
     Returns
     -------
@@ -46,26 +58,41 @@ def read_image(path: str | os.PathLike[str]) -> Pixels:
     ImageProblem
         There is no such file, or it cannot be decoded.
     """
-    return read_image_bytes(_content(path), Path(path).name)
+    return read_image_bytes(_content(path), Path(path).name, window=window)
 
 
-def read_image_bytes(data: bytes, name: str) -> Pixels:
+def read_image_bytes(
+    data: bytes, name: str, *, window: tuple[float, float] | None = None
+) -> Pixels:
     """Decode an image that is already in memory; `name` stands in messages."""
-    try:
-        with _opened(data, name) as image:
-            image.load()
-            return _flatten(_upright(image))
-    except ImageProblem:
-        raise
-    except MemoryError:
-        raise ImageProblem(
-            f"'{name}' is too large for the memory.", hint="Make a smaller copy of it."
-        ) from None
-    except Exception as problem:  # decoders raise anything on malformed files
-        raise ImageProblem(
-            f"'{name}' is broken: {_one_line(problem)}.",
-            hint="The file is damaged or incomplete; copy it again from its source.",
-        ) from problem
+    with _decoding(name), _opened(data, name) as image:
+        _refuse_planes(image, name)
+        if window is not None and deep_images.is_deep(image):
+            return _windowed(data, image, window)
+        image.load()
+        return _flatten(_upright(image))
+
+
+def image_depth(path: str | os.PathLike[str]) -> ImageDepth:
+    """What the numbers in an image file are and span; ImageProblem if it cannot be decoded."""
+    data, name = _content(path), Path(path).name
+    with _decoding(name), _opened(data, name) as image:
+        _refuse_planes(image, name)
+        colour = deep_images.deep_colour(data)
+        if colour is not None:
+            values = deep_images.joined(*colour)[:, :, :3]
+            return deep_images.measure(values, bits=16, colour=True)
+        mode = image.mode
+        image.load()
+        if mode == "F":
+            return deep_images.measure(deep_images.deep_grey(image), bits=32, floating=True)
+        if mode.startswith("I"):
+            values = deep_images.deep_grey(image)
+            small = values.min() >= -(2**15) and values.max() < 2**16
+            return deep_images.measure(values, bits=16 if small else 32)
+        pixels = _flatten(image)
+        plain = bool((pixels == pixels[:, :, :1]).all())
+        return deep_images.measure(pixels, bits=8, colour=not plain)
 
 
 def probe_image(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -138,6 +165,32 @@ def _unreadable(path: str | os.PathLike[str], problem: OSError) -> ImageProblem:
     return ImageProblem(f"'{name}' cannot be read: {_one_line(problem)}.")
 
 
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """Turn whatever decoders raise into an ImageProblem."""
+    try:
+        yield
+    except ImageProblem:
+        raise
+    except MemoryError:
+        raise ImageProblem(
+            f"'{name}' is too large for the memory.", hint="Make a smaller copy of it."
+        ) from None
+    except Exception as problem:  # decoders raise anything on malformed files
+        raise ImageProblem(
+            f"'{name}' is broken: {_one_line(problem)}.",
+            hint="The file is damaged or incomplete; copy it again from its source.",
+        ) from problem
+
+
+def _refuse_planes(image: Image.Image, name: str) -> None:
+    if deep_images.has_deep_planes(image):
+        raise ImageProblem(
+            f"'{name}' keeps its channels of more than 8 bits apart, which cannot be read.",
+            hint="Save it with interleaved channels (planar configuration 1).",
+        )
+
+
 def _empty(name: str) -> ImageProblem:
     return ImageProblem(f"'{name}' is empty.", hint="Copy the file again from its source.")
 
@@ -184,6 +237,20 @@ def _flatten(image: Image.Image) -> Pixels:
         white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, layered)
     return np.array(image.convert("RGB"))
+
+
+def _windowed(data: bytes, image: Image.Image, window: tuple[float, float]) -> Pixels:
+    colour = deep_images.deep_colour(data)
+    if colour is None:
+        image.load()
+        grey = deep_images.within(deep_images.deep_grey(_upright(image)), window)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    high, low = (_upright(each) for each in colour)
+    values = deep_images.joined(high, low)
+    seen = Image.fromarray(deep_images.within(values[:, :, :3], window))
+    if values.shape[2] == 4:
+        seen.putalpha(high.getchannel("A"))
+    return _flatten(seen)
 
 
 def _scaled(image: Image.Image) -> Pixels:

@@ -31,6 +31,9 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
         Per channel, for values in 0..1, in the order of `channels`.
     channels
         Order of channels that the network expects.
+    window
+        Lowest and highest value, in the file's own numbers, of images of more than 8 bits: what is
+        at or below the first is black, at or above the second white. None for their full range.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -41,6 +44,7 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     channels: ChannelOrder = "RGB"
+    window: tuple[float, float] | None = None
 
 
 class OutputInfo(msgspec.Struct, frozen=True, kw_only=True):

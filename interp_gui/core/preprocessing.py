@@ -37,6 +37,16 @@ def check_preprocessing(p: Preprocessing) -> None:
             f"{p.channels} has 3 channels, but mean and deviation have {len(p.mean)}.",
             hint="Choose L for networks that look at grey pictures.",
         )
+    if p.window is not None and not (np.isfinite(p.window).all() and p.window[0] < p.window[1]):
+        raise InvalidValue(
+            "The window's lowest value must be below its highest.",
+            hint="Both are numbers as the image file holds them.",
+        )
+
+
+def read_for(path: str | os.PathLike[str], p: Preprocessing) -> Pixels:
+    """Decode an image file as a network wants it, in its intensity window; see `read_image`."""
+    return read_image(path, window=p.window)
 
 
 def preprocess(pixels: Pixels, p: Preprocessing) -> NDArray[np.float32]:
@@ -79,7 +89,7 @@ def load_batch(paths: Sequence[str | os.PathLike[str]], p: Preprocessing) -> NDA
     """
     if not paths:
         return np.zeros((0, len(p.mean), *p.size), np.float32)
-    inputs = [preprocess(read_image(path), p) for path in paths]
+    inputs = [preprocess(read_for(path, p), p) for path in paths]
     if len({each.shape for each in inputs}) > 1:
         raise InvalidValue(
             "These images have different sizes after preprocessing.",
