@@ -134,7 +134,7 @@ class KeptResults(QObject):
 
 def kept_of(state: QObject) -> KeptResults:
     """The kept results of a window, from its state or that of a pinned view."""
-    root: AppState = getattr(state, "shared", state)  # type: ignore[assignment]
+    root: AppState = getattr(state, "shared", state)
     found = next((c for c in root.children() if isinstance(c, KeptResults)), None)
     return found or KeptResults(root)
 
