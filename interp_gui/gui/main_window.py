@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
         self.actions_.build_menus(self.menuBar())
         self._make_toolbar()
         self._connect()
-        theme.choose(settings.values.theme)
+        theme.choose(settings.preferences.theme)
         self.actions_.refresh()
         self.layout_.restore()
 
@@ -212,7 +212,7 @@ class MainWindow(QMainWindow):
     def choose_theme(self, name: ThemeName) -> None:
         """Change the theme and remember it."""
         self.theme.choose(name)
-        self.settings.change(theme=name)
+        self.settings.prefer(theme=name)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if self.files.accepts(event.mimeData()):

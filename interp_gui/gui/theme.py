@@ -1,14 +1,11 @@
 """One scale of spaces, one of type, and the two palettes. Data colours never follow the theme."""
 
-from typing import Literal
-
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette, QPixmapCache
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
+from interp_gui.gui.preferences import ThemeName as ThemeName
 from interp_gui.gui.state import Level
-
-ThemeName = Literal["system", "light", "dark"]
 
 SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 2, 4, 8, 16, 32
 """Pixels: within a control, between controls, of a panel's margin, between groups, of a page."""

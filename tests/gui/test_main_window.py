@@ -377,7 +377,7 @@ def test_themes_change_the_palette_and_are_remembered(window, settings):
     dark = window.palette().window().color().lightness()
     window.actions_["view.theme.light"].trigger()
     assert dark < 80 < 200 < window.palette().window().color().lightness()
-    assert settings.values.theme == "light"
+    assert settings.preferences.theme == "light"
 
 
 def test_closing_asks_once_and_names_the_jobs(ready, client, checkpoint, qtbot):
