@@ -20,6 +20,7 @@ def own_folders(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("INTERP_GUI_CACHE", str(home / "cache"))
     monkeypatch.setenv("INTERP_GUI_CONFIG", str(home / "config"))
+    monkeypatch.setenv("INTERP_GUI_DATA", str(home / "data"))
     monkeypatch.setenv("TORCH_HOME", str(home / "torch"))
 
 

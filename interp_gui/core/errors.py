@@ -77,6 +77,10 @@ class OutputProblem(InterpError):
     """A result cannot be written: disk full, folder unwritable."""
 
 
+class SessionProblem(InterpError):
+    """A session file is damaged, hostile, of a newer version, or none at all."""
+
+
 class RecipeMismatch(InterpError):
     """A recipe does not fit the model, images or versions at hand."""
 
