@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
@@ -140,6 +141,8 @@ class Context:
     cache: "Store | None" = None
     state: dict[str, Any] | None = None
     sources: Sources = field(default_factory=dict)
+    probes: dict[str, float] = field(default_factory=dict)
+    """Times that were measured for estimates, by what was timed; kept as long as the engine."""
 
     @property
     def differentiable(self) -> Differentiable:
@@ -195,6 +198,9 @@ class Analysis:
     run
         Generator of Progress, results and Saved. It yields at least every 100 ms where one
         step allows it.
+    estimate
+        What a run would cost, within a second and without starting it; None where that is not
+        known. It may time a step or two of the model, and remember that in `Context.probes`.
     version
         Raised whenever the same inputs would give other numbers; part of cache keys.
     """
@@ -210,6 +216,7 @@ class Analysis:
     spares: Callable[[Any], tuple[Need, ...]] = lambda settings: ()
     version: int = 1
     menu: str = "Analyse"
+    estimate: Callable[[Context, Any], Cost | None] | None = None
 
     def info(self, *, plugin: str = "") -> AnalysisInfo:
         """The declaration as data."""

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from interp_gui.core.analysis import Progress, Saved
+from interp_gui.core.cost import Cost
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
     CloseModel,
+    Estimate,
     OpenModel,
     Priority,
     RegisterDataset,
@@ -30,7 +32,7 @@ class Made(NamedTuple):
     recipe: Recipe | None
 
 
-JobStep = Progress | Saved | Made
+JobStep = Progress | Saved | Made | Cost
 JobSteps = Generator[JobStep, None, ModelDescription | None]
 Execute = Callable[[Request, Callable[[], None]], JobSteps]
 """Begins a request: called with the request and the `check` that raises once it is cancelled."""
@@ -117,6 +119,8 @@ def changes(request: Request) -> str:
 
 def depends(request: Request) -> tuple[str, ...]:
     """Handles that must be settled before a request can run."""
+    if isinstance(request, Estimate):
+        request = request.run
     if isinstance(request, Run):
         return (f"model:{request.model}", f"dataset:{request.dataset}")
     return (changes(request),)

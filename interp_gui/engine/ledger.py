@@ -11,6 +11,7 @@ from interp_gui.engine.messages import (
     CloseModel,
     Ended,
     ErrorInfo,
+    Estimated,
     FromEngine,
     LogLine,
     OpenModel,
@@ -97,12 +98,12 @@ class Ledger:
         """
         if isinstance(event, Ended):
             return self._accept_end(event)
-        if not isinstance(event, Started | Progressed | Produced | StateSaved):
+        if not isinstance(event, Started | Progressed | Produced | Estimated | StateSaved):
             return event
         entry = self.entries.get(event.job)
         if entry is None or entry.cancelled_s is not None:
             return None
-        if isinstance(event, Progressed | Produced):
+        if isinstance(event, Progressed | Produced | Estimated):
             return event if event.generation == entry.submit.generation else None
         if isinstance(event, StateSaved):
             entry.state = event.state

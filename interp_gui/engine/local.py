@@ -5,15 +5,17 @@ from os import PathLike
 from typing import Any
 
 from interp_gui.core.analysis import Progress, Saved
+from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import InterpError, OutOfMemory
 from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.failures import describe, is_out_of_memory
-from interp_gui.engine.jobs import JobSteps
+from interp_gui.engine.jobs import JobSteps, Made
 from interp_gui.engine.messages import (
     CloseModel,
+    Estimate,
     OpenModel,
     RegisterDataset,
     Request,
@@ -85,10 +87,19 @@ class LocalEngine:
                     on_state(step.state)
                 elif isinstance(step, Progress):
                     yield step
-                elif step.recipe is not None:
+                elif isinstance(step, Made) and step.recipe is not None:
                     yield step.result, step.recipe
         finally:
             steps.close()
+
+    def estimate(self, request: Run) -> Cost | None:
+        """What a run would cost; None where its analysis cannot tell."""
+        steps = _mapped(self.workspace.execute(Estimate(run=request), self._check))
+        found = None
+        for step in steps:
+            if isinstance(step, Cost):
+                found = step
+        return found
 
     def _described(
         self, request: Request, on_progress: Callable[[Progress], None]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from interp_gui.core.analysis import AnalysisInfo, Inputs, Progress
+from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
 from interp_gui.core.model import ModelDescription, Preprocessing
@@ -71,7 +72,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     state: dict[str, Any] | None = None
 
 
-Request = OpenModel | CloseModel | SetPreprocessing | RegisterDataset | Run
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Say what a run would cost; it is not started."""
+
+    run: Run
+
+
+Request = OpenModel | CloseModel | SetPreprocessing | RegisterDataset | Run | Estimate
 
 
 # --- from the window ---------------------------------------------------------------------------
@@ -188,6 +195,14 @@ class Produced(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     recipe: Recipe | None = None
 
 
+class Estimated(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a run would cost; not sent where its analysis cannot tell."""
+
+    job: int
+    generation: int
+    cost: Cost
+
+
 class StateSaved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """State from which the job could be resumed."""
 
@@ -223,5 +238,6 @@ class EngineLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 FromEngine = (
-    Hello | Heartbeat | Started | Progressed | Produced | StateSaved | Ended | LogLine | EngineLost
-)
+    Hello | Heartbeat | Started | Progressed | Produced | Estimated | StateSaved | Ended | LogLine
+    | EngineLost
+)  # fmt: skip

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from interp_gui.core.analysis import Progress, Saved
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import Cancelled
 from interp_gui.core.model import ModelDescription
 from interp_gui.engine.failures import describe, is_device_lost
@@ -15,6 +16,7 @@ from interp_gui.engine.messages import (
     Cancel,
     Ended,
     ErrorInfo,
+    Estimated,
     FromEngine,
     Heartbeat,
     Pause,
@@ -227,6 +229,8 @@ class Scheduler:
         if isinstance(step, Made):
             result, recipe = step
             self._send(Produced(job=job.id, generation=generation, result=result, recipe=recipe))
+        elif isinstance(step, Cost):
+            self._send(Estimated(job=job.id, generation=generation, cost=step))
         elif isinstance(step, Saved):
             self._send(StateSaved(job=job.id, state=step.state))
         else:

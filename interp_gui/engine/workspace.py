@@ -24,6 +24,7 @@ from interp_gui.engine.jobs import JobStep, JobSteps, Made
 from interp_gui.engine.messages import (
     PROTOCOL_VERSION,
     CloseModel,
+    Estimate,
     Hello,
     OpenModel,
     PluginInfo,
@@ -84,6 +85,7 @@ class Workspace:
         self._origins: dict[str, str] = {}
         self._models: dict[str, Runtime] = {}
         self._datasets: dict[str, Dataset] = {}
+        self._probes: dict[str, float] = {}
         self._open = open_model or _open_torch_model
         self.device, self.device_reason = _device(device, real=open_model is None)
         if analyses is None:
@@ -144,6 +146,8 @@ class Workspace:
                 self._datasets[request.dataset] = request.value
             case Run():
                 yield from self._run(request, check)
+            case Estimate():
+                yield from self._estimate(request.run, check)
         return None
 
     # --- models --------------------------------------------------------------------------------
@@ -175,7 +179,7 @@ class Workspace:
         sources = yield from self._sources(model, inputs, check)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources,
+            sources=sources, probes=self._probes,
         )  # fmt: skip
         recipe = None
         for step in _watched(analysis.run(context, settings), model, check):
@@ -187,6 +191,22 @@ class Workspace:
                     yield from _hash_all(inputs.dataset.paths, check)
                 recipe = recipe_of_run(analysis, model, inputs, settings, threads=compute_threads())
             yield Made(step, recipe_of_result(recipe, step))
+
+    def _estimate(self, request: Run, check: Check) -> Generator[JobStep, None, None]:
+        analysis, model = self.analysis(request.analysis), self.model(request.model)
+        inputs, settings = self._inputs(request), analysis.settings(request.parameters)
+        check_needs(analysis, model, inputs, settings)
+        if analysis.estimate is None:
+            return
+        sources = yield from self._sources(model, inputs, check)
+        context = Context(
+            model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
+            sources=sources, probes=self._probes,
+        )  # fmt: skip
+        with _cancelling(model, check):
+            cost = analysis.estimate(context, settings)
+        if cost is not None:
+            yield cost
 
     def _inputs(self, request: Run) -> Inputs:
         if not request.dataset:

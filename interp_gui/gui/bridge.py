@@ -8,12 +8,15 @@ from typing import Any, Literal, Protocol
 from PySide6.QtCore import QObject, Qt, Signal
 
 from interp_gui.core.analysis import AnalysisInfo, Progress
+from interp_gui.core.cost import Cost
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
     Ended,
     EngineLost,
     ErrorInfo,
+    Estimate,
+    Estimated,
     FromEngine,
     Heartbeat,
     Hello,
@@ -22,6 +25,7 @@ from interp_gui.engine.messages import (
     Produced,
     Progressed,
     Request,
+    Run,
     Started,
     StateSaved,
 )
@@ -35,6 +39,7 @@ OnResult = Callable[[AnyResult, Recipe | None], None]
 OnProgress = Callable[[Progress, float | None], None]
 OnState = Callable[[dict[str, Any]], None]
 OnEnd = Callable[[Ended], None]
+OnCost = Callable[[Cost | None], None]
 
 
 class Client(Protocol):
@@ -85,6 +90,7 @@ class _Callbacks:
     progress: OnProgress | None = None
     state: OnState | None = None
     end: OnEnd | None = None
+    cost: Callable[[Cost], None] | None = None
 
 
 @dataclass
@@ -178,6 +184,30 @@ class EngineBridge(QObject):
         self._change(JobRow(job=job, title=title, priority=priority, view=view))
         return job
 
+    def estimate(self, request: Run, on_cost: OnCost, *, view: str = "") -> int:
+        """Ask what a run would cost; answered within about a second.
+
+        Parameters
+        ----------
+        on_cost
+            Called once: with None where it cannot be told. Not called any more when the view
+            asks anew or is dropped.
+        view
+            As in `run`, in a space of its own: asking does not cancel what the view runs.
+        """
+        found: list[Cost] = []
+
+        def ended(_: Ended) -> None:
+            on_cost(found[0] if found else None)
+
+        job = self.run(Estimate(run=request), view=f"estimate:{view}" if view else "", on_end=ended)
+        self._callbacks[job].cost = found.append
+        return job
+
+    def drop_estimate(self, view: str) -> None:
+        """Forget what a view asked the cost of."""
+        self.drop(f"estimate:{view}")
+
     def drop(self, view: str) -> None:
         """Cancel what a view asked for and forget its callbacks (it is closed, or asks anew)."""
         job = self._views.jobs.pop(view, None)
@@ -248,6 +278,10 @@ class EngineBridge(QObject):
                 callbacks = self._current(event.job, event.generation)
                 if callbacks and callbacks.result:
                     callbacks.result(event.result, event.recipe)
+            case Estimated():
+                callbacks = self._current(event.job, event.generation)
+                if callbacks and callbacks.cost:
+                    callbacks.cost(event.cost)
             case StateSaved():
                 callbacks = self._callbacks.get(event.job)
                 if callbacks and callbacks.state:

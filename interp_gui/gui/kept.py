@@ -132,9 +132,9 @@ class KeptResults(QObject):
         self.changed.emit()
 
 
-def kept_of(state: QObject) -> KeptResults:
+def kept_of(state: AppState) -> KeptResults:
     """The kept results of a window, from its state or that of a pinned view."""
-    root: AppState = getattr(state, "shared", state)
+    root = state.shared
     found = next((c for c in root.children() if isinstance(c, KeptResults)), None)
     return found or KeptResults(root)
 
