@@ -3,46 +3,86 @@
 They hang on the state as children, so that a view finds them by the state alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.feature import Feature
 from interp_gui.gui.background import Background
+from interp_gui.gui.state import AppState
 
 T = TypeVar("T", bound=QObject)
 
 
-def _child(state: QObject, kind: type[T]) -> T | None:
+def child_of(state: QObject, kind: type[T]) -> T | None:
+    """The child of a state that is of a kind, None if there is none."""
     # not findChild: it would look through every descendant
     return next((child for child in state.children() if isinstance(child, kind)), None)
 
 
 class NameBook(QObject):
-    """Names that a person gave to features, by the text of the feature."""
+    """Names that a person gave to features, by the weights they belong to and their text.
+
+    A feature that says no model belongs to the current one.
+    """
 
     changed = Signal(str)
-    """Text of the feature that was renamed."""
+    """Text of the feature that was renamed; empty if any may have been."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._names: dict[str, str] = {}
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state)
+        self._state = state
+        self._names: dict[str, dict[str, str]] = {}
+
+    def key(self, feature: Feature) -> tuple[str, str]:
+        """Weights hash and text, by which a feature's name is kept; the hash may be empty."""
+        model = self._state.model
+        current = model.description.weights_sha256 if model is not None else ""
+        return feature.model or current, feature.text
 
     def name(self, feature: Feature) -> str:
         """The name; empty if none was given."""
-        return self._names.get(feature.text, "") or feature.name
+        return self.given(feature) or feature.name
+
+    def given(self, feature: Feature) -> str:
+        """The name that was given in this window; empty if none was."""
+        model, text = self.key(feature)
+        return self._names.get(model, {}).get(text, "")
 
     def set_name(self, feature: Feature, name: str) -> None:
-        """Give a name, or take it back by an empty one."""
-        name = name.strip()
-        if name == self._names.get(feature.text, ""):
+        """Give a name, or take it back by an empty one; can be undone."""
+        key, before, name = self.key(feature), self.given(feature), " ".join(name.split())
+        if name == before:
             return
+        title = f"rename {before or feature.text}" if name else f"remove the name {before}"
+        self._state.undo.change(
+            title, partial(self.put, *key, name), partial(self.put, *key, before)
+        )
+
+    def put(self, model: str, text: str, name: str) -> None:
+        """Give a name by its key, or take it back; for steps that can be undone themselves."""
         if name:
-            self._names[feature.text] = name
-        else:
-            self._names.pop(feature.text, None)
-        self.changed.emit(feature.text)
+            self._names.setdefault(model, {})[text] = name
+        elif text in self._names.get(model, {}):
+            del self._names[model][text]
+            if not self._names[model]:
+                del self._names[model]
+        self.changed.emit(text)
+
+    def snapshot(self) -> dict[str, dict[str, str]]:
+        """All names, by weights hash and text of the feature."""
+        return {model: dict(names) for model, names in self._names.items()}
+
+    def restore(self, names: Mapping[str, Mapping[str, str]]) -> None:
+        """Adopt the names of a session, in place of all others.
+
+        What was done before concerns another document, so that the undo history is emptied.
+        """
+        self._state.undo.clear()
+        self._names = {model: dict(named) for model, named in names.items() if named}
+        self.changed.emit("")
 
 
 class UnitOrder(QObject):
@@ -75,20 +115,21 @@ class UnitOrder(QObject):
         )
 
 
-def names_of(state: QObject) -> NameBook:
+def names_of(state: AppState) -> NameBook:
     """The name book of a window."""
-    return _child(state, NameBook) or NameBook(state)
+    return child_of(state.shared, NameBook) or NameBook(state.shared)
 
 
-def order_of(state: QObject) -> UnitOrder:
+def order_of(state: AppState) -> UnitOrder:
     """The unit order of a window."""
-    return _child(state, UnitOrder) or UnitOrder(state)
+    return child_of(state.shared, UnitOrder) or UnitOrder(state.shared)
 
 
-def background_of(state: QObject) -> Background:
+def background_of(state: AppState) -> Background:
     """The thread pool of a window's views; closed with the state."""
-    found = _child(state, Background)
+    shared = state.shared
+    found = child_of(shared, Background)
     if found is None:
-        found = Background(parent=state)
-        state.destroyed.connect(found.close)
+        found = Background(parent=shared)
+        shared.destroyed.connect(found.close)
     return found

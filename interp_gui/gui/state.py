@@ -77,6 +77,7 @@ class AppState(QObject):
         self._tab = ""
         self.history = History()
         self.undo = UndoStack(self)
+        self.undo.refused.connect(self.notify_problem)
         # One action of the user may set several values: it is one visit, recorded when all are set.
         self._settled = QTimer(self, singleShot=True, interval=0)
         self._settled.timeout.connect(self._record)

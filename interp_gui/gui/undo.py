@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from itertools import count
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from interp_gui.core.errors import InterpError
 
 LIMIT = 500
 
@@ -14,19 +16,28 @@ class _Change(QUndoCommand):
 
     def __init__(
         self,
+        stack: "UndoStack",
         title: str,
         redo: Callable[[], object],
         undo: Callable[[], object],
         merge: int,
     ) -> None:
         super().__init__(title)
-        self._redo, self._undo, self._merge = redo, undo, merge
+        self._stack, self._redo, self._undo, self._merge = stack, redo, undo, merge
 
     def redo(self) -> None:
-        self._redo()
+        self._perform(self._redo)
 
     def undo(self) -> None:
-        self._undo()
+        self._perform(self._undo)
+
+    def _perform(self, step: Callable[[], object]) -> None:
+        try:
+            self._stack.perform(step)
+        except InterpError as problem:
+            # What cannot be done any more would stand in the way of the steps before it.
+            self.setObsolete(True)
+            self._stack.refused.emit(problem)
 
     def id(self) -> int:
         return self._merge
@@ -35,6 +46,7 @@ class _Change(QUndoCommand):
         if not isinstance(other, _Change):
             return False
         self._redo = other._redo
+        self.setText(other.text())
         return True
 
 
@@ -42,13 +54,22 @@ class UndoStack(QUndoStack):
     """What can be undone in a window, oldest first; the Edit menu shows its titles.
 
     Navigation (which image, layer or feature is looked at) is not in it: that is what Back is for.
+
+    Signals
+    -------
+    refused
+        `InterpError` of a step that cannot be done any more, because what it is about is gone. The
+        step is forgotten, so that the ones before it can still be undone.
     """
+
+    refused = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setUndoLimit(LIMIT)
         self._merges: dict[str, int] = {}
         self._numbers = count(1)
+        self._performing = False
 
     def change(
         self,
@@ -60,18 +81,44 @@ class UndoStack(QUndoStack):
     ) -> None:
         """Do something, and remember how it is undone.
 
+        What is changed in answer to another change, done or undone, is part of it and no step of
+        its own.
+
         Parameters
         ----------
         title
             What was done, as it stands behind "Undo" in the menu: `rename unit 14`.
         redo
-            Does it; called now, and at every redo.
+            Does it; called now, and at every redo. An `InterpError` says that it cannot be done.
         undo
-            Restores exactly what was before.
+            Restores exactly what was before. An `InterpError` says that it cannot be done.
         merge
-            Changes of the same text that follow one another are one step (typing, a slider).
+            Changes of the same text that follow one another are one step (typing, a slider), until
+            `seal` is called.
         """
+        if self._performing:
+            redo()
+            return
         number = -1
         if merge:
-            number = self._merges.setdefault(merge, next(self._numbers))
-        self.push(_Change(title, redo, undo, number))
+            if merge not in self._merges:
+                self._merges[merge] = next(self._numbers)
+            number = self._merges[merge]
+        self.push(_Change(self, title, redo, undo, number))
+
+    def seal(self) -> None:
+        """Merge nothing that comes with what has been done (the slider was let go)."""
+        self._merges.clear()
+
+    def perform(self, step: Callable[[], object]) -> None:
+        """Do one step; for the stack's own commands."""
+        self._performing = True
+        try:
+            step()
+        finally:
+            self._performing = False
+
+    def clear(self) -> None:
+        """Forget everything; what is now is where undoing ends."""
+        self._merges.clear()
+        super().clear()
