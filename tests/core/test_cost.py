@@ -30,8 +30,12 @@ def test_a_cost_says_time_and_disk():
 
 @pytest.mark.parametrize(
     ("cost", "asks"),
-    [(Cost(seconds=59), False), (Cost(seconds=61), True), (Cost(seconds=1, disk_bytes=10**9), False),
-     (Cost(seconds=1, disk_bytes=10**9 + 1), True)],
-)  # fmt: skip
+    [
+        (Cost(seconds=59), False),
+        (Cost(seconds=61), True),
+        (Cost(seconds=1, disk_bytes=10**9), False),
+        (Cost(seconds=1, disk_bytes=10**9 + 1), True),
+    ],
+)
 def test_only_what_is_long_or_large_is_asked_about(cost, asks):
     assert cost.is_long is asks
