@@ -29,7 +29,7 @@ class NameBook(QObject):
     """
 
     changed = Signal(str)
-    """Text of the feature that was renamed; empty if any may have been."""
+    """Text of the feature that was renamed."""
 
     def __init__(self, state: AppState) -> None:
         super().__init__(state)
@@ -81,8 +81,10 @@ class NameBook(QObject):
         What was done before concerns another document, so that the undo history is emptied.
         """
         self._state.undo.clear()
+        before = self._names
         self._names = {model: dict(named) for model, named in names.items() if named}
-        self.changed.emit("")
+        for text in {t for book in (before, self._names) for named in book.values() for t in named}:
+            self.changed.emit(text)
 
 
 class UnitOrder(QObject):

@@ -47,7 +47,7 @@ class Shelf(QObject):
         self._named: Items | None = ()
         self._names.changed.connect(self._on_renamed)
         # Features that say no model are named by the current one.
-        state.model_changed.connect(lambda: self._on_renamed(""))
+        state.model_changed.connect(self._on_model)
 
     @property
     def items(self) -> Items:
@@ -125,8 +125,14 @@ class Shelf(QObject):
             left = tuple(item for item in self._items if item.id not in gone)
             self._change(f"remove {_count([title_of(i) for i in going])} from the shelf", left)
 
-    def update(self, item_id: str, **fields: Any) -> None:
-        """Change `name`, `note`, `tags` or `picture` of an item."""
+    def update(self, item_id: str, *, merge: str = "", **fields: Any) -> None:
+        """Change `name`, `note`, `tags` or `picture` of an item.
+
+        Parameters
+        ----------
+        merge
+            As in `UndoStack.change`: what is typed letter by letter is one step.
+        """
         item = self.item(item_id)
         if item is None:
             return
@@ -145,24 +151,27 @@ class Shelf(QObject):
                 msgspec.structs.replace(each, **new) if each.id == item_id else each
                 for each in self._items
             ),
+            merge=merge,
         )
 
-    def tag(self, ids: Collection[str], tags: Iterable[str], *, on: bool = True) -> None:
-        """Add tags to several items, or take them away."""
-        wanted = clean_tags(tags)
-        folded = {tag.casefold() for tag in wanted}
+    def tag(
+        self, ids: Collection[str], add: Iterable[str] = (), *, remove: Iterable[str] = ()
+    ) -> None:
+        """Add tags to several items and take others away, in one step."""
+        more, less = clean_tags(add), clean_tags(remove)
+        gone = {tag.casefold() for tag in less}
 
         def tagged(item: ShelfItem) -> ShelfItem:
-            kept = tuple(tag for tag in item.tags if tag.casefold() not in folded)
-            new = clean_tags((*item.tags, *wanted)) if on else kept
+            kept = tuple(tag for tag in item.tags if tag.casefold() not in gone)
+            new = clean_tags((*kept, *more))
             return item if new == item.tags else msgspec.structs.replace(item, tags=new)
 
         after = tuple(tagged(item) if item.id in ids else item for item in self._items)
         touched = [new for old, new in zip(self._items, after, strict=True) if old is not new]
         if touched:
             what = _count([title_of(self._with_name(item)) for item in touched])
-            words = " ".join(f"#{tag}" for tag in wanted)
-            self._change(f"{'tag' if on else 'untag'} {what} {words}", after)
+            words = " ".join(f"#{tag}" for tag in more or less)
+            self._change(f"{'tag' if more else 'untag'} {what} {words}", after)
 
     def move(self, ids: Collection[str], place: int) -> None:
         """Put items, in their present order, before the one that is now at `place`."""
@@ -195,7 +204,12 @@ class Shelf(QObject):
     # --- within ----------------------------------------------------------------------------------
 
     def _change(
-        self, title: str, after: Items, *, also: Sequence[tuple[str, str, str, str]] = ()
+        self,
+        title: str,
+        after: Items,
+        *,
+        also: Sequence[tuple[str, str, str, str]] = (),
+        merge: str = "",
     ) -> None:
         """Remember both sides whole: items are immutable, so that they share all but a tuple.
 
@@ -215,6 +229,7 @@ class Shelf(QObject):
             title,
             partial(step, after, lambda entry: entry[3]),
             partial(step, before, lambda entry: entry[2]),
+            merge=merge,
         )
 
     def _set(self, items: Items) -> None:
@@ -243,7 +258,12 @@ class Shelf(QObject):
         return item if name == item.name else msgspec.structs.replace(item, name=name)
 
     def _on_renamed(self, text: str) -> None:
-        if not text or any(item.feature.text == text for item in self._items):
+        if any(item.feature.text == text for item in self._items):
+            self._named = None
+            self.changed.emit()
+
+    def _on_model(self) -> None:
+        if any(not item.feature.model for item in self._items):
             self._named = None
             self.changed.emit()
 

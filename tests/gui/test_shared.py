@@ -82,7 +82,7 @@ def test_snapshot_and_restore(state, names):
     names.changed.connect(told.append)
     names.restore(kept)
     assert names.name(UNIT) == "wheels"
-    assert told == [""]
+    assert told == ["features.14:7"]
     assert not state.undo.canUndo()
     names.restore({})
     assert names.snapshot() == {}

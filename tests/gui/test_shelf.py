@@ -175,7 +175,7 @@ def test_tagging_several(state, shelf):
     shelf.tag(ids[:2], ["dog", "fur"])
     assert [item.tags for item in shelf.items] == [("Dog", "fur"), ("dog", "fur"), ()]
     assert state.undo.undoText() == "tag 2 features #dog #fur"
-    shelf.tag(ids, ["DOG"], on=False)
+    shelf.tag(ids, remove=["DOG"])
     assert [item.tags for item in shelf.items] == [("fur",), ("fur",), ()]
     state.undo.undo()
     state.undo.undo()
@@ -253,3 +253,25 @@ def test_collecting_tells_which(shelf):
 )
 def test_tags_as_typed(typed, kept):
     assert clean_tags(typed) == kept
+
+
+def test_a_note_that_is_typed_is_one_step(state, shelf):
+    shelf.collect([unit(7)])
+    item = shelf.items[0].id
+    for note in ("w", "wh", "whe"):
+        shelf.update(item, note=note, merge="note")
+    assert state.undo.count() == 2
+    state.undo.undo()
+    assert shelf.items[0].note == ""
+    state.undo.redo()
+    assert shelf.items[0].note == "whe"
+
+
+def test_one_tag_for_another_in_one_step(state, shelf):
+    shelf.collect([unit(1), unit(2)])
+    ids = [item.id for item in shelf.items]
+    shelf.tag(ids, ["dog"])
+    shelf.tag(ids, ["cat"], remove=["dog"])
+    assert [item.tags for item in shelf.items] == [("cat",), ("cat",)]
+    state.undo.undo()
+    assert [item.tags for item in shelf.items] == [("dog",), ("dog",)]
