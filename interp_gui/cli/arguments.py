@@ -137,7 +137,9 @@ def _commands() -> _Parser:
 
     predict = command("predict")
     predict.add_argument("model", metavar="MODEL", help="checkpoint file")
-    predict.add_argument("images", metavar="IMAGE", nargs="+", help="image file or folder")
+    predict.add_argument(
+        "images", metavar="IMAGE", nargs="+", help="image file, folder or CSV table"
+    )
     predict.add_argument(
         "--top", type=_top, default=5, metavar="N", help="answers an image, 1 to 1000 (5)"
     )
@@ -167,8 +169,8 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="images, folders, class folders: the first image is the current one, all of them "
-        "together are the images at hand",
+        help="images, folders, class folders, CSV tables: the first image is the current one, "
+        "all of them together are the images at hand",
     )
     run.add_argument("--layer", metavar="LAYER", default="", help="layer address (features.14)")
     run.add_argument(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from interp_gui.cli.output import Output
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem
-from interp_gui.core.folders import check_entry, scan
+from interp_gui.core.folders import check_entry, scan_all
 from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.core.paths import check_exists
 
@@ -49,7 +49,7 @@ def check_file(path: str) -> None:
 
 
 def images_at_hand(paths: Sequence[str], output: Output) -> Dataset | None:
-    """Images of files and folders; broken ones are named on the side and left out.
+    """Images of files, folders and tables; broken ones are named on the side and left out.
 
     Raises
     ------
@@ -60,7 +60,10 @@ def images_at_hand(paths: Sequence[str], output: Output) -> Dataset | None:
     """
     if not paths:
         return None
-    found = scan(paths)
+    scanned = scan_all(paths)
+    found = scanned.dataset
+    for note in scanned.notes:
+        output.note(note)
     entries = [check_entry(entry) for entry in found.images]
     good = tuple(entry for entry in entries if not entry.problem)
     broken = [entry for entry in entries if entry.problem]

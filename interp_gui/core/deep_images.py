@@ -2,10 +2,12 @@
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 _MOST_VALUES = 2_000_000
 """So many values are looked at for the limits of a proposal."""
@@ -60,7 +62,7 @@ def has_deep_planes(image: Image.Image) -> bool:
     if tags is None or tags.get(_TIFF_PLANES) != 2:
         return False
     bits = tags.get(_TIFF_BITS, (8,))
-    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    return any(each > 8 for each in (bits if isinstance(bits, tuple) else (bits,)))
 
 
 def deep_grey(image: Image.Image) -> NDArray[np.float64]:
@@ -68,22 +70,19 @@ def deep_grey(image: Image.Image) -> NDArray[np.float64]:
     return np.asarray(image, np.float64)
 
 
-def deep_colour(data: bytes) -> list[Image.Image] | None:
+def deep_colour(data: bytes) -> tuple[Image.Image, Image.Image] | None:
     """The high and the low bytes of a picture with 16 bits a channel; None if it is no such one.
 
     Pillow keeps the high byte of each channel only. Told that the bytes come in the other order,
     it keeps the low one: both together are the whole number, without another decoder.
     """
-    found = []
-    for low in (False, True):
-        image = Image.open(io.BytesIO(data))
-        if not _is_deep_colour(image):
-            return None
-        if low:
-            image.tile = [tile._replace(args=_swapped(tile.args)) for tile in image.tile]
-        image.load()
-        found.append(image)
-    return found
+    high, low = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(data))
+    if not _is_deep_colour(high):
+        return None
+    low.tile = [tile._replace(args=_swapped(tile.args)) for tile in low.tile]
+    high.load()
+    low.load()
+    return high, low
 
 
 def joined(high: Image.Image, low: Image.Image) -> NDArray[np.float64]:
@@ -91,7 +90,7 @@ def joined(high: Image.Image, low: Image.Image) -> NDArray[np.float64]:
     return np.asarray(high, np.float64) * 256 + np.asarray(low, np.float64)
 
 
-def within(values: NDArray[np.floating], window: tuple[float, float]) -> NDArray[np.uint8]:
+def within(values: NDArray[Any], window: tuple[float, float]) -> NDArray[np.uint8]:
     """Values as 0..255: at or below the window black, at or above it white, NaN black."""
     low, high = window
     span = max(high - low, np.finfo(np.float64).tiny)
@@ -101,7 +100,7 @@ def within(values: NDArray[np.floating], window: tuple[float, float]) -> NDArray
 
 
 def measure(
-    values: NDArray[np.floating], *, bits: int, floating: bool = False, colour: bool = False
+    values: NDArray[Any], *, bits: int, floating: bool = False, colour: bool = False
 ) -> ImageDepth:
     """What an image's values span."""
     flat = np.asarray(values, np.float64).ravel()
@@ -120,7 +119,7 @@ def measure(
 
 
 def _is_deep_colour(image: Image.Image) -> bool:
-    if image.format not in ("PNG", "TIFF") or image.mode not in ("RGB", "RGBA"):
+    if not isinstance(image, ImageFile) or image.format not in ("PNG", "TIFF"):
         return False
     modes = [_raw_mode(tile.args) for tile in image.tile]
     return bool(modes) and all(mode in _OTHER_ORDER for mode in modes)

@@ -1,27 +1,50 @@
-"""Images on disk as a Dataset: files, plain folders and class folders."""
+"""Images on disk as a Dataset: files, plain folders, class folders and tables."""
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from interp_gui.core.csv_dataset import read_csv
+from interp_gui.core.csv_text import is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES, Dataset, ImageEntry
 from interp_gui.core.errors import FileProblem, ImageProblem
 from interp_gui.core.images import probe_image
 from interp_gui.core.paths import check_exists
 
 _SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))
+_NAMED = 3
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """What paths hold.
+
+    Parameters
+    ----------
+    notes
+        Sentences about folders that could not be read and rows of tables that are left out.
+    """
+
+    dataset: Dataset
+    notes: tuple[str, ...] = ()
 
 
 def scan(paths: Iterable[str | os.PathLike[str]]) -> Dataset:
-    """List the images of files and folders, in natural order, each once.
+    """The images of files, folders and tables; `scan_all` without its notes."""
+    return scan_all(paths).dataset
+
+
+def scan_all(paths: Iterable[str | os.PathLike[str]]) -> Scan:
+    """List the images of files, folders and tables, each once.
 
     A folder with images of its own is a plain folder. One with images only in its subfolders is a
     class folder: the subfolder's name is the label. Where all subfolders are named as splits
     (train, val, test), the classes are one level deeper, and the split is kept as metadata.
-    Files named directly are taken whatever their suffix; broken ones are found when decoded.
+    Folders are in natural order. A file that ends in .csv or .tsv is a table of images
+    (`core.csv_dataset`), in its own order. Other files named directly are taken whatever their
+    suffix; broken ones are found when decoded.
 
     Raises
     ------
@@ -30,17 +53,19 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Dataset:
     """
     given = [Path(path) for path in paths]
     entries: dict[str, ImageEntry] = {}
+    notes: list[str] = []
     for path in given:
-        for entry in _folder(path) if os.path.isdir(path) else [_file(path)]:
+        for entry in _entries(path, notes):
             entries.setdefault(entry.path, entry)
     if not entries:
         names = ", ".join(f"'{path.name or path}'" for path in given[:3])
         raise FileProblem(
             f"There are no images in {names}." if given else "No images were given.",
-            hint="Images end in .png, .jpg, .tif, .webp and the like.",
+            hint=notes[0] if notes else "Images end in .png, .jpg, .tif, .webp and the like.",
         )
     name = given[0].name if len(given) == 1 else f"{len(entries)} images"
-    return Dataset(name=name or str(given[0]), images=tuple(entries.values()))
+    images = Dataset(name=name or str(given[0]), images=tuple(entries.values()))
+    return Scan(dataset=images, notes=tuple(notes))
 
 
 def check_entry(entry: ImageEntry) -> ImageEntry:
@@ -52,19 +77,45 @@ def check_entry(entry: ImageEntry) -> ImageEntry:
     return entry
 
 
+def probe_entries(
+    entries: Sequence[ImageEntry], *, chunk: int = 256
+) -> Iterator[tuple[int, tuple[ImageEntry, ...]]]:
+    """Check the headers of many files, some at a time.
+
+    Yields
+    ------
+    Place of a chunk's first entry, and its entries with `problem` set as by `check_entry`. Stop
+    taking them to stop reading. It reads files: call it outside the event loop.
+    """
+    for start in range(0, len(entries), chunk):
+        yield start, tuple(check_entry(entry) for entry in entries[start : start + chunk])
+
+
 def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key that puts `img2` before `img10`, whatever the case."""
     parts = re.split(r"([0-9]+)", text.casefold())
     return tuple((0, int(p)) if p.isdecimal() and p.isascii() else (1, p) for p in parts if p)
 
 
-def _file(path: Path) -> ImageEntry:
+def _entries(path: Path, notes: list[str]) -> Iterable[ImageEntry]:
+    if os.path.isdir(path):
+        return _folder(path, notes)
     check_exists(path)
-    return ImageEntry(path=os.path.abspath(path))
+    if is_table(path):
+        table = read_csv(path)
+        notes += [f"'{path.name}': {note}" for note in table.notes]
+        return table.dataset.images
+    return [ImageEntry(path=os.path.abspath(path))]
 
 
-def _folder(root: Path) -> list[ImageEntry]:
-    found = [file.relative_to(root) for file in _images_below(root)]
+def _folder(root: Path, notes: list[str]) -> list[ImageEntry]:
+    lost: list[str] = []
+    found = [file.relative_to(root) for file in _images_below(root, lost)]
+    if lost:
+        shown = ", ".join(f"'{name}'" for name in lost[:_NAMED])
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        what = "folder" if len(lost) == 1 else "folders"
+        notes.append(f"{len(lost)} {what} of '{root.name}' could not be read: {shown}{more}.")
     found.sort(key=lambda file: [natural_key(part) for part in file.parts])
     if any(len(file.parts) == 1 for file in found):
         return [_entry(root, file) for file in found]
@@ -83,17 +134,48 @@ def _entry(root: Path, file: Path, *, label: str = "", split: str = "") -> Image
     return ImageEntry(path=os.path.abspath(root / file), label=label, metadata=metadata)
 
 
-def _images_below(root: Path) -> Iterator[Path]:
-    def refuse(problem: OSError) -> None:
-        if problem.filename is not None and Path(problem.filename) == root:
-            raise FileProblem(
-                f"The folder '{root.name or root}' may not be read.",
-                hint="Change its permissions.",
-            ) from None
+def _images_below(root: Path, lost: list[str]) -> Iterator[Path]:
+    """Image files of a folder and those below; `lost` takes the names of unreadable ones.
 
-    for folder, subfolders, files in os.walk(root, onerror=refuse):
+    Links to folders elsewhere are followed, each such folder once. Those that lead back into
+    `root`, or to a folder that holds it, are not: what they show is found anyway, or has no end.
+    """
+
+    def refuse(problem: OSError) -> None:
+        name = os.fspath(problem.filename) if problem.filename is not None else str(root)
+        if Path(name) == root:
+            raise FileProblem(
+                f"The folder '{root.name or root}' could not be read.",
+                hint="Check that it is still there, and its permissions.",
+            ) from None
+        lost.append(os.path.relpath(name, root))
+
+    real_root = os.path.realpath(root)
+    followed: list[str] = []
+
+    def leads_elsewhere(link: str) -> bool:
+        real = os.path.realpath(link)
+        for known in (real_root, *followed):
+            if _within(real, known) or _within(known, real):
+                return False
+        followed.append(real)
+        return True
+
+    for folder, subfolders, files in os.walk(root, onerror=refuse, followlinks=True):
         # what systems leave lying about: .git, .thumbnails, __MACOSX, ._cat.jpg
-        subfolders[:] = [name for name in subfolders if not name.startswith((".", "__MACOSX"))]
+        subfolders[:] = [
+            name
+            for name in sorted(subfolders)
+            if not name.startswith((".", "__MACOSX"))
+            and (
+                not os.path.islink(os.path.join(folder, name))
+                or leads_elsewhere(os.path.join(folder, name))
+            )
+        ]
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(folder, name)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
