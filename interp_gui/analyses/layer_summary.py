@@ -9,6 +9,7 @@ from interp_gui.analyses.real_examples.analysis import survey_layers
 from interp_gui.analyses.real_examples.survey import Survey, survey
 from interp_gui.analyses.unit_maps import Floats, require_units, unit_maps
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import Number, Table
@@ -109,6 +110,19 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield Progress(done=1, total=1, text="Summarising")
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """The pass over the images, as far as it is not known, and one run of the current image."""
+    from interp_gui.analyses.costs import forward_s
+    from interp_gui.analyses.real_examples.costs import survey_cost
+
+    layer = asked_layer(context)
+    recorded = survey_layers(context, [layer], everything=parameters.all_layers)
+    total = survey_cost(context, recorded, k=parameters.k, batch=parameters.batch).cost
+    for path in context.inputs.images[:1]:
+        total += Cost(seconds=forward_s(context, layer=layer.name, path=path))
+    return total
+
+
 ANALYSIS = Analysis(
     id="layer-summary",
     title="Layer summary",
@@ -118,4 +132,5 @@ ANALYSIS = Analysis(
     uses=("image", "dataset"),
     produces=("table",),
     run=run,
+    estimate=estimate,
 )

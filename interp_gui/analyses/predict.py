@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import edit_notes, run_edited, see
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.result import Bars, Number
@@ -126,6 +127,14 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield Progress(done=len(images), total=len(images), text="Asking the model")
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """One pass an image."""
+    from interp_gui.analyses.costs import forward_s
+
+    images = context.inputs.images
+    return Cost(seconds=len(images) * forward_s(context, path=images[0]))
+
+
 ANALYSIS = Analysis(
     id="predict",
     title="Answer",
@@ -134,4 +143,5 @@ ANALYSIS = Analysis(
     needs=("image",),
     produces=("bars",),
     run=run,
+    estimate=estimate,
 )

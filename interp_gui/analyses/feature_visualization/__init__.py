@@ -5,6 +5,7 @@ of lucid unless said otherwise.
 """
 
 from interp_gui.analyses.feature_visualization.climb import run
+from interp_gui.analyses.feature_visualization.costs import estimate
 from interp_gui.analyses.feature_visualization.plan import ANALYSIS_ID, VERSION, spared_needs
 from interp_gui.analyses.feature_visualization.settings import Settings
 from interp_gui.core.analysis import Analysis
@@ -22,4 +23,5 @@ ANALYSIS = Analysis(
     produces=("picture",),
     spares=spared_needs,
     version=VERSION,
+    estimate=estimate,
 )

@@ -39,14 +39,14 @@ def run(context: Context, settings: Settings) -> Steps:
     """One picture a feature, in the order asked; see `Settings`."""
     plan = Plan.make(context, settings)
     photographs = Photographs(context, plan.identity)
-    states = _States(context.state)
+    states = States(context.state)
     total = len(plan.groups) * settings.steps
     for index, group in enumerate(plan.groups):
-        climb = _Climb(context, plan, group, done=index * settings.steps, total=total)
+        climb = Climb(context, plan, group, done=index * settings.steps, total=total)
         yield from climb.run(states, photographs)
 
 
-class _Climb:
+class Climb:
     """One group of pictures."""
 
     def __init__(
@@ -63,8 +63,19 @@ class _Climb:
             self._settings.size, decay=self._settings.decay, device=context.model.device
         )
 
-    def run(self, states: "_States", photographs: Photographs) -> Steps:
-        found = self._from_cache()
+    @property
+    def layers(self) -> list[str]:
+        """Addresses that the group's objectives read."""
+        return sorted({layer for item in self._group for layer in item.compiled.layers})
+
+    @property
+    def size(self) -> int:
+        """How many pictures climb together."""
+        return len(self._group)
+
+    def run(self, states: "States", photographs: Photographs) -> Steps:
+        """Make, show and judge the group's pictures; what was made before is only shown."""
+        found = self.from_cache()
         if found is None:
             ascent = yield from self._ascend(states)
             found = yield from self._judge(ascent)
@@ -84,8 +95,8 @@ class _Climb:
                 numbers.update(comparison(reading, activation or 0.0, table))
             yield self._picture(pixels, slot, numbers, final=True)
 
-    def _ascend(self, states: "_States") -> Generator[Any, None, Ascent]:
-        ascent = self._start(states)
+    def _ascend(self, states: "States") -> Generator[Any, None, Ascent]:
+        ascent = self.start(states)
         settings = self._settings
         saved_at = shown_at = time.monotonic()
         names = self._group[0].title + (
@@ -93,7 +104,7 @@ class _Climb:
         )
         while ascent.steps < settings.steps:
             self._context.check()
-            shown = self._step(ascent)
+            shown = self.step(ascent)
             now, step = time.monotonic(), ascent.steps
             text = f"step {step} of {settings.steps}: {names}"
             yield Progress(done=self._done + step, total=self._total, text=text)
@@ -113,7 +124,8 @@ class _Climb:
             self._context.cache.put(self._plan.trajectory(self._group), state)
         return ascent
 
-    def _start(self, states: "_States") -> Ascent:
+    def start(self, states: "States") -> Ascent:
+        """The group as it was left, in a state or in the cache, or at its beginning."""
         generators = [item.generator(self._plan.seed) for item in self._group]
         start = torch.stack([self._images.start(generator) for generator in generators])
         ascent = Ascent(start, generators, device=self._context.model.device)
@@ -126,7 +138,7 @@ class _Climb:
             ascent.restore(max(usable, key=lambda state: int(state["steps"])))
         return ascent
 
-    def _step(self, ascent: Ascent) -> torch.Tensor:
+    def step(self, ascent: Ascent) -> torch.Tensor:
         """One step up; returns the pictures from which it was taken."""
         pictures = self._images.images(ascent.coefficients)
         if self._settings.transforms:
@@ -177,7 +189,8 @@ class _Climb:
             )
         return pixels, figures
 
-    def _from_cache(self) -> tuple[NDArray[np.uint8], list[Strength]] | None:
+    def from_cache(self) -> tuple[NDArray[np.uint8], list[Strength]] | None:
+        """The finished pictures with their figures, if they were made before."""
         found = self._context.recall(self._plan.finished(self._group))
         if found is None:
             return None
@@ -226,7 +239,7 @@ class _Climb:
         )
 
 
-class _States:
+class States:
     """Saved states of the latest groups, by fingerprint."""
 
     def __init__(self, state: dict[str, Any] | None) -> None:

@@ -11,6 +11,7 @@ from interp_gui.analyses.real_examples.crops import LayerMaps, example_picture, 
 from interp_gui.analyses.real_examples.survey import Survey, identity, survey
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import image_sha256
@@ -150,6 +151,18 @@ def _grid(
     )
 
 
+def pictures_key(
+    context: Context, parameters: Parameters, layer: LayerInfo, u: int, sha256: str
+) -> dict[str, Any]:
+    """Content key of one unit's pictures over the images of a hash."""
+    return {
+        "kind": "example-pictures", "version": PICTURES_VERSION, "layer": layer.name, "unit": u,
+        "images": sha256, "k": parameters.k, "size": parameters.size,
+        "shaded": parameters.shaded, "cropped": parameters.cropped, "batch": parameters.batch,
+        **identity(context),
+    }  # fmt: skip
+
+
 def _pictures(
     context: Context,
     parameters: Parameters,
@@ -160,12 +173,7 @@ def _pictures(
     floor: float,
     maps: LayerMaps,
 ) -> Generator[Progress, None, list[Any]]:
-    key = {
-        "kind": "example-pictures", "version": PICTURES_VERSION, "layer": layer.name, "unit": u,
-        "images": found.sha256, "k": parameters.k, "size": parameters.size,
-        "shaded": parameters.shaded, "cropped": parameters.cropped, "batch": parameters.batch,
-        **identity(context),
-    }  # fmt: skip
+    key = pictures_key(context, parameters, layer, u, found.sha256)
     stored = None if found.partial else context.recall(key)
     if stored is not None:
         return [np.asarray(stored[f"picture_{rank}"]) for rank in ranks]
@@ -212,6 +220,25 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield Progress(done=len(features), total=len(features), text="Cutting examples")
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """The pass over the images, as far as it is not known, and the pictures."""
+    from interp_gui.analyses.real_examples.costs import pictures_cost, survey_cost
+
+    features = _asked(context, parameters)
+    model = context.model.description
+    asked = [model.layer(name) for name in dict.fromkeys(f.layer for f in features)]
+    recorded = survey_layers(context, asked, everything=parameters.all_layers)
+    total, digest = survey_cost(context, recorded, k=parameters.k, batch=parameters.batch)
+    for layer in asked:
+        units = [feature.units[0] for feature in features if feature.layer == layer.name]
+        keys = [pictures_key(context, parameters, layer, u, digest) for u in units]
+        total += pictures_cost(
+            context, layer, keys if digest else [{} for _ in units], k=parameters.k,
+            size_px=parameters.size, cropped=parameters.cropped,
+        )  # fmt: skip
+    return total
+
+
 ANALYSIS = Analysis(
     id="real-examples",
     title="Real examples",
@@ -220,4 +247,5 @@ ANALYSIS = Analysis(
     needs=("dataset", "layer"),
     produces=("grid",),
     run=run,
+    estimate=estimate,
 )

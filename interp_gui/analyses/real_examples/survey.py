@@ -113,14 +113,8 @@ def survey(
         raise InvalidValue("Images at hand are needed.", hint="Open a folder of images first.")
     paths = dataset.paths
     batch = batch or automatic_batch(context.model.device)
-    broken, digest = yield from _hashed(context, paths)
-    keys = {
-        layer.name: {
-            "kind": "unit-survey", "version": SURVEY_VERSION, "layer": layer.name, "k": k,
-            "batch": batch, "images": digest, **identity(context),
-        }
-        for layer in layers
-    }  # fmt: skip
+    broken, digest = yield from hashed(context, paths)
+    keys = {layer.name: record_key(context, layer, digest, k=k, batch=batch) for layer in layers}
     found: dict[str, UnitStatistics] = {}
     for layer in layers:
         stored = context.recall(keys[layer.name])
@@ -130,10 +124,7 @@ def survey(
     missing = [layer for layer in layers if layer.name not in found]
     partial = False
     if missing:
-        names = [layer.name for layer in missing]
-        said = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
-        # as it is after a way through JSON, so that one that comes back with a state is equal
-        tag = msgspec.json.decode(msgspec.json.encode(said))
+        tag = pass_tag(context, missing, digest, k=k, batch=batch)
         asked = Pass(missing, paths, broken, k=k, batch=batch)
         done = yield from _driven(context, asked, tag)
         broken |= done.broken
@@ -155,9 +146,31 @@ def survey(
     )
 
 
-def _hashed(
+def record_key(
+    context: Context, layer: LayerInfo, digest: str, *, k: int, batch: int
+) -> dict[str, Any]:
+    """Content key of one layer's record over the images of a hash."""
+    return {
+        "kind": "unit-survey", "version": SURVEY_VERSION, "layer": layer.name, "k": k,
+        "batch": batch, "images": digest, **identity(context),
+    }  # fmt: skip
+
+
+def pass_tag(
+    context: Context, layers: Sequence[LayerInfo], digest: str, *, k: int, batch: int
+) -> dict[str, Any]:
+    """What a pass is, by which one that is under way is known."""
+    names = [layer.name for layer in layers]
+    said = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
+    # as it is after a way through JSON, so that one that comes back with a state is equal
+    tag: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(said))
+    return tag
+
+
+def hashed(
     context: Context, paths: tuple[str, ...]
 ) -> Generator[Progress, None, tuple[dict[int, str], str]]:
+    """Why images cannot be read, by index, and the hash of those that can, in their order."""
     broken: dict[int, str] = {}
     digest = hashlib.sha256()
     spoken = time.monotonic()

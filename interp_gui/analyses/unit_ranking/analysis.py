@@ -22,6 +22,7 @@ from interp_gui.analyses.unit_ranking.baselines import dataset_means
 from interp_gui.analyses.unit_ranking.scores import Scores, score_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.colormaps import overlay
+from interp_gui.core.cost import Cost
 from interp_gui.core.edit import Baseline, Edit
 from interp_gui.core.images import thumbnail
 from interp_gui.core.layer import LayerInfo
@@ -42,6 +43,12 @@ so that a unit that speaks for the Target has a positive one; None where not con
 `percentile of controls`: share of the random units whose ablation changes the Target less in
 magnitude. `moved`: length of the change that the ablation makes in the layer. `role`: `ranked` or
 `control`."""
+
+
+GRADIENT_PASSES = 3
+"""A pass with its gradient takes as long as so many without, and the answer needs one more."""
+CARD_S, RESTART_S = 0.003, 0.003
+"""Drawing one card, and starting one pass from what is kept of the layers before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +291,24 @@ def run(context: Context, parameters: Parameters) -> Steps:
     )
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """One pass with its gradient, cards, the mean over images, and the passes that confirm."""
+    from interp_gui.analyses.costs import forward_s
+
+    layer = asked_layer(context)
+    path = context.inputs.images[0]
+    whole_s = forward_s(context, path=path)
+    before_s = min(whole_s, forward_s(context, layer=layer.name, path=path))
+    seconds = GRADIENT_PASSES * whole_s + parameters.count * CARD_S
+    if parameters.confirm:
+        dataset = context.inputs.dataset
+        if dataset is not None and parameters.baseline != "zero":
+            seconds += min(parameters.mean_images, len(dataset.images)) * before_s
+        # what lies before the layer is run once for all of them
+        seconds += (parameters.confirm + parameters.controls) * (whole_s - before_s + RESTART_S)
+    return Cost(seconds=seconds)
+
+
 ANALYSIS = Analysis(
     id="unit-ranking",
     title="Why this answer",
@@ -293,4 +318,5 @@ ANALYSIS = Analysis(
     uses=("dataset",),
     produces=("table", "grid"),
     run=run,
+    estimate=estimate,
 )

@@ -124,7 +124,7 @@ def test_finished_pictures_come_from_the_cache(runtimes, run_analysis, memory, m
     first = ask()
     with monkeypatch.context() as patched:
         patched.setattr(
-            "interp_gui.analyses.feature_visualization.climb._Climb._step",
+            "interp_gui.analyses.feature_visualization.climb.Climb.step",
             lambda *_: pytest.fail("computed again"),
         )
         assert same(finals(first), finals(ask()))
