@@ -60,6 +60,8 @@ class AppState(QObject):
     layer_changed = Signal()
     feature_changed = Signal()
     tab_changed = Signal()
+    tab_asked = Signal()
+    """`set_tab` was called, perhaps with the tab that it is already: bring it to the front."""
     history_changed = Signal()
     notified = Signal(object)
 
@@ -223,17 +225,24 @@ class AppState(QObject):
         self.feature_changed.emit()
         self._settled.start()
 
-    def set_tab(self, tab: str) -> None:
-        """Bring a tab to the front."""
+    def set_tab(self, tab: str, *, visit: bool = True) -> None:
+        """Bring a tab to the front; `visit`: so that Back leads to where one was."""
         if tab != self._tab:
             self._tab = tab
             self.tab_changed.emit()
-            self._settled.start()
+            if visit:
+                self._settled.start()
+        self.tab_asked.emit()
 
     def open_feature(self, feature: Feature) -> None:
         """Show a feature on its own page."""
         self.set_feature(feature)
         self.set_tab("unit")
+
+    def open_image(self, path: str) -> None:
+        """Show an image as large as fits."""
+        self.set_image(path)
+        self.set_tab("image")
 
     # --- back and forward ----------------------------------------------------------------------
 
