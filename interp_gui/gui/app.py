@@ -5,10 +5,17 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from interp_gui.core.errors import MissingAbility
 from interp_gui.engine.client import EngineClient
+from interp_gui.gui.crash import CrashReport, CrashWatch
+from interp_gui.gui.preferences import engine_variables
 from interp_gui.gui.relay import Relay
+from interp_gui.gui.settings import Settings
+
+if TYPE_CHECKING:
+    from interp_gui.gui.main_window import MainWindow
 
 
 def run(paths: Sequence[str], *, safe_mode: bool = False, demo: bool = False) -> int:
@@ -30,31 +37,47 @@ def run(paths: Sequence[str], *, safe_mode: bool = False, demo: bool = False) ->
     """
     _check_display()
     relay = Relay()
-    client = EngineClient(on_event=relay, safe_mode=safe_mode)
+    settings = Settings()
+    client = EngineClient(
+        on_event=relay, safe_mode=safe_mode, variables=engine_variables(settings.preferences)
+    )
     client.start()
+    crashes = CrashWatch()
     try:
-        return _run_window(client, relay, list(paths), safe_mode=safe_mode, demo=demo)
+        return _run_window(
+            client, relay, settings, crashes.reports, list(paths), safe_mode=safe_mode, demo=demo
+        )
     finally:
         client.close()
+        crashes.close()
 
 
 def _run_window(
-    client: EngineClient, relay: Relay, paths: list[str], *, safe_mode: bool, demo: bool
+    client: EngineClient,
+    relay: Relay,
+    settings: Settings,
+    crashes: Sequence[CrashReport],
+    paths: list[str],
+    *,
+    safe_mode: bool,
+    demo: bool,
 ) -> int:
     # Qt is imported here, while the engine imports torch in its own process.
+    from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QApplication
 
     from interp_gui.gui.collector import MainThreadCollector
     from interp_gui.gui.main_window import MainWindow
     from interp_gui.gui.problems import ProblemCatcher
-    from interp_gui.gui.settings import Settings
     from interp_gui.gui.theme import Theme
 
+    if settings.preferences.software_rendering:
+        os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
+        QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseSoftwareOpenGL)
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName("interp-gui")
     app.setDesktopFileName("interp-gui")
-    settings = Settings()
     if safe_mode:
         settings.forget_layout()
     window = MainWindow(client, relay, settings=settings, theme=Theme(app))
@@ -65,6 +88,8 @@ def _run_window(
         window.state.notify("warning", settings.problem)
     if paths:
         window.painted.connect(lambda: window.files.open(paths))
+    if crashes:
+        window.painted.connect(lambda: _tell_of_crashes(window, crashes))
     if demo:
         window.painted.connect(window.files.open_sample)
     window.show()
@@ -83,6 +108,12 @@ def _run_window(
         problems.close()
         window.deleteLater()
         app.processEvents()
+
+
+def _tell_of_crashes(window: "MainWindow", crashes: Sequence[CrashReport]) -> None:
+    from interp_gui.gui.crash_dialog import CrashDialog
+
+    CrashDialog(crashes, window).open()
 
 
 def _check_display() -> None:

@@ -27,6 +27,7 @@ from interp_gui.gui.panels.jobs import JobsPanel
 from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import ModelPanel
 from interp_gui.gui.panels.output import OutputPanel
+from interp_gui.gui.preferred import EngineSettings, PreferenceKeeper
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.reopen import Reopener
 from interp_gui.gui.settings import Settings
@@ -105,6 +106,8 @@ class MainWindow(QMainWindow):
         self._make_toolbar()
         self._connect()
         theme.choose(settings.preferences.theme)
+        engine = client if isinstance(client, EngineSettings) else None
+        PreferenceKeeper(self.state, self.bridge, theme, settings, engine)
         self.actions_.refresh()
         self.layout_.restore()
 
@@ -211,7 +214,6 @@ class MainWindow(QMainWindow):
 
     def choose_theme(self, name: ThemeName) -> None:
         """Change the theme and remember it."""
-        self.theme.choose(name)
         self.settings.prefer(theme=name)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

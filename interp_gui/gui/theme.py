@@ -40,6 +40,7 @@ class Theme(QObject):
         super().__init__(app)
         self._app = app
         self._name: ThemeName = "system"
+        self._font = QFont(app.font())
         app.setStyle(QStyleFactory.create("Fusion"))
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(self._apply)
@@ -62,6 +63,14 @@ class Theme(QObject):
         self._name = name
         QGuiApplication.styleHints().setColorScheme(_SCHEMES[name])
         self._apply()
+
+    def set_text_size(self, percent: int) -> None:
+        """Make all text larger or smaller than the system has it."""
+        font = QFont(self._font)
+        font.setPointSizeF(self._font.pointSizeF() * percent / 100)
+        if font != self._app.font():
+            self._app.setFont(font)
+            self._apply()
 
     def _apply(self) -> None:
         # Not every platform answers setColorScheme with a palette, so it is always set here.

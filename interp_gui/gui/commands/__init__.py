@@ -6,6 +6,7 @@ from interp_gui.gui.actions import ActionSpec
 from interp_gui.gui.commands.edit import edit_commands
 from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.help import help_commands
+from interp_gui.gui.commands.preferences import preference_commands
 from interp_gui.gui.commands.view import view_commands
 
 if TYPE_CHECKING:
@@ -19,4 +20,4 @@ def early_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 
 def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that name the panels."""
-    return (*view_commands(window), *help_commands(window))
+    return (*view_commands(window), *help_commands(window), *preference_commands(window))

@@ -19,7 +19,10 @@ from PySide6.QtWidgets import (
 
 from interp_gui.core.analysis import ParameterInfo, convert
 from interp_gui.core.errors import InvalidValue
+from interp_gui.gui.parts import label
+from interp_gui.gui.theme import SPACE_M
 
+_ABBREVIATIONS = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
 _INT_LIMIT = 2**31 - 1
 _FLOAT_LIMIT = 1e12
 
@@ -31,6 +34,8 @@ class ParameterForm(QWidget):
     ----------
     parameters
         Their declaration; control, bounds, unit and tooltip follow from it.
+    captions
+        Whether each one's help stands beneath it, not only in its tooltip.
 
     Signals
     -------
@@ -40,8 +45,15 @@ class ParameterForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parameters: Iterable[ParameterInfo], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[ParameterInfo],
+        parent: QWidget | None = None,
+        *,
+        captions: bool = False,
+    ) -> None:
         super().__init__(parent)
+        self._captions = captions
         self._parameters = {info.name: info for info in parameters}
         self._controls: dict[str, QWidget] = {}
         outer = QVBoxLayout(self)
@@ -113,10 +125,12 @@ class ParameterForm(QWidget):
                 control.setText(title)
                 form.addRow(control)
             else:
-                label = QLabel(title)
-                label.setToolTip(info.help)
-                label.setBuddy(control)
-                form.addRow(label, control)
+                words = QLabel(title)
+                words.setToolTip(info.help)
+                words.setBuddy(control)
+                form.addRow(words, control)
+            if self._captions:
+                _add_caption(form, info.help)
         return form
 
     def _make(self, info: ParameterInfo) -> QWidget:
@@ -126,7 +140,8 @@ class ParameterForm(QWidget):
             return check
         if info.kind == "choice":
             combo = QComboBox()
-            combo.addItems(list(info.choices))
+            for choice in info.choices:
+                combo.addItem(choice_text(choice), choice)
             combo.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -167,7 +182,7 @@ class ParameterForm(QWidget):
         if isinstance(control, QCheckBox):
             return control.isChecked()
         if isinstance(control, QComboBox):
-            return control.currentText()
+            return control.currentData()
         if isinstance(control, QLineEdit):
             return control.text()
         if isinstance(control, QDoubleSpinBox):
@@ -184,13 +199,26 @@ class ParameterForm(QWidget):
         if isinstance(control, QCheckBox):
             control.setChecked(bool(value))
         elif isinstance(control, QComboBox):
-            control.setCurrentText(str(value))
+            control.setCurrentIndex(control.findData(str(value)))
         elif isinstance(control, QLineEdit):
             control.setText(str(value))
         elif isinstance(control, QDoubleSpinBox):
             control.setValue(float(value))
         elif isinstance(control, QSpinBox):
             control.setValue(int(value))
+
+
+def choice_text(choice: str) -> str:
+    """A choice as people read it: `automatic` as `Automatic`, `cpu` as `CPU`."""
+    if choice in _ABBREVIATIONS:
+        return _ABBREVIATIONS[choice]
+    return choice[:1].upper() + choice[1:].replace("_", " ")
+
+
+def _add_caption(form: QFormLayout, text: str) -> None:
+    caption = label(text, dim=True)
+    caption.setContentsMargins(0, 0, 0, SPACE_M)
+    form.addRow(caption)
 
 
 def _decimals(info: ParameterInfo) -> int:
