@@ -29,6 +29,15 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory_bytes: int = 0
     note: str = ""
 
+    def __add__(self, other: "Cost") -> "Cost":
+        """One after the other."""
+        return Cost(
+            seconds=self.seconds + other.seconds,
+            disk_bytes=self.disk_bytes + other.disk_bytes,
+            memory_bytes=max(self.memory_bytes, other.memory_bytes),
+            note=" ".join(dict.fromkeys(note for note in (self.note, other.note) if note)),
+        )
+
     @property
     def is_long(self) -> bool:
         """Whether to ask before it is paid."""
