@@ -29,11 +29,15 @@ class ActionSpec:
     icon
         Name of a shipped icon.
     menu
-        Path of the menu it stands in (`View/Theme`); empty: in none.
+        Path of the menu it stands in (`View/&Theme`, `&` before a submenu's mnemonic); empty: in
+        none.
     group
         Actions of one group stand together, groups are separated, in order of the name.
     enabled_when, checked_when, title_when
         Asked whenever the state changes; None: always enabled, never changed.
+    why_not
+        Asked with `enabled_when`: the sentence that says why it cannot be used now, empty if it
+        can. It stands in the tooltip and in the palette.
     exclusive
         Checkable actions of the same name are alternatives.
     toolbar
@@ -52,6 +56,7 @@ class ActionSpec:
     checkable: bool = False
     checked_when: Callable[[], bool] | None = None
     title_when: Callable[[], str] | None = None
+    why_not: Callable[[], str] | None = None
     exclusive: str = ""
     toolbar: bool = False
 
@@ -144,8 +149,12 @@ class ActionRegistry(QObject):
 
     def _refresh_one(self, spec: ActionSpec) -> None:
         action = self._actions[spec.id]
-        if spec.enabled_when is not None:
-            action.setEnabled(spec.enabled_when())
+        reason = spec.why_not() if spec.why_not is not None else ""
+        if spec.enabled_when is not None or spec.why_not is not None:
+            action.setEnabled(not reason and (spec.enabled_when is None or spec.enabled_when()))
+        if spec.why_not is not None:
+            text = tooltip_with_shortcut(spec.tooltip or action.iconText(), action.shortcuts())
+            action.setToolTip(f"{text}\n{reason}" if reason else text)
         if spec.checked_when is not None:
             action.setChecked(spec.checked_when())
         if spec.title_when is not None:
@@ -182,15 +191,21 @@ class ActionRegistry(QObject):
         for child in menu.findChildren(QMenu):
             child.deleteLater()
         submenus: dict[str, QMenu] = {"": menu}
+        last: dict[str, str] = {}
+
+        def separate(path: str, group: str) -> None:
+            if last.setdefault(path, group) != group:
+                submenus[path].addSeparator()
+                last[path] = group
+
         specs = [s for s in self._specs.values() if s.menu.split("/")[0] == top]
-        last = ""
         for spec in sorted(specs, key=lambda s: s.group):
             path = spec.menu.partition("/")[2]
-            if last and spec.group != last:
-                menu.addSeparator()
-            last = spec.group
             if path not in submenus:
+                separate("", spec.group)
                 submenus[path] = menu.addMenu(path)
+                submenus[path].setToolTipsVisible(True)
+            separate(path, spec.group)
             submenus[path].addAction(self._actions[spec.id])
         if not specs:
             menu.addAction("Nothing yet").setEnabled(False)

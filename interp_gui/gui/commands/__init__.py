@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
 from interp_gui.gui.commands.edit import edit_commands
+from interp_gui.gui.commands.feature import feature_actions, follow_targets
 from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.preferences import preference_commands
@@ -20,4 +21,14 @@ def early_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 
 def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that name the panels."""
-    return (*view_commands(window), *help_commands(window), *preference_commands(window))
+    return (
+        *view_commands(window),
+        *feature_actions(window),
+        *help_commands(window),
+        *preference_commands(window),
+    )
+
+
+def connect(window: "MainWindow") -> None:
+    """Connect commands with what comes later: views register what they do with features."""
+    follow_targets(window)
