@@ -12,6 +12,7 @@ from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
     CloseModel,
     Estimate,
+    ForgetDataset,
     OpenModel,
     Priority,
     RegisterDataset,
@@ -112,7 +113,7 @@ def changes(request: Request) -> str:
     """Handle that a request opens, changes or closes; empty for a run."""
     if isinstance(request, OpenModel | CloseModel | SetPreprocessing):
         return f"model:{request.model}"
-    if isinstance(request, RegisterDataset):
+    if isinstance(request, RegisterDataset | ForgetDataset):
         return f"dataset:{request.dataset}"
     return ""
 

@@ -12,6 +12,7 @@ from interp_gui.engine.messages import (
     Ended,
     ErrorInfo,
     Estimated,
+    ForgetDataset,
     FromEngine,
     LogLine,
     OpenModel,
@@ -136,6 +137,8 @@ class Ledger:
             self._models.pop(request.model, None)
         elif isinstance(request, RegisterDataset):
             self._datasets[request.dataset] = request
+        elif isinstance(request, ForgetDataset):
+            self._datasets.pop(request.dataset, None)
 
     def _end_errand(self, errand: Request, event: Ended) -> LogLine | None:
         if event.outcome == "finished" or not isinstance(errand, OpenModel):

@@ -51,6 +51,12 @@ class RegisterDataset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     value: Dataset
 
 
+class ForgetDataset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Forget a registered dataset; runs that have begun with it go on."""
+
+    dataset: str
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Run an analysis.
 
@@ -78,7 +84,9 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     run: Run
 
 
-Request = OpenModel | CloseModel | SetPreprocessing | RegisterDataset | Run | Estimate
+Request = (
+    OpenModel | CloseModel | SetPreprocessing | RegisterDataset | ForgetDataset | Run | Estimate
+)
 
 
 # --- from the window ---------------------------------------------------------------------------

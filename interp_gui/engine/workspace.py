@@ -25,6 +25,7 @@ from interp_gui.engine.messages import (
     PROTOCOL_VERSION,
     CloseModel,
     Estimate,
+    ForgetDataset,
     Hello,
     OpenModel,
     PluginInfo,
@@ -144,6 +145,8 @@ class Workspace:
                 return self._set_preprocessing(request, check)
             case RegisterDataset():
                 self._datasets[request.dataset] = request.value
+            case ForgetDataset():
+                self._datasets.pop(request.dataset, None)
             case Run():
                 yield from self._run(request, check)
             case Estimate():

@@ -6,21 +6,20 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from interp_gui.core.dataset import IMAGE_SUFFIXES, Dataset
+from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import FileProblem, InterpError
 from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.engine.messages import (
     CloseModel,
     Ended,
     OpenModel,
-    RegisterDataset,
     SetPreprocessing,
 )
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.image_list import ImageList
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, OpenModelState
 
@@ -50,7 +49,7 @@ class Documents(QObject):
         self._background = background
         self._settings = settings
         self._queued: tuple[str, Callable[[], object] | None] | None = None
-        self._registered = ""
+        self.images = ImageList(state, bridge, background, self)
         self.opening = ""
         """Name of the model that is being opened, or waits for the engine; empty if none is."""
         bridge.ready.connect(self._on_ready)
@@ -120,55 +119,15 @@ class Documents(QObject):
 
     def add_images(self, paths: Iterable[str], *, then: Callable[[], object] | None = None) -> None:
         """List images of files and folders behind those that are listed."""
-        wanted = [str(path) for path in paths]
-
-        def scan() -> Dataset:
-            from interp_gui.core.folders import scan
-
-            return scan(wanted)
-
-        def done(found: Dataset) -> None:
-            self._append(found)
-            if then is not None:
-                then()
-
-        if wanted:
-            self._background.run(scan, done)
-
-    def _append(self, found: Dataset) -> None:
-        old = self._state.dataset
-        entries = {entry.path: entry for entry in (old.images if old else ())}
-        fresh = [entry for entry in found.images if entry.path not in entries]
-        if not fresh:
-            # Dropping a listed image again means: show it.
-            self._state.set_image(found.images[0].path)
-            return
-        name = found.name if old is None else f"{len(entries) + len(fresh)} images"
-        images = (*(old.images if old else ()), *fresh)
-        self._set_dataset(Dataset(name=name, images=images))
-        if old is not None:
-            self._state.set_image(fresh[0].path)
+        self.images.add(paths, then=then)
 
     def remove_images(self, paths: set[str]) -> None:
         """Take images off the list; files are left alone."""
-        dataset = self._state.dataset
-        if dataset is not None and paths:
-            left = tuple(entry for entry in dataset.images if entry.path not in paths)
-            self._set_dataset(msgspec.structs.replace(dataset, images=left))
+        self.images.remove(paths)
 
     def clear_images(self) -> None:
         """Take all images off the list."""
-        self._set_dataset(None)
-
-    def _set_dataset(self, dataset: Dataset | None) -> None:
-        handle = f"images-{uuid.uuid4().hex[:8]}" if dataset and dataset.images else ""
-        if dataset is not None and handle and self._bridge.is_ready:
-            self._register(dataset, handle)
-        self._state.set_dataset(dataset, handle)
-
-    def _register(self, dataset: Dataset, handle: str) -> None:
-        self._registered = handle
-        self._bridge.run(RegisterDataset(dataset=handle, value=dataset))
+        self.images.clear()
 
     # --- anything ------------------------------------------------------------------------------
 
@@ -210,9 +169,6 @@ class Documents(QObject):
         self._state.notify_problem(problem)
 
     def _on_ready(self) -> None:
-        dataset, handle = self._state.dataset, self._state.dataset_handle
-        if dataset is not None and handle != self._registered:
-            self._register(dataset, handle)
         if self._queued is not None:
             path, then = self._queued
             self._queued = None

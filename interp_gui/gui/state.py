@@ -198,7 +198,8 @@ class AppState(QObject):
             dataset = None
         if dataset is None:
             handle = ""
-        if (dataset, handle) != (self._dataset, self._dataset_handle):
+        # handles first: comparing 100,000 images one by one takes a while
+        if handle != self._dataset_handle or dataset != self._dataset:
             self._dataset, self._dataset_handle = dataset, handle
             self.dataset_changed.emit()
 
