@@ -154,6 +154,14 @@ def _style(*, dark: bool) -> str:
     QPushButton:checked {{ padding: 3px 6px; }}
     QToolButton[autoRaise="false"]:checked {{ padding: 1px 2px 1px 1px; }}
     QToolButton:focus {{ border: 2px solid {high}; border-radius: 4px; }}
+    QCheckBox::indicator:unchecked, QRadioButton::indicator:unchecked,
+    QAbstractItemView::indicator:unchecked {{
+        border: 1px solid {dim}; background: {base}; }}
+    QCheckBox::indicator:unchecked, QAbstractItemView::indicator:unchecked {{
+        border-radius: 3px; width: 11px; height: 11px; }}
+    QRadioButton::indicator:unchecked {{ border-radius: 6px; width: 11px; height: 11px; }}
+    QCheckBox::indicator:unchecked:disabled, QRadioButton::indicator:unchecked:disabled {{
+        border-color: {line}; background: transparent; }}
     QLabel[dim="true"] {{ color: {dim}; }}
     QFrame[card="true"] {{ background: {base}; border: 1px solid {line}; border-radius: 6px; }}
     """
