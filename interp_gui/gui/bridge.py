@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 
@@ -14,7 +14,6 @@ from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
     Ended,
     EngineLost,
-    ErrorInfo,
     Estimate,
     Estimated,
     FromEngine,
@@ -29,11 +28,11 @@ from interp_gui.engine.messages import (
     Started,
     StateSaved,
 )
+from interp_gui.gui.job_row import KEPT_ROWS as KEPT_ROWS
+from interp_gui.gui.job_row import OVER as OVER
+from interp_gui.gui.job_row import JobRow as JobRow
+from interp_gui.gui.job_row import JobState as JobState
 from interp_gui.gui.relay import Relay
-
-JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
-OVER: frozenset[JobState] = frozenset(("finished", "cancelled", "failed"))
-KEPT_ROWS = 200
 
 OnResult = Callable[[AnyResult, Recipe | None], None]
 OnProgress = Callable[[Progress, float | None], None]
@@ -54,32 +53,6 @@ class Client(Protocol):
     def reprioritise(self, job: int, priority: Priority) -> None: ...
     def restart(self) -> None: ...
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobRow:
-    """A job as lists show it; a new object for every change.
-
-    Jobs without a title are errands of the window itself and are not listed.
-    """
-
-    job: int
-    title: str
-    state: JobState = "waiting"
-    priority: Priority = "interactive"
-    view: str = ""
-    progress: Progress = field(default_factory=Progress)
-    left_s: float | None = None
-    started_s: float | None = None
-    """Monotonic clock when it began to run."""
-    counted_from: tuple[int, float] | None = None
-    """Steps done, and the monotonic clock, when this run or stage began to count."""
-    error: ErrorInfo | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.state in OVER
 
 
 @dataclass
@@ -181,7 +154,12 @@ class EngineBridge(QObject):
         )
         if view:
             self._views.jobs[view] = job
-        self._change(JobRow(job=job, title=title, priority=priority, view=view))
+        self._change(
+            JobRow(
+                job=job, title=title, priority=priority, view=view, request=request,
+                asked_s=time.time(),
+            )
+        )  # fmt: skip
         return job
 
     def estimate(self, request: Run, on_cost: OnCost, *, view: str = "") -> int:
@@ -276,6 +254,7 @@ class EngineBridge(QObject):
                 self._on_progressed(event)
             case Produced():
                 callbacks = self._current(event.job, event.generation)
+                self._count_result(event.job)
                 if callbacks and callbacks.result:
                     callbacks.result(event.result, event.recipe)
             case Estimated():
@@ -313,7 +292,10 @@ class EngineBridge(QObject):
     def _on_ended(self, event: Ended) -> None:
         row = self.jobs.get(event.job)
         if row is not None:
-            self._change(replace(row, state=event.outcome, left_s=None, error=event.error))
+            now_s = time.monotonic()
+            self._change(
+                replace(row, state=event.outcome, left_s=None, ended_s=now_s, error=event.error)
+            )
             self._forget_old_rows()
         callbacks = self._callbacks.pop(event.job, None)
         if callbacks is None:
@@ -322,6 +304,11 @@ class EngineBridge(QObject):
             del self._views.jobs[callbacks.view]
         if callbacks.end:
             callbacks.end(event)
+
+    def _count_result(self, job: int) -> None:
+        row = self.jobs.get(job)
+        if row is not None:  # not told: results come often, and their views show them
+            self.jobs[job] = replace(row, results=row.results + 1)
 
     def _current(self, job: int, generation: int) -> _Callbacks | None:
         """Callbacks of a job unless the event is of an older generation."""
