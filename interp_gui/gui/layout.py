@@ -10,6 +10,8 @@ from interp_gui.gui.settings import LAYOUT_VERSION, Settings, from_text, to_text
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+SHELF_PX = 226
+"""What a row of cards and the words above it need."""
 FRAME_PX = (8, 48)
 """Room left on the screen for the window's frame and title bar."""
 
@@ -30,20 +32,21 @@ class WindowLayout:
         for dock in docks.values():
             dock.setFloating(False)
             window.removeDockWidget(dock)
-        model, images, output, jobs, log = (
-            docks[name] for name in ("model", "images", "output", "jobs", "log")
+        model, images, output, shelf, jobs, log = (
+            docks[name] for name in ("model", "images", "output", "shelf", "jobs", "log")
         )
         window.addDockWidget(LEFT, model)
         window.splitDockWidget(model, images, Qt.Orientation.Vertical)
         window.addDockWidget(RIGHT, output)
-        window.addDockWidget(BOTTOM, jobs)
+        window.addDockWidget(BOTTOM, shelf)
+        window.tabifyDockWidget(shelf, jobs)
         window.tabifyDockWidget(jobs, log)
         for dock in docks.values():
             dock.show()
-        jobs.raise_()
+        shelf.raise_()
         window.resizeDocks([model, output], [330, 270], Qt.Orientation.Horizontal)
         window.resizeDocks([model, images], [430, 340], Qt.Orientation.Vertical)
-        window.resizeDocks([jobs], [170], Qt.Orientation.Vertical)
+        window.resizeDocks([shelf], [SHELF_PX], Qt.Orientation.Vertical)
 
     def restore(self) -> None:
         """Arrange the panels as they were left, on a screen that is there."""

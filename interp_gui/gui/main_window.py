@@ -27,6 +27,7 @@ from interp_gui.gui.panels.jobs import JobsPanel
 from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import ModelPanel
 from interp_gui.gui.panels.output import OutputPanel
+from interp_gui.gui.panels.shelf import ShelfPanel
 from interp_gui.gui.preferred import EngineSettings, PreferenceKeeper
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.reopen import Reopener
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
         self._make_docks()
         for spec in commands.late_commands(self):
             self.actions_.add(spec)
+        commands.connect(self)
         self._list_recent()
         self.actions_.build_menus(self.menuBar())
         self._make_toolbar()
@@ -117,13 +119,15 @@ class MainWindow(QMainWindow):
         self.model_panel = ModelPanel(self.state, self.documents, self.background)
         self.images = ImagesPanel(self.state, self.documents, self.actions_, self.thumbnails)
         self.output = OutputPanel(self.state, self.bridge)
+        self.shelf = ShelfPanel(self.state, self.documents, self.settings)
+        self.shelf.show_requested.connect(self._show_shelf)
         self.jobs = JobsPanel(self.bridge)
         self.log = LogPanel(self.state, self.bridge)
         self.docks: dict[str, QDockWidget] = {}
         for name, title, widget in (
             ("model", "Model", self.model_panel), ("images", "Images", self.images),
-            ("output", "Output", self.output), ("jobs", "Jobs", self.jobs),
-            ("log", "Log", self.log),
+            ("output", "Output", self.output), ("shelf", "Shelf", self.shelf),
+            ("jobs", "Jobs", self.jobs), ("log", "Log", self.log),
         ):  # fmt: skip
             dock = QDockWidget(title, self)
             dock.setObjectName(name)
@@ -232,6 +236,10 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self.painted.emit)
 
     # --- layout and closing --------------------------------------------------------------------
+
+    def _show_shelf(self) -> None:
+        self.docks["shelf"].show()
+        self.docks["shelf"].raise_()
 
     def reset_layout(self) -> None:
         """Put all panels where they are at first."""
