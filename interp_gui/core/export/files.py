@@ -4,7 +4,9 @@ import contextlib
 import errno
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from interp_gui.core.errors import OutputProblem
 
@@ -17,17 +19,36 @@ def write_atomically(path: Path | str, data: bytes) -> None:
     OutputProblem
         Disk full, folder missing or unwritable, target a folder. Nothing is left behind.
     """
+    with open_atomically(path) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def open_atomically(path: Path | str, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes the file when the block ends without an exception.
+
+    Parameters
+    ----------
+    durable
+        Whether to wait until the disk has it, so that it also survives a loss of power.
+
+    Raises
+    ------
+    OutputProblem
+        As `write_atomically`.
+    """
     target = Path(path)
     if target.is_dir():
         raise OutputProblem(f"'{target}' is a folder.", hint="Give the name of a file inside it.")
     # made by os.open and not by tempfile, which gives 0600 whatever the user's mask says
     temporary = target.parent / f".{target.name[:80]}.{uuid.uuid4().hex[:12]}"
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as stream:
-            stream.write(data)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
+            yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(temporary, target)
     except OSError as problem:
         raise output_problem(target, problem) from problem
