@@ -10,7 +10,7 @@ from interp_gui.gui.settings import LAYOUT_VERSION, Settings, from_text, to_text
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
-SHELF_PX = 226
+SHELF_PX = 232
 """What a row of cards and the words above it need."""
 FRAME_PX = (8, 48)
 """Room left on the screen for the window's frame and title bar."""
