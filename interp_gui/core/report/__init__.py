@@ -1,0 +1,1 @@
+"""Reports: chosen results with their notes and recipes, as one HTML or PDF file."""
