@@ -106,7 +106,8 @@ class FeatureCommands(QObject):
 
         Notes
         -----
-        A second target of the same id takes the place of the first one until its view is gone.
+        A second target of the same id takes the place of the first one until its view is gone;
+        a view that registers again comes before the others.
         """
         get: Callable[[], Run | None] = partial(_itself, run)
         own: Callable[[], object | None] = partial(_itself, owner)
@@ -118,8 +119,11 @@ class FeatureCommands(QObject):
         target = FeatureTarget(
             id, title, get, why_not or partial(_plainly, enabled), shortcut, tooltip, any_model, own
         )
-        self._targets.setdefault(id, []).append(target)
-        self.changed.emit()
+        mine, known = own(), self._targets.get(id, [])
+        is_new = not known
+        self._targets[id] = [*(t for t in known if mine is None or t.owner() is not mine), target]
+        if is_new:
+            self.changed.emit()
 
     def unregister(self, id: str, owner: QObject | None = None) -> None:
         """Withdraw a target: that of a view, or all of that id."""
@@ -132,9 +136,11 @@ class FeatureCommands(QObject):
     def target(self, id: str) -> FeatureTarget | None:
         """The target of an id that was registered last and whose view is still there."""
         left = [t for t in self._targets.get(id, ()) if _alive(t)]
-        if id in self._targets:
-            self._targets[id] = left
-        return left[-1] if left else None
+        if not left:
+            self._targets.pop(id, None)
+            return None
+        self._targets[id] = left
+        return left[-1]
 
     @property
     def targets(self) -> tuple[FeatureTarget, ...]:

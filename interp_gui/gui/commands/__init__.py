@@ -9,6 +9,7 @@ from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.preferences import preference_commands
 from interp_gui.gui.commands.view import view_commands
+from interp_gui.gui.window_drops import WindowDrops
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow
@@ -32,3 +33,4 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 def connect(window: "MainWindow") -> None:
     """Connect commands with what comes later: views register what they do with features."""
     follow_targets(window)
+    WindowDrops(window, window.background)
