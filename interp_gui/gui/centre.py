@@ -1,35 +1,47 @@
-"""The centre of the window: an invitation, or the tabs that show the current model."""
+"""The centre of the window: an invitation, or the views that show the current model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject, QSize, QTimer
-from PySide6.QtGui import QDragMoveEvent
-from PySide6.QtWidgets import QStackedWidget, QTabBar, QTabWidget, QWidget
+from PySide6.QtCore import QSize, QTimer
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from interp_gui.core.feature import MIME_TYPE
+from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
-from interp_gui.gui import icons, parts
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.documents import Documents
+from interp_gui.gui.pins import Pin
 from interp_gui.gui.state import AppState
+from interp_gui.gui.view_bridge import ViewBridge
+from interp_gui.gui.view_state import ViewState
+from interp_gui.gui.views.desk import Desk
+from interp_gui.gui.views.frame import ViewFrame
+from interp_gui.gui.views.menu import popup_view_menu
+from interp_gui.gui.views.split_area import Side
+from interp_gui.gui.views.tab_group import TabGroup
 from interp_gui.gui.welcome import Welcome
+
+if TYPE_CHECKING:
+    from interp_gui.gui.feature_commands import FeatureCommands
 
 ANALYSIS = "analysis:"
 UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
 """Analyses whose results are parts of a unit's page."""
+MOST_VIEWS = 60
+"""Views that are restored; more could only come from a file that was tampered with."""
 _HEAVY = ("core.export", "gui.widgets.view", "gui.export_ui", "gui.tabs.image_tab", "gui.tabs.wall")
-_TABS = (
-    ("image", "Image", "image_tab", "ImageTab"),
-    ("wall", "Layer wall", "wall", "LayerWall"),
-    ("unit", "Unit", "unit_page", "UnitPage"),
-)
+_TABS = {
+    "image": ("Image", "image_tab", "ImageTab"),
+    "wall": ("Layer wall", "wall", "LayerWall"),
+    "unit": ("Unit", "unit_page", "UnitPage"),
+}
 
 
 class Centre(QStackedWidget):
-    """Tabs are made after the window was painted, one at a time, and shown with a model."""
+    """Views are made after the window was painted, one at a time, and shown with a model."""
 
     def __init__(
         self,
@@ -41,69 +53,146 @@ class Centre(QStackedWidget):
         super().__init__()
         self._state = state
         self._bridge = bridge
+        self._documents = documents
         self._actions = actions
+        self._is_following = False
         self.welcome = Welcome(documents, actions)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setMovable(True)
-        self.tabs.setAccessibleName("Views")
-        self.tabs.tabBar().setAcceptDrops(True)
-        self.tabs.tabBar().installEventFilter(self)
-        self.tabs.currentChanged.connect(self._on_current)
+        self.desk = Desk(self.window, actions, self)
+        self.desk.menu_asked.connect(partial(popup_view_menu, self))
+        self.desk.activated.connect(self._on_activated)
         self.setMinimumSize(self.minimumSizeHint())
         # Not imported above: the first paint of the window must not wait for them.
         self._steps: list[Callable[[], object]] = [
             *(partial(import_module, f"interp_gui.{name}") for name in _HEAVY),
-            *(partial(self._make_tab, *tab) for tab in _TABS),
+            *(partial(self._make_first, kind) for kind in _TABS),
+            self._offer_commands,
         ]
         self.addWidget(self.welcome)
-        self.addWidget(self.tabs)
+        self.addWidget(self.desk.area)
         state.model_changed.connect(self._on_model)
-        state.tab_changed.connect(self._follow)
+        state.tab_asked.connect(self._follow)
 
     def sizeHint(self) -> QSize:
-        # Whatever the tabs would like, the panels beside them keep their widths.
+        # Whatever the views would like, the panels beside them keep their widths.
         return QSize(760, 560)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(545, 240)  # what the rows of buttons over the tabs need
+        return QSize(545, 240)  # what the rows of buttons over the views need
 
     def _on_model(self) -> None:
         model = self._state.model
         if model is not None and self._steps:
-            self._make_tabs()
+            self._make_rest()
         self._follow()
         self.welcome.refresh()
-        self.setCurrentWidget(self.welcome if model is None else self.tabs)
+        self.setCurrentWidget(self.welcome if model is None else self.desk.area)
+
+    # --- making views ----------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the tabs in short steps, so that no event waits for all of them."""
+        """Make the views in short steps, so that no event waits for all of them."""
         if self._steps:
             self._steps.pop(0)()
             QTimer.singleShot(0, self, self.prepare)
 
-    def _make_tabs(self) -> None:
+    def _make_rest(self) -> None:
         while self._steps:
             self._steps.pop(0)()
-        self._follow()
 
-    def _make_tab(self, tab: str, title: str, module: str, name: str) -> None:
-        make = getattr(import_module(f"interp_gui.gui.tabs.{module}"), name)
-        widget = make(self._state, self._bridge, self._actions)
-        self.tabs.blockSignals(True)
-        self._add(tab, title, tab, widget)
-        self.tabs.blockSignals(False)
+    def _make_first(self, kind: str) -> None:
+        frame = self._make(kind, kind)
+        if frame is not None:
+            self.desk.area.groups[0].add(frame, front=kind == (self._state.tab or "image"))
 
-    def _add(self, tab: str, title: str, icon: str, widget: QWidget) -> int:
-        widget.setObjectName(tab)
-        return self.tabs.addTab(widget, icons.icon(icon), title)
+    def _make(self, kind: str, key: str) -> ViewFrame | None:
+        """A view of a kind; None if there is no such kind."""
+        found = self._maker(kind)
+        if found is None:
+            return None
+        title, icon, make = found
+        frame = ViewFrame(
+            key, kind, title, icon,
+            state=ViewState(self._state),
+            bridge=ViewBridge(self._bridge, "" if key == kind else key),
+            make=make,
+        )  # fmt: skip
+        frame.reopen_asked.connect(partial(self._reopen_model, frame.state))
+        frame.state.pins_changed.connect(self._actions.refresh_later)
+        return frame
 
-    # --- analyses ------------------------------------------------------------------------------
+    def _maker(
+        self, kind: str
+    ) -> tuple[str, str, Callable[[ViewState, ViewBridge], QWidget]] | None:
+        actions = self._actions
+        if kind in _TABS:
+            title, module, name = _TABS[kind]
+            make = getattr(import_module(f"interp_gui.gui.tabs.{module}"), name)
+            return title, kind, lambda state, bridge: make(state, bridge, actions)
+        info = self._bridge.analyses.get(kind.removeprefix(ANALYSIS))
+        if info is None or not kind.startswith(ANALYSIS):
+            return None
+        from interp_gui.gui.tabs.analysis_tab import AnalysisTab
+
+        return (
+            info.title,
+            "analysis",
+            lambda state, bridge: AnalysisTab(state, bridge, actions, info),
+        )
+
+    def open(self, kind: str, *, group: TabGroup | None = None) -> ViewFrame | None:
+        """Open one more view of a kind and work with it; None if there is no such kind."""
+        frame = self._make(kind, self.desk.free_key(kind))
+        if frame is not None:
+            self.desk.put(frame, group or self.desk.active_group)
+        return frame
+
+    def open_beside(
+        self, kind: str, *, pinned: Mapping[Pin, Any] | None = None
+    ) -> ViewFrame | None:
+        """Open one more view beside the one that is worked with, pinned to values if given."""
+        active = self.desk.active
+        frame = self._make(kind, self.desk.free_key(kind))
+        if frame is not None:
+            if pinned:
+                frame.state.hold(pinned)
+            self.desk.put(frame, self.desk.beside(active))
+        return frame
+
+    def copy_beside(self, frame: ViewFrame) -> None:
+        """A second view of what a view shows now, held fast, while that one goes on."""
+        copy = self._make(frame.kind, self.desk.free_key(frame.kind))
+        if copy is None:
+            return
+        copy.restore_settings(frame.snapshot().get("settings"))
+        state = frame.state
+        if state.pinned:
+            copy.state.restore(state.snapshot())
+        else:
+            copy.state.pin_all()
+        self.desk.put(copy, self.desk.beside(frame))
+
+    def split(self, frame: ViewFrame, side: Side) -> None:
+        """Move a view to a new side; one that stands alone is left, and a copy goes there."""
+        group = self.desk.group_of(frame)
+        if group is not None and group.count() > 1:
+            self.desk.put(frame, self.desk.split(frame, side))
+        else:
+            copy = self._make(frame.kind, self.desk.free_key(frame.kind))
+            if copy is not None:
+                copy.restore_settings(frame.snapshot().get("settings"))
+                copy.state.pin_all()
+                self.desk.put(copy, self.desk.split(frame, side))
+
+    def _reopen_model(self, state: ViewState) -> None:
+        model = state.model
+        if model is not None:
+            self._documents.reopen_for(state, model)
+
+    # --- analyses and recipes --------------------------------------------------------------------
 
     def show_analysis(self, analysis_id: str) -> None:
-        """Bring the tab of an analysis to the front; make it if there is none."""
-        info = self._bridge.analyses.get(analysis_id)
-        if info is None:
+        """Bring the view of an analysis to the front; make it if there is none."""
+        if analysis_id not in self._bridge.analyses:
             self._state.notify(
                 "warning",
                 f"The analysis '{analysis_id}' is not at hand.",
@@ -113,68 +202,150 @@ class Centre(QStackedWidget):
         if self._state.model is None:
             self._state.notify("info", "Open a model first.")
             return
-        tab = ANALYSIS + analysis_id
-        if self.tab(tab) is None:
-            from interp_gui.gui.tabs.analysis_tab import AnalysisTab
-
-            widget = AnalysisTab(self._state, self._bridge, self._actions, info)
-            at = self._add(tab, info.title, "analysis", widget)
-            close = parts.icon_button(
-                "close", f"Close {info.title}", partial(self._close_tab, widget), size_px=12
-            )
-            self.tabs.tabBar().setTabButton(at, QTabBar.ButtonPosition.RightSide, close)
-        self._state.set_tab(tab)
+        self._state.set_tab(ANALYSIS + analysis_id)
 
     def show_recipe(self, recipe: Recipe, *, run: bool) -> None:
         """Show what a recipe makes where its results are seen, with the recipe's settings."""
-        of_sheet = bool(recipe.contents)
-        if of_sheet and recipe.analysis in UNIT_PAGE:
-            self._state.set_tab("unit" if recipe.features else "wall")
-            return
-        if recipe.analysis in UNIT_PAGE and recipe.features:
-            self._state.set_tab("unit")
-        elif recipe.analysis == "activation-maps" and recipe.features:
-            self._state.set_tab("image")
+        if recipe.contents and recipe.analysis in UNIT_PAGE:
+            kind = "wall"  # a sheet of several units
+        elif recipe.analysis in UNIT_PAGE and recipe.features:
+            kind = "unit"
+        elif recipe.analysis in ("activation-maps", "unit-ranking") and recipe.images:
+            kind = "image"
         else:
             self.show_analysis(recipe.analysis)
-        adopt = getattr(self.tab(self._state.tab), "adopt", None)
+            kind = ANALYSIS + recipe.analysis
+        if kind in _TABS:
+            self._state.set_tab(kind)
+        adopt = getattr(self.tab(kind), "adopt", None)
         if adopt is not None:
             adopt(recipe, run=run)
 
-    def tab(self, tab: str) -> QWidget | None:
-        """The widget of a tab by its id."""
-        for i in range(self.tabs.count()):
-            widget = self.tabs.widget(i)
-            if widget is not None and widget.objectName() == tab:
-                return widget
-        return None
+    # --- features --------------------------------------------------------------------------------
 
-    def _close_tab(self, widget: QWidget) -> None:
-        self.tabs.removeTab(self.tabs.indexOf(widget))
-        widget.close()
-        widget.deleteLater()
+    def _offer_commands(self) -> None:
+        """Say what the centre does with features, wherever they are shown."""
+        from interp_gui.gui.feature_commands import feature_commands_of, why_no_map
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Carry a feature from one view to another: the tab below it comes to the front.
+        commands: FeatureCommands = feature_commands_of(self._state)
+        commands.register("open-beside", "Open unit page beside", self._beside, owner=self)
+        commands.register(
+            "map", "Show where it responds", self._map, owner=self,
+            why_not=partial(why_no_map, self._state),
+        )  # fmt: skip
+        commands.register(
+            "similar", "Sort the wall by similarity", self._similar, owner=self,
+            why_not=self._why_not_similar,
+        )  # fmt: skip
 
-        Qt's own way (`setChangeCurrentOnDrag`) sees only the first tab that is passed.
-        """
-        if isinstance(event, QDragMoveEvent) and event.mimeData().hasFormat(MIME_TYPE):
-            at = self.tabs.tabBar().tabAt(event.position().toPoint())
-            if at >= 0:
-                self.tabs.setCurrentIndex(at)
-            event.accept()
-            return True
-        return super().eventFilter(watched, event)
+    def _beside(self, features: Sequence[Feature]) -> None:
+        self.open_beside("unit", pinned={"model": self._state.model, "feature": features[0]})
 
-    # --- following -----------------------------------------------------------------------------
+    def _map(self, features: Sequence[Feature]) -> None:
+        self._state.set_tab("image")
+        view: Any = self.tab("image")
+        view.show_map(features[0])
 
-    def _on_current(self, at: int) -> None:
-        widget = self.tabs.widget(at)
-        if widget is not None:
-            self._state.set_tab(widget.objectName())
+    def _similar(self, features: Sequence[Feature]) -> None:
+        self._state.set_tab("wall")
+        view: Any = self.tab("wall")
+        view.sort_by_similarity(features[0])
+
+    def _why_not_similar(self, features: Sequence[Feature]) -> str:
+        if "unit-similarity" not in self._bridge.analyses:
+            return "The analysis that compares units is missing."
+        return "" if self._state.dataset is not None else "Open some images first."
+
+    # --- following -------------------------------------------------------------------------------
+
+    def tab(self, kind: str) -> QWidget | None:
+        """The view of a kind that follows, or any; the one that was worked with last."""
+        frame = self._best(kind) or next((f for f in self.desk.recent if f.kind == kind), None)
+        return frame.content if frame is not None else None
+
+    def _best(self, kind: str) -> ViewFrame | None:
+        found = (f for f in self.desk.recent if f.kind == kind and not f.state.pinned)
+        return next(found, None)
 
     def _follow(self) -> None:
-        widget = self.tab(self._state.tab)
-        if widget is not None:
-            self.tabs.setCurrentWidget(widget)
+        """Bring a view of the tab that is asked for to the front; open one if there is none."""
+        kind = self._state.tab
+        if self._is_following or self._steps or not kind:
+            return
+        frame = self._best(kind)
+        self._is_following = True
+        if frame is not None:
+            self.desk.activate(frame)
+        else:
+            self.open(kind)
+        self._is_following = False
+
+    def _on_activated(self, frame: ViewFrame | None) -> None:
+        self._actions.refresh_later()
+        if frame is not None and not self._is_following:
+            self._is_following = True
+            self._state.set_tab(frame.kind)
+            self._is_following = False
+
+    def reveal_job(self, view: str) -> bool:
+        """Bring the view that asked for a job to the front; False if it is gone."""
+        frame = next((f for f in self.desk.frames if f.bridge.owns(view)), None)
+        if frame is not None:
+            self.desk.activate(frame)
+        return frame is not None
+
+    # --- layout ----------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Which views are open, where, and pinned to what, as JSON can hold it."""
+        return self.desk.snapshot() if not self._steps else {}
+
+    def restore(self, found: object) -> None:
+        """Open the views of a snapshot in place of those that are; left out is what is unknown."""
+        self._make_rest()
+        saved = found if isinstance(found, dict) else {}
+        views = saved.get("views")
+        frames: dict[str, ViewFrame] = {}
+        entries: dict[str, dict[str, Any]] = {}
+        for entry in views[:MOST_VIEWS] if isinstance(views, list) else []:
+            if not isinstance(entry, dict):
+                continue
+            kind, key = str(entry.get("kind")), str(entry.get("key"))
+            known = _is_key(key, kind) and key not in frames
+            frame = self._make(kind, key) if known else None
+            if frame is not None:
+                frames[key], entries[key] = frame, entry
+        if not frames:
+            self.reset()
+            return
+        self._is_following = True
+        self.desk.clear()
+        self.desk.arrange(saved, frames)
+        for key, frame in frames.items():
+            frame.restore_settings(entries[key].get("settings"))
+            frame.state.restore(entries[key].get("pins"))
+        self._is_following = False
+        self._on_activated(self.desk.active)
+
+    def reset(self) -> None:
+        """Bring the standard views back, unsplit and following; close all others."""
+        self._make_rest()
+        self._is_following = True
+        self.desk.clear()
+        for kind in _TABS:
+            frame = self._make(kind, kind)
+            if frame is not None:
+                self.desk.area.groups[0].add(frame, front=False)
+        self._is_following = False
+        self._state.set_tab("image")
+
+    def close_windows(self) -> None:
+        """Close what was torn off, with the main window."""
+        for window in list(self.desk.windows):
+            self.desk.windows.remove(window)
+            window.end()
+
+
+def _is_key(key: str, kind: str) -> bool:
+    number = key.removeprefix(kind)
+    return key == kind or (number.startswith("#") and number[1:].isdigit() and len(number) < 8)

@@ -1,36 +1,29 @@
 """Opening models and images, and keeping the engine told of them."""
 
 import os
-import uuid
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import FileProblem, InterpError
-from interp_gui.core.model import ModelDescription, Preprocessing
-from interp_gui.engine.messages import (
-    CloseModel,
-    Ended,
-    OpenModel,
-    SetPreprocessing,
-)
+from interp_gui.core.model import Preprocessing
+from interp_gui.engine.messages import Ended
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.image_list import ImageList
+from interp_gui.gui.model_list import ModelList
+from interp_gui.gui.pins import Pin
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, OpenModelState
+from interp_gui.gui.view_state import ViewState
 
 MODEL_SUFFIXES = frozenset((".pt", ".pth", ".safetensors", ".bin", ".ckpt", ".pkl", ".onnx"))
 
 
 class Documents(QObject):
-    """What is open, and the ways to open more.
-
-    Models that are opened before the engine is ready wait for it.
-    """
+    """What is open, and the ways to open more."""
 
     opening_changed = Signal()
     """`opening` changed."""
@@ -48,72 +41,58 @@ class Documents(QObject):
         self._bridge = bridge
         self._background = background
         self._settings = settings
-        self._queued: tuple[str, Callable[[], object] | None] | None = None
         self.images = ImageList(state, bridge, background, self)
-        self.opening = ""
+        self.models = ModelList(state, bridge, settings, self)
+        self.models.opening_changed.connect(self.opening_changed)
+
+    @property
+    def opening(self) -> str:
         """Name of the model that is being opened, or waits for the engine; empty if none is."""
-        bridge.ready.connect(self._on_ready)
+        return self.models.opening
 
     @property
     def waiting_for(self) -> str:
         """Why the model that is being opened is not open yet."""
-        if self._queued is not None:
+        if self.models.is_waiting:
             return "The engine is starting; the model opens as soon as it is ready."
         return "Reading the weights and trying every layer."
 
     # --- models --------------------------------------------------------------------------------
 
-    def open_model(self, path: str, *, then: Callable[[], object] | None = None) -> None:
-        """Open a checkpoint; the newest wish wins. `then` is called when it is open."""
-        self.opening = Path(path).name
-        self._queued = None if self._bridge.is_ready else (path, then)
-        self.opening_changed.emit()
-        if self._queued is not None:
-            return
-        handle = f"model-{uuid.uuid4().hex[:8]}"
-        self._bridge.run(
-            OpenModel(model=handle, path=path),
-            title=f"Open {self.opening}",
-            view="open-model",
-            on_end=partial(self._on_opened, path, handle, then),
-        )
-
-    def _on_opened(
-        self, path: str, handle: str, then: Callable[[], object] | None, ended: Ended
+    def open_model(
+        self,
+        path: str,
+        *,
+        then: Callable[[], object] | None = None,
+        failed: Callable[[], object] | None = None,
+        preprocessing: Preprocessing | None = None,
     ) -> None:
-        self.opening = ""
-        self.opening_changed.emit()
-        if ended.description is None:
-            self.tell_failure(ended, f"'{Path(path).name}' could not be opened.")
-            return
-        before = self._state.model
-        self._state.set_model(OpenModelState(handle, ended.description, path))
-        self._settings.add_recent_model(path, ended.description.weights_sha256)
-        if before is not None:
-            self._bridge.run(CloseModel(model=before.handle))
-        self._state.set_layer(first_layer(ended.description))
-        self._state.set_tab(self._state.tab or "image")
-        if then is not None:
-            then()
+        """Open a checkpoint beside those that are open; see `ModelList.open`."""
+        self.models.open(path, then=then, failed=failed, preprocessing=preprocessing)
+
+    def close_model(self, handle: str = "") -> None:
+        """Close a model, the current one by default."""
+        model = self._state.model
+        self.models.close(handle or (model.handle if model is not None else ""))
+
+    def reopen_for(self, view: ViewState, model: OpenModelState) -> None:
+        """Open the model again to which a view is pinned, and pin the view to it."""
+        weights = model.description.weights_sha256
+
+        def opened() -> None:
+            found = (m for m in self._state.models if m.description.weights_sha256 == weights)
+            again = next(found, None)
+            if again is None:
+                self._state.notify("warning", f"'{model.path}' holds other weights now.")
+            else:
+                held: dict[Pin, object] = {"model": again}
+                view.hold(held)
+
+        self.open_model(model.path, then=opened, preprocessing=model.description.preprocessing)
 
     def set_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Change how images become the current model's input."""
-        model = self._state.model
-        if model is None:
-            return
-
-        def ended(event: Ended) -> None:
-            current = self._state.model
-            if event.description is None:
-                self.tell_failure(event, "The preprocessing could not be changed.")
-            elif current is not None and current.handle == model.handle:
-                self._state.set_model(OpenModelState(model.handle, event.description, model.path))
-
-        self._bridge.run(
-            SetPreprocessing(model=model.handle, preprocessing=preprocessing),
-            view="preprocessing",
-            on_end=ended,
-        )
+        self.models.set_preprocessing(preprocessing)
 
     # --- images --------------------------------------------------------------------------------
 
@@ -145,15 +124,8 @@ class Documents(QObject):
                 models.append(path)
             else:
                 images.append(path)
-        if models:
-            self.open_model(models[0])
-        if len(models) > 1:
-            others = ", ".join(f"'{Path(path).name}'" for path in models[1:])
-            self._state.notify(
-                "info",
-                f"One model is open at a time: '{Path(models[0]).name}' is opened.",
-                f"Open the others one by one: {others}.",
-            )
+        for path in models:
+            self.open_model(path)
         self.add_images(images)
 
     def tell_failure(self, ended: Ended, sentence: str) -> None:
@@ -167,21 +139,6 @@ class Documents(QObject):
     def tell_problem(self, problem: InterpError) -> None:
         """Show an expected failure of work in the background."""
         self._state.notify_problem(problem)
-
-    def _on_ready(self) -> None:
-        if self._queued is not None:
-            path, then = self._queued
-            self._queued = None
-            self.open_model(path, then=then)
-
-
-def first_layer(model: ModelDescription) -> str:
-    """Address of the layer that is shown first: the last one worth looking at that has places."""
-    for layer in reversed(model.layers):
-        places = layer.grid != (1, 1)  # what is pooled has none to point at
-        if layer.worthwhile and layer.spatial and layer.units and places:
-            return layer.name
-    return ""
 
 
 def kind_of(path: str) -> str:

@@ -1,5 +1,6 @@
 """Back and forward over what was looked at."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from interp_gui.core.feature import Feature
@@ -9,12 +10,14 @@ LIMIT = 200
 
 @dataclass(frozen=True)
 class Visit:
-    """One place that was looked at: a layer, a feature, a tab and an image."""
+    """One place that was looked at: a layer, a feature, a tab and an image of a model."""
 
     layer: str = ""
     feature: Feature | None = None
     tab: str = ""
     image: str | None = None
+    model: str = ""
+    """Handle of the model."""
 
 
 class History:
@@ -68,6 +71,19 @@ class History:
             return None
         self._at += 1
         return self._visits[self._at]
+
+    def keep_models(self, handles: Collection[str]) -> bool:
+        """Forget the visits to models that are closed; whether there were any."""
+
+        def stays(visit: Visit) -> bool:
+            return not visit.model or visit.model in handles
+
+        kept = [visit for visit in self._visits if stays(visit)]
+        if len(kept) == len(self._visits):
+            return False
+        behind = sum(map(stays, self._visits[: self._at + 1]))
+        self._visits, self._at = kept, max(behind - 1, min(0, len(kept) - 1))
+        return True
 
     def clear(self) -> None:
         """Forget everything."""

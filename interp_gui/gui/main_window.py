@@ -242,8 +242,9 @@ class MainWindow(QMainWindow):
         self.docks["shelf"].raise_()
 
     def reset_layout(self) -> None:
-        """Put all panels where they are at first."""
+        """Put all panels and views where they are at first."""
         self.layout_.reset()
+        self.centre.reset()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._is_closed:
@@ -256,6 +257,7 @@ class MainWindow(QMainWindow):
         self._is_closed = True
         self.layout_.save()
         self.hide()
+        self.centre.close_windows()
         self.bridge.close()
         self.background.close()
         self.closed.emit()

@@ -88,25 +88,31 @@ class NameBook(QObject):
 
 
 class UnitOrder(QObject):
-    """The order in which the layer wall shows units; arrow keys on a unit's page follow it."""
+    """The order in which layer walls show units; stepping from unit to unit follows it."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._features: tuple[Feature, ...] = ()
+        self._orders: dict[tuple[str, str], tuple[Feature, ...]] = {}
 
     def set(self, features: Sequence[Feature]) -> None:
-        """Adopt the wall's order."""
-        self._features = tuple(features)
+        """Adopt a wall's order of its layer."""
+        if features:
+            self._orders[features[0].model, features[0].layer] = tuple(features)
+
+    def first(self, feature: Feature) -> Feature:
+        """The first unit of a feature's layer; that feature where no wall has shown it."""
+        return next(iter(self._orders.get((feature.model, feature.layer), ())), feature)
 
     def neighbour(self, feature: Feature, step: int, *, units: int) -> Feature | None:
         """The feature `step` places on, in the wall's order where it holds this one.
 
         Otherwise the unit of the next index; None at either end.
         """
-        texts = [f.text for f in self._features]
+        order = self._orders.get((feature.model, feature.layer), ())
+        texts = [f.text for f in order]
         if feature.text in texts:
             place = texts.index(feature.text) + step
-            return self._features[place] if 0 <= place < len(texts) else None
+            return order[place] if 0 <= place < len(texts) else None
         if len(feature.units) != 1 or not 0 <= feature.units[0] + step < units:
             return None
         return Feature(

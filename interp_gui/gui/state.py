@@ -77,6 +77,7 @@ class AppState(QObject):
         self._layer = ""
         self._feature: Feature | None = None
         self._tab = ""
+        self._left: dict[str, tuple[str, Feature | None, Target]] = {}
         self.history = History()
         self.undo = UndoStack(self)
         self.undo.refused.connect(self.notify_problem)
@@ -144,18 +145,26 @@ class AppState(QObject):
     # --- changing it ---------------------------------------------------------------------------
 
     def set_model(self, model: OpenModelState | None) -> None:
-        """Make a model current; another network than before forgets layer, feature and history.
+        """Make a model current; layer, feature and target are those last looked at in it.
 
         The same handle with a new description (after a change of preprocessing) keeps them.
         """
         if model == self._model:
             return
-        same = model is not None and self._model is not None and model.handle == self._model.handle
+        before = self._model
+        same = model is not None and before is not None and model.handle == before.handle
+        if before is not None:
+            self._left[before.handle] = (self._layer, self._feature, self._target)
+        if model is not None and model not in self._models:
+            others = [m for m in self._models if m.handle != model.handle]
+            at = next((i for i, m in enumerate(self._models) if m.handle == model.handle), None)
+            others.insert(len(others) if at is None else at, model)
+            self.set_models(tuple(others))
         self._model = model
         if not same:
-            self._layer, self._feature = "", None
-            self.history.clear()
-            target = self._fitting_target(model)
+            fresh = ("", None, self._fitting_target(model))
+            seen = self._left.get(model.handle, fresh) if model is not None else fresh
+            self._layer, self._feature, target = seen
             changed, self._target = target != self._target, target
         self.model_changed.emit()
         if not same:
@@ -177,6 +186,10 @@ class AppState(QObject):
         """Say which models are open; `set_model` chooses the current one of them."""
         if models != self._models:
             self._models = models
+            left = {model.handle for model in models}
+            if self.history.keep_models(left):
+                self.history_changed.emit()
+            self._left = {h: seen for h, seen in self._left.items() if h in left}
             self.models_changed.emit()
 
     def set_edits(self, edits: EditStack) -> None:
@@ -268,6 +281,9 @@ class AppState(QObject):
     def _go(self, visit: Visit | None) -> None:
         if visit is None:
             return
+        model = next((m for m in self._models if m.handle == visit.model), None)
+        if model is not None:
+            self.set_model(model)
         self.set_feature(visit.feature)
         self.set_layer(visit.layer)
         self.set_image(visit.image)
@@ -279,7 +295,8 @@ class AppState(QObject):
     def _record(self) -> None:
         if self._model is None:
             return
-        if self.history.visit(Visit(self._layer, self._feature, self._tab, self._image)):
+        place = Visit(self._layer, self._feature, self._tab, self._image, self._model.handle)
+        if self.history.visit(place):
             self.history_changed.emit()
 
     # --- telling the user ----------------------------------------------------------------------

@@ -118,9 +118,7 @@ class ViewState(AppState):
         action: str = "",
         on_action: Callable[[], object] | None = None,
     ) -> None:
-        self._shared_state.notify(
-            level, message, hint, details, action=action, on_action=on_action
-        )
+        self._shared_state.notify(level, message, hint, details, action=action, on_action=on_action)
 
     # --- going elsewhere -------------------------------------------------------------------------
 
@@ -248,7 +246,9 @@ class ViewState(AppState):
 
     def _adopt(self, values: Mapping[Pin, Any]) -> bool:
         """Set all values, then tell of those that are new; whether there were any."""
-        new = [name for name in PINS if name in values and values[name] != getattr(self, f"_{name}")]
+        new = [
+            name for name in PINS if name in values and values[name] != getattr(self, f"_{name}")
+        ]
         for name in new:
             setattr(self, f"_{name}", values[name])
         for name in new:

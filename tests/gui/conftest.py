@@ -6,13 +6,14 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt, QTimer, QUrl
+from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 
 from interp_gui.core.analysis import AnalysisInfo, ParameterInfo
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
-from interp_gui.engine.messages import Ended, Hello
+from interp_gui.engine.messages import Ended, Hello, OpenModel
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.relay import Relay
@@ -177,6 +178,51 @@ def window(qapp, client, relay, settings):
     window.close()
     window.deleteLater()
     theme.deleteLater()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    file = tmp_path / "small.pth"
+    file.write_bytes(b"weights")
+    return str(file)
+
+
+@pytest.fixture
+def ready(window, client, greet, qtbot):
+    client.emit(greet())
+    qtbot.waitUntil(lambda: window.bridge.is_ready)
+    return window
+
+
+@pytest.fixture
+def opened(ready, client, checkpoint, describe, qtbot):
+    ready.files.open([checkpoint])
+    client.end(client.last(OpenModel), description=describe())
+    qtbot.waitUntil(lambda: ready.state.model is not None)
+    return ready
+
+
+@pytest.fixture
+def drop():
+    """Drops files on a window, as another program would."""
+
+    def drop(window, paths):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        window.dropEvent(
+            QDropEvent(
+                QPoint(5, 5).toPointF(), Qt.DropAction.CopyAction, data,
+                Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+            )
+        )  # fmt: skip
+
+    return drop
+
+
+@pytest.fixture
+def messages():
+    """What the toasts of a window say."""
+    return lambda window: [toast.note.message for toast in window.toasts.shown]
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.preferences import preference_commands
 from interp_gui.gui.commands.view import view_commands
+from interp_gui.gui.commands.views import views_commands
 from interp_gui.gui.window_drops import WindowDrops
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that name the panels."""
     return (
         *view_commands(window),
+        *views_commands(window),
         *feature_actions(window),
         *help_commands(window),
         *preference_commands(window),

@@ -35,6 +35,12 @@ def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             handler=files.open_sample,
         ),
         ActionSpec(
+            id="file.close_model", title="&Close model", menu="File", group="4", icon="close",
+            tooltip="Close the current model and free its memory",
+            enabled_when=lambda: state.model is not None,
+            handler=lambda: documents.close_model(),
+        ),
+        ActionSpec(
             id="file.clear_images", title="&Remove all images", menu="File", group="4",
             icon="clear", tooltip="Take all images off the list; files are left alone",
             enabled_when=lambda: state.dataset is not None, handler=documents.clear_images,

@@ -55,7 +55,8 @@ def view_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         ),
         ActionSpec(
             id="view.reset_layout", title="R&eset layout", menu="View/Panels", group="3",
-            tooltip="Put all panels back where they were at first", handler=window.reset_layout,
+            tooltip="Put all panels and views back as they were at first",
+            handler=window.reset_layout,
         ),
         *(
             ActionSpec(

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from interp_gui.core.layer import LayerInfo
-from interp_gui.gui.documents import first_layer
+from interp_gui.gui.model_list import first_layer
 
 
 def layer(name, *shape):

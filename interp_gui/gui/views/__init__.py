@@ -1,0 +1,1 @@
+"""The views of the centre: framed, grouped in tabs, split, torn off."""
