@@ -14,6 +14,9 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "real_examples",
         "layer_summary",
         "feature_visualization",
+        "unit_similarity",
+        "dataset_predictions",
+        "check_preprocessing",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
     return tuple(module.ANALYSIS for module in found)

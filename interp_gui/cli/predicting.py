@@ -11,14 +11,15 @@ from typing import Any
 from interp_gui.cli.output import Output, columns
 from interp_gui.cli.session import check_file, local_engine, open_model
 from interp_gui.core.analysis import Inputs, Progress
-from interp_gui.core.folders import scan
+from interp_gui.core.csv_text import is_table
+from interp_gui.core.folders import scan_all
 from interp_gui.engine.messages import Run
 
 
 def predict(options: argparse.Namespace, output: Output) -> int:
     """Ask a model about images; files named directly that are broken make it a failure."""
     check_file(options.model)
-    asked = list(_asked(options.images))
+    asked = list(_asked(options.images, output))
     engine = local_engine(safe_mode=options.safe_mode, cached=False)
     open_model(engine, options.model, output)
     request = Run(
@@ -50,12 +51,17 @@ def predict(options: argparse.Namespace, output: Output) -> int:
     return 1 if failed else 0
 
 
-def _asked(paths: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
+def _asked(paths: Sequence[str], output: Output) -> Iterator[tuple[str, str, bool]]:
     """Path, the path as shown, and whether it was named itself."""
     for given in paths:
-        for entry in scan([given]).images:
+        found = scan_all([given])
+        for note in found.notes:
+            output.note(f"interp-gui: {note}")
+        for entry in found.dataset.images:
             if os.path.isdir(given):
                 yield entry.path, str(Path(given, os.path.relpath(entry.path, given))), False
+            elif is_table(given):
+                yield entry.path, os.path.relpath(entry.path), False
             else:
                 yield entry.path, given, True
 

@@ -43,7 +43,9 @@ class ResultFolder:
         name = f"{stem}.{'csv' if table else 'png'}"
         self._write(name, export_bytes(result, name.rpartition(".")[2], recipe=recipe))
         beside = _BESIDE.get(result.kind, "npz")
-        if not table and (beside == "npz" or len(result.rows()) > 1):
+        if table and result.arrays():
+            self._write(f"{stem}.npz", export_bytes(result, "npz", recipe=recipe))
+        elif not table and (beside == "npz" or len(result.rows()) > 1):
             self._write(f"{stem}.{beside}", export_bytes(result, beside, recipe=recipe))
         self._entries[result.key] = {
             "kind": result.kind,

@@ -150,7 +150,12 @@ class Table(Result, tag="table"):
     cells: tuple[tuple[Number, ...], ...]
     features: tuple[Feature | None, ...] = ()
     """One a row where rows are features; empty otherwise."""
+    values: dict[str, NDArray[Any]] = {}
+    """What is too long to travel as rows: arrays of equal length, by name; an NPZ holds them."""
     kind: ClassVar[str] = "table"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return dict(self.values)
 
     def rows(self) -> list[tuple[Number, ...]]:
         return [self.columns, *self.cells]

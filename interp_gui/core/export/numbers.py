@@ -100,13 +100,13 @@ def csv_bytes(result: AnyResult) -> bytes:
 def npz_bytes(result: AnyResult, *, recipe: str = "") -> bytes:
     """Arrays of a result as NPZ without pickles; its numbers as JSON in `numbers`.
 
-    A table, which has no arrays, gives one array a column.
+    A table gives one array a column, beside its own.
     """
     arrays: dict[str, NDArray[np.generic]] = {
         name: np.asarray(array) for name, array in result.arrays().items()
     }
-    if not arrays:
-        arrays = _columns(result)
+    if not arrays or result.kind == "table":
+        arrays = {**_columns(result), **arrays}
     texts = {"title": result.title, "kind": result.kind, "numbers": _json(result.numbers)}
     if recipe:
         texts["recipe"] = recipe

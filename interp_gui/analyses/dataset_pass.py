@@ -1,0 +1,141 @@
+"""What analyses of a whole dataset share: which images, in which order, decoded batch by batch."""
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.core.analysis import Context, Progress
+from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.errors import ImageProblem, InvalidValue
+from interp_gui.core.images import Pixels, image_sha256
+from interp_gui.core.preprocessing import read_for
+
+_SPEAK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Known:
+    """An image that can be read.
+
+    Parameters
+    ----------
+    place
+        In the dataset.
+    sha256
+        Of the file's bytes.
+    truth
+        Class that it should get, −1 where that is not known.
+    """
+
+    place: int
+    entry: ImageEntry
+    sha256: str
+    truth: int
+
+
+def images_at_hand(context: Context) -> Dataset:
+    """The dataset; InvalidValue if there is none."""
+    dataset = context.inputs.dataset
+    if dataset is None or not dataset.images:
+        raise InvalidValue("Images at hand are needed.", hint="Open a folder of images first.")
+    return dataset
+
+
+def identified(
+    context: Context, broken: dict[int, str], *, labelled: bool = False
+) -> Generator[Progress, None, list[Known]]:
+    """The readable images of the dataset in its order, with their hashes.
+
+    Parameters
+    ----------
+    broken
+        Takes a sentence for each file that is gone, by its place.
+    labelled
+        Leave out those whose class is not known.
+    """
+    dataset = images_at_hand(context)
+    found: list[Known] = []
+    spoken_s = time.monotonic()
+    for place, entry in enumerate(dataset.images):
+        truth = dataset.true_class(entry)
+        if truth is None and labelled:
+            continue
+        context.check()
+        try:
+            sha256 = image_sha256(entry.path)
+        except ImageProblem as problem:
+            broken[place] = problem.message
+            continue
+        found.append(Known(place, entry, sha256, -1 if truth is None else truth))
+        if time.monotonic() - spoken_s > _SPEAK_EVERY_S:
+            spoken_s = time.monotonic()
+            yield Progress(done=place, total=len(dataset.images), text="Identifying images")
+    return found
+
+
+def sampled(images: Sequence[Known], count: int, *, seed: int, stratified: bool) -> list[Known]:
+    """At most `count` images, drawn by their content: the same whatever their names and order.
+
+    Parameters
+    ----------
+    stratified
+        Take turns among the labels, so that each has its share.
+    """
+    drawn = sorted(images, key=lambda image: (_lot(image.sha256, seed), image.place))
+    if stratified:
+        turns: dict[str, int] = defaultdict(int)
+        keyed: list[tuple[int, int, Known]] = []
+        for position, image in enumerate(drawn):
+            keyed.append((turns[image.entry.label], position, image))
+            turns[image.entry.label] += 1
+        keyed.sort(key=lambda each: each[:2])
+        drawn = [image for _, _, image in keyed]
+    return drawn[:count]
+
+
+def decoded(
+    context: Context, images: Sequence[Known], broken: dict[int, str]
+) -> list[tuple[Known, Pixels]]:
+    """Those of `images` that can be decoded; the others are added to `broken`."""
+    found = []
+    for image in images:
+        if image.place in broken:
+            continue
+        try:
+            found.append((image, read_for(image.entry.path, context.model.preprocessing)))
+        except ImageProblem as problem:
+            broken[image.place] = problem.message
+    return found
+
+
+def stacks(inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Inputs (C, h, w) as one batch, or as one each where their sizes differ."""
+    if len({each.shape for each in inputs}) > 1:
+        return [each[None] for each in inputs]
+    return [np.stack(inputs)] if inputs else []
+
+
+def broken_notes(broken: dict[int, str]) -> tuple[str, ...]:
+    """A sentence about images that were left out, if any were."""
+    if not broken:
+        return ()
+    shown = "; ".join(text.rstrip(".") for text in list(broken.values())[:5])
+    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
+    return (f"{len(broken)} image(s) left out: {shown}{more}.",)
+
+
+def content_sha256(parts: Sequence[str]) -> str:
+    """SHA-256 over texts in their order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _lot(sha256: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
