@@ -12,6 +12,7 @@ from interp_gui.core.model import Preprocessing
 from interp_gui.engine.messages import Ended
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.changes import change_preprocessing
 from interp_gui.gui.image_list import ImageList
 from interp_gui.gui.model_list import ModelList
 from interp_gui.gui.pins import Pin
@@ -91,8 +92,8 @@ class Documents(QObject):
         self.open_model(model.path, then=opened, preprocessing=model.description.preprocessing)
 
     def set_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Change how images become the current model's input."""
-        self.models.set_preprocessing(preprocessing)
+        """Change how images become the current model's input; can be undone."""
+        change_preprocessing(self._state, self.models, preprocessing)
 
     # --- images --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from interp_gui.core.target import Target
 from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.changes import choose_target
 from interp_gui.gui.state import AppState, Level
 
 TOP_CLASS = "Top class"
@@ -90,13 +91,12 @@ class TargetSelector(QWidget):
     def _chosen(self) -> None:
         if self._following or self._state.model is None or not self.isEnabled():
             return
-        self._state.set_target(
-            Target(
-                kind=self.kind.currentData(),
-                index=self.classes.currentData(),
-                output=self._state.target.output,
-            )
+        target = Target(
+            kind=self.kind.currentData(),
+            index=self.classes.currentData(),
+            output=self._state.target.output,
         )
+        choose_target(self._state, target)
 
 
 class Badge(QWidget):

@@ -25,6 +25,7 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import ask_and_export
 from interp_gui.gui.parts import column, label, row
+from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
 from interp_gui.gui.widgets.form import ParameterForm
@@ -57,6 +58,10 @@ class AnalysisTab(QWidget):
         self._job: int | None = None
         self._view = f"analysis:{info.id}"
         self.form = ParameterForm(info.parameters)
+        self.history = SettingsHistory(
+            self, state.undo, read=self.form.values, write=self.form.set_values,
+            title_of=lambda name: next(p.title for p in info.parameters if p.name == name),
+        )  # fmt: skip
         self.layers = LayerBox(state, parent=self)
         self.run_button = QPushButton("Run")
         self.run_button.setAccessibleName(f"Run {info.title}")
@@ -158,6 +163,7 @@ class AnalysisTab(QWidget):
         for signal in signals:
             signal.connect(self._subject_changed)
         self.form.changed.connect(self._settings_changed)
+        self.form.changed.connect(self.history.note)
         self._bridge.ready.connect(self._update)
         self._bridge.lost.connect(self._update)
         self.run_button.clicked.connect(self.run)
@@ -222,8 +228,9 @@ class AnalysisTab(QWidget):
 
     def adopt(self, recipe: Recipe, *, run: bool) -> None:
         """Take over the settings of a recipe, and run with them if wanted and possible."""
-        self.form.reset()
-        self.form.set_values(recipe.parameters)
+        with self.history.one_step(f"take over the settings of {self.info.title}"):
+            self.form.reset()
+            self.form.set_values(recipe.parameters)
         if run:
             self.run()
 

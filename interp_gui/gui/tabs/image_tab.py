@@ -19,6 +19,7 @@ from interp_gui.core.analysis import Inputs
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import read_image
+from interp_gui.core.model import Preprocessing
 from interp_gui.core.preprocessing import as_seen
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, Heatmap, Pixels, Table
@@ -29,6 +30,7 @@ from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of, names_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.brushed import BrushedPlaces
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer
 from interp_gui.gui.tabs.ranking import ORDERS, Order, RankedUnit, Ranking
 from interp_gui.gui.widgets.card import Card
@@ -63,13 +65,16 @@ class ImageTab(QWidget):
         self._thumbnails: dict[str, Pixels] = {}
         self._mapped: Feature | None = None
         self._wanted: Feature | None = None
-        self._shown: tuple[str, object] | None = None
+        self._shown: tuple[str, Preprocessing | None] | None = None
         self._asked: tuple[object, ...] | None = None
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._rank)
         self._make_controls()
         self._arrange()
         self._connect()
+        self._places = BrushedPlaces(
+            self.canvas, state.undo, shown=lambda: self._shown, show=state.set_image
+        )
         self._show_image()
 
     # --- controls ----------------------------------------------------------------------------
@@ -203,6 +208,7 @@ class ImageTab(QWidget):
             self._shown = (path, preprocessing)
             self._clear_map()
             self.canvas.set_pixels(pixels)
+            self._places.recall()
             self._ask_later()
             if self._wanted is not None:
                 self.show_map(self._wanted)

@@ -23,6 +23,7 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import connect_export
 from interp_gui.gui.icons import icon
 from interp_gui.gui.parts import column, icon_button, label, row
+from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.optimisation import ANALYSIS, Optimisation, Settings
 from interp_gui.gui.widgets.form import ParameterForm
@@ -56,7 +57,7 @@ class PicturePanel(QWidget):
         self, state: AppState, bridge: EngineBridge, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._bridge = bridge
+        self._bridge, self._undo = bridge, state.undo
         self._feature: Feature | None = None
         self.form: ParameterForm | None = None
         self.optimisation = Optimisation(state, bridge, "unit-picture", self)
@@ -138,6 +139,13 @@ class PicturePanel(QWidget):
             return
         self.form = ParameterForm(info.parameters)
         self._settings_body.insertWidget(0, self.form)
+        titles = {p.name: p.title for p in info.parameters}
+        self._history = SettingsHistory(
+            self, self._undo, read=self._values, write=self._set_values,
+            title_of=lambda name: titles.get(name, name),
+        )  # fmt: skip
+        self.form.changed.connect(self._history.note)
+        self.seed.valueChanged.connect(self._history.note)
 
     # --- what it is asked --------------------------------------------------------------------
 
@@ -155,12 +163,24 @@ class PicturePanel(QWidget):
         parameters = self.form.values() if self.form is not None else {}
         return Settings(parameters, self.seed.value())
 
+    def _values(self) -> dict[str, Any]:
+        return {**self.settings().parameters, "seed": self.seed.value()}
+
+    def _set_values(self, values: dict[str, Any]) -> None:
+        if "seed" in values:
+            self.seed.setValue(values["seed"])
+        if self.form is not None:
+            self.form.set_values({n: v for n, v in values.items() if n != "seed"})
+
     def set_settings(self, parameters: dict[str, Any], seed: int) -> None:
         """Fill the form; what is not given gets its default."""
-        if self.form is not None:
+        if self.form is None:
+            self.seed.setValue(seed)
+            return
+        with self._history.one_step("take over the settings of a picture"):
             self.form.reset()
             self.form.set_values(parameters)
-        self.seed.setValue(seed)
+            self.seed.setValue(seed)
 
     def start(self) -> None:
         """Make the picture from the beginning."""

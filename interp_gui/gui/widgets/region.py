@@ -101,7 +101,9 @@ class RegionCanvas(HeatmapView):
     Signals
     -------
     region_changed
-        A stroke has ended, or the place was cleared.
+        A stroke has ended, or the place is another.
+    brushed
+        Weights before and after a stroke, or a clearing, by hand.
     feature_dropped
         A feature was dropped on the image.
     drop_refused
@@ -109,6 +111,7 @@ class RegionCanvas(HeatmapView):
     """
 
     region_changed = Signal()
+    brushed = Signal(object, object)
     feature_dropped = Signal(object)
     drop_refused = Signal(object)
 
@@ -122,6 +125,7 @@ class RegionCanvas(HeatmapView):
         self.radius = 0.06
         self._base = QImage()
         self._mask_image = QImage()
+        self._before = self.region.weights.copy()
         self._last: tuple[float, float] | None = None
         self._cursor: tuple[float, float] | None = None
         self._keyboard = False
@@ -149,9 +153,22 @@ class RegionCanvas(HeatmapView):
     def clear_region(self) -> None:
         """Brush nothing."""
         if not self.region.empty:
+            self._before = self.region.weights.copy()
             self.region.clear()
             self._mask_changed()
+            self._tell_brushed()
+
+    def set_weights(self, weights: NDArray[np.float32]) -> None:
+        """Brush exactly this."""
+        if not np.array_equal(weights, self.region.weights):
+            self.region.weights = weights.copy()
+            self._mask_changed()
             self.region_changed.emit()
+
+    def _tell_brushed(self) -> None:
+        if not np.array_equal(self._before, self.region.weights):
+            self.brushed.emit(self._before, self.region.weights.copy())
+        self.region_changed.emit()
 
     def _mask_changed(self) -> None:
         if self.region.empty:
@@ -187,6 +204,8 @@ class RegionCanvas(HeatmapView):
 
     def _brush(self, where: tuple[float, float], *, first: bool, tool: Tool) -> None:
         erase = tool == "erase"
+        if first:
+            self._before = self.region.weights.copy()
         if first and tool == "new":
             self.region.clear()
         start = where if first or self._last is None else self._last
@@ -221,7 +240,7 @@ class RegionCanvas(HeatmapView):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._last is not None:
             self._last = None
-            self.region_changed.emit()
+            self._tell_brushed()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.mousePressEvent(event)
@@ -244,7 +263,7 @@ class RegionCanvas(HeatmapView):
             shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
             self._brush((y, x), first=True, tool="add" if shift else self.tool)
             self._last = None
-            self.region_changed.emit()
+            self._tell_brushed()
         elif key in (Qt.Key.Key_Escape, Qt.Key.Key_Delete):
             self.clear_region()
         else:
