@@ -5,11 +5,12 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from interp_gui.gui.bridge import KEPT_ROWS, EngineBridge, JobRow
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.job_row import KEPT_ROWS, JobRow
 
 Index = QModelIndex | QPersistentModelIndex
-COLUMNS = ("Job", "Progress", "Time left", "State")
-JOB, PROGRESS, LEFT, STATE = range(4)
+COLUMNS = ("Job", "Progress", "Rate", "Time left", "Started", "Elapsed", "State")
+JOB, PROGRESS, RATE, LEFT, STARTED, ELAPSED, STATE = range(7)
 _STATES = {
     "waiting": "Waiting", "running": "Running", "paused": "Paused",
     "finished": "Finished", "cancelled": "Cancelled", "failed": "Failed",
@@ -20,7 +21,7 @@ class JobsModel(QAbstractTableModel):
     """Newest job first; jobs without a title are left out, old finished ones fall out."""
 
     def __init__(self, bridge: EngineBridge) -> None:
-        super().__init__(bridge)
+        super().__init__()
         self.rows: list[JobRow] = []
         bridge.job_changed.connect(self._on_changed)
 
@@ -44,10 +45,19 @@ class JobsModel(QAbstractTableModel):
             del self.rows[-1]
             self.endRemoveRows()
 
+    @property
+    def active(self) -> list[JobRow]:
+        """Rows that are not over."""
+        return [row for row in self.rows if not row.over]
+
     def clear_over(self) -> None:
         """Take jobs that have ended off the list."""
+        self.remove({row.job for row in self.rows if row.over})
+
+    def remove(self, jobs: set[int]) -> None:
+        """Take some jobs that have ended off the list."""
         self.beginResetModel()
-        self.rows = [row for row in self.rows if not row.over]
+        self.rows = [row for row in self.rows if row.job not in jobs or not row.over]
         self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:
@@ -66,38 +76,61 @@ class JobsModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            texts = (row.title, progress_text(row), time_text(row.left_s), _STATES[row.state])
-            return texts[index.column()]
+            return cell_text(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             if row.error is not None:
                 return f"{row.error.message} {row.error.hint}".strip()
             return f"{row.title}. {_STATES[row.state]}. {progress_text(row)}".strip()
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            # one after another as the columns are read, an empty cell would say nothing
+            return cell_text(row, index.column()) or f"No {COLUMNS[index.column()].lower()}"
         if role == Qt.ItemDataRole.UserRole:
             return row
         return None
 
 
+def cell_text(row: JobRow, column: int) -> str:
+    """What a cell says."""
+    now_s = time.monotonic()
+    match column:
+        case 0:
+            return row.title
+        case 1:
+            return progress_text(row)
+        case 2:
+            return rate_text(row.rate_per_s(now_s))
+        case 3:
+            return time_text(row.left_s)
+        case 4:
+            return started_text(row.asked_s)
+        case 5:
+            return elapsed_text(row.elapsed_s(now_s))
+        case _:
+            return _STATES[row.state]
+
+
 def progress_text(row: JobRow) -> str:
-    """How far a job is, in words: `128 of 512 · 14 /s · optimising`."""
+    """How far a job is, in words: `128 of 512 · optimising`; how it ended when it is over."""
     progress = row.progress
+    if row.error is not None:
+        return row.error.message
     if row.over:
-        return row.error.message if row.error is not None else ""
+        if not row.results:
+            return ""
+        return "1 result" if row.results == 1 else f"{row.results:,} results"
     parts = [f"{progress.done:,} of {progress.total:,}"] if progress.total else []
-    rate = rate_per_s(row)
-    if rate:
-        parts.append(f"{rate:.0f} /s" if rate >= 10 else f"{rate:.1f} /s")
     if progress.text:
         parts.append(progress.text)
     return " · ".join(parts)
 
 
-def rate_per_s(row: JobRow) -> float | None:
-    """Steps a second since this run or stage began to count, None if not yet known."""
-    if row.counted_from is None or row.state != "running":
-        return None
-    first, since_s = row.counted_from
-    done, elapsed = row.progress.done - first, time.monotonic() - since_s
-    return done / elapsed if done > 0 and elapsed > 0.5 else None
+def rate_text(rate_per_s: float | None) -> str:
+    """Steps a second, or a minute where they are slow: `14 /s`, `3.2 /s`, `5 /min`."""
+    if rate_per_s is None:
+        return ""
+    if rate_per_s >= 1:
+        return f"{rate_per_s:.0f} /s" if rate_per_s >= 10 else f"{rate_per_s:.1f} /s"
+    return f"{rate_per_s * 60:.0f} /min" if rate_per_s >= 0.1 else f"{rate_per_s * 60:.1f} /min"
 
 
 def time_text(seconds: float | None) -> str:
@@ -109,3 +142,21 @@ def time_text(seconds: float | None) -> str:
     if seconds < 5400:
         return f"about {round(seconds / 60)} min"
     return f"about {seconds / 3600:.0f} h"
+
+
+def started_text(asked_s: float) -> str:
+    """Time of day, with the date where it was not today."""
+    if not asked_s:
+        return ""
+    then = time.localtime(asked_s)
+    today = time.localtime()[:3] == then[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", then)
+
+
+def elapsed_text(seconds: float | None) -> str:
+    """How long it has been running: `0:42`, `12:05`, `1:02:03`."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

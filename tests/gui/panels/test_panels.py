@@ -2,112 +2,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from interp_gui.core.analysis import Inputs, Progress
-from interp_gui.engine.messages import ErrorInfo, LogLine, Progressed, Run, Started
-from interp_gui.gui.bridge import JobRow
-from interp_gui.gui.panels.jobs import JobsPanel
-from interp_gui.gui.panels.jobs_model import progress_text, time_text
+from interp_gui.engine.messages import LogLine
 from interp_gui.gui.panels.layers import LayersView
 from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import facts
 from interp_gui.gui.panels.preprocessing import PreprocessingForm
 from interp_gui.gui.thumbnails import Thumbnails
-from interp_gui.gui.toast import DetailsDialog, Toasts
+from interp_gui.gui.toast import Toasts
 from interp_gui.gui.toolbar import TargetSelector
-
-REQUEST = Run(analysis="brightness", model="m", inputs=Inputs())
-
-
-def cells(panel, column):
-    model = panel.model
-    return [model.index(row, column).data() for row in range(model.rowCount())]
-
-
-# --- jobs ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def jobs(qtbot, bridge):
-    panel = JobsPanel(bridge)
-    qtbot.addWidget(panel)
-    return panel
-
-
-def test_jobs_with_a_title_are_listed_newest_first(jobs, bridge):
-    bridge.run(REQUEST, title="First")
-    bridge.run(REQUEST)
-    bridge.run(REQUEST, title="Second")
-    assert cells(jobs, 0) == ["Second", "First"]
-
-
-def test_buttons_act_on_the_only_job_or_the_selected_ones(jobs, bridge, client, qtbot):
-    assert not jobs.cancel.isEnabled()
-    first = bridge.run(REQUEST, title="First")
-    jobs.pause.click()
-    assert jobs.pause.toolTip() == "Resume"
-    jobs.pause.click()
-    second = bridge.run(REQUEST, title="Second")
-    assert not jobs.cancel.isEnabled(), "which of the two is not said"
-    jobs.table.selectRow(0)
-    jobs.cancel.click()
-    assert client.calls == [("pause", first), ("resume", first), ("cancel", second)]
-
-
-def test_progress_and_time_left(jobs, bridge, client, qtbot):
-    job = bridge.run(REQUEST, title="Work")
-    client.emit(Started(job))
-    generation = client.options[job]["generation"]
-    progress = Progress(done=128, total=512, text="optimising")
-    client.emit(Progressed(job=job, generation=generation, progress=progress, left_s=200.0))
-    qtbot.waitUntil(lambda: cells(jobs, 2) == ["about 3 min"])
-    assert cells(jobs, 1)[0].startswith("128 of 512")
-    assert jobs.grab().width() > 0
-
-
-def test_an_error_is_shown_in_full_on_demand(jobs, bridge, client, qtbot):
-    job = bridge.run(REQUEST, title="Work")
-    error = ErrorInfo(cause="bug", message="It broke.", hint="Try less.", details="Traceback …")
-    client.end(job, "failed", error=error)
-    qtbot.waitUntil(lambda: cells(jobs, 3) == ["Failed"])
-    assert cells(jobs, 1) == ["It broke."]
-    jobs.table.selectRow(0)
-    jobs.details.click()
-    dialog = jobs.findChild(DetailsDialog)
-    assert dialog is not None
-    dialog.close()
-
-
-def test_ended_jobs_are_cleared(jobs, bridge, client, qtbot):
-    client.end(bridge.run(REQUEST, title="Done"))
-    bridge.run(REQUEST, title="Running")
-    qtbot.waitUntil(lambda: "Finished" in cells(jobs, 3))
-    jobs.clear.click()
-    assert cells(jobs, 0) == ["Running"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, ""), (0.2, "about 1 s"), (80, "about 80 s"), (100, "about 2 min"), (7300, "about 2 h")],
-)
-def test_time_in_words(seconds, text):
-    assert time_text(seconds) == text
-
-
-def test_progress_without_a_total_is_its_words():
-    assert progress_text(JobRow(job=1, title="t", progress=Progress(text="reading"))) == "reading"
-
-
-def test_a_continued_job_counts_its_rate_from_where_it_went_on(monkeypatch):
-    row = JobRow(
-        job=1,
-        title="t",
-        state="running",
-        progress=Progress(done=276, total=512),
-        counted_from=(256, 100.0),
-    )
-    monkeypatch.setattr("interp_gui.gui.panels.jobs_model.time.monotonic", lambda: 102.0)
-    assert progress_text(row) == "276 of 512 · 10 /s"
-
 
 # --- log -------------------------------------------------------------------------------------
 
