@@ -11,6 +11,7 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Picture
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge, JobRow
+from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.state import AppState
 
 ANALYSIS = "feature-visualization"
@@ -130,7 +131,8 @@ class Optimisation(QObject):
                 target=self._state.target,
                 seed=self._settings.seed,
             ),
-            dataset=self._state.dataset_handle,
+            # ranks among very many images are not computed before the user said so
+            dataset=leave_of(self._state).dataset_for(self._state),
             parameters=self._settings.parameters,
             state=self._saved,
         )

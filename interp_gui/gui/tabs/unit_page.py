@@ -1,8 +1,8 @@
 """The page of one feature: its optimised picture, and beside it what it responds to in reality."""
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QSplitter, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QImage, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QLineEdit, QSplitter, QWidget
 
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.feature import Feature
@@ -11,12 +11,15 @@ from interp_gui.core.result import AnyResult, Grid, GridItem
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.drag import start_drag
 from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
 from interp_gui.gui.parts import column, icon_button, label, row
-from interp_gui.gui.shared import names_of, order_of
+from interp_gui.gui.pass_leave import leave_of
+from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.stepping import neighbour
+from interp_gui.gui.tabs.feature_handle import FeatureHandle
 from interp_gui.gui.tabs.optimisation import ANALYSIS
+from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
 from interp_gui.gui.tabs.wall_work import MANY_IMAGES
 from interp_gui.gui.widgets.grid import GridView
@@ -28,40 +31,8 @@ SETTLE_MS = 180
 SIDEWAYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
-class FeatureHandle(QLabel):
-    """The title of a page, by which its feature can be dragged."""
-
-    def __init__(self, page: "UnitPage") -> None:
-        super().__init__()
-        self._page = page
-        self._pressed: QPoint | None = None
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setCursor(Qt.CursorShape.OpenHandCursor)
-        self.setToolTip("Drag this feature to the shelf, another view, or the desktop")
-        font = self.font()
-        font.setPointSizeF(font.pointSizeF() * 1.3)
-        font.setBold(True)
-        self.setFont(font)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._pressed = event.position().toPoint()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        feature = self._page.feature
-        if self._pressed is None or feature is None:
-            return
-        moved = (event.position().toPoint() - self._pressed).manhattanLength()
-        if moved >= QApplication.startDragDistance():
-            self._pressed = None
-            view = self._page.panel.picture
-            start_drag(self, (feature,), image=view.image, result=view.result, recipe=view.recipe)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._pressed = None
-
-
 class UnitPage(QWidget):
-    """Follows the shared feature unless it is pinned."""
+    """Follows the feature of its state."""
 
     def __init__(
         self,
@@ -74,36 +45,32 @@ class UnitPage(QWidget):
         self.setAccessibleName("Unit page")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._state, self._bridge = state, bridge
-        self._names, self._order = names_of(state), order_of(state)
+        self._names, self._leave = names_of(state), leave_of(state)
         self._feature: Feature | None = None
         self._due = False
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._load)
         self.panel = PicturePanel(state, bridge)
         self.examples = GridView("The images that drive the unit most appear here.")
-        self.title = FeatureHandle(self)
+        self.title = FeatureHandle(state, self.panel.picture)
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the feature")
         self.name.setPlaceholderText("Name it")
         self.name.setMaximumWidth(260)
-        self.pin = QToolButton()
-        self.pin.setText("Pin")
-        self.pin.setCheckable(True)
-        self.pin.setAccessibleName("Pin this page")
-        self.pin.setToolTip("Stay on this feature when another one becomes current")
         self.previous = icon_button("back", "Previous unit (Left)", lambda: self.step(-1))
         self.next = icon_button("forward", "Next unit (Right)", lambda: self.step(1))
         self.copy = icon_button("copy", "Copy the picture", self.copy_picture)
         self.export = icon_button("export", "Export picture and examples", self.export_page)
         self.caption = label(dim=True)
+        self.ask = PassStrip(state, bridge)
         self._arrange()
         connect_export(self.examples, state)
         self.examples.feature_activated.disconnect()
         self.examples.list.installEventFilter(self)
         self.examples.item_activated.connect(self._item_activated)
         self.name.editingFinished.connect(self._rename)
-        self.pin.toggled.connect(self._follow)
         self._names.changed.connect(self._renamed)
+        self._leave.changed.connect(self._dataset_changed)
         state.feature_changed.connect(self._follow)
         state.model_changed.connect(self._model_changed)
         state.dataset_changed.connect(self._dataset_changed)
@@ -118,12 +85,13 @@ class UnitPage(QWidget):
         head.addWidget(self.title)
         head.addWidget(self.name, 1)
         head.addStretch(1)
-        for widget in (self.pin, self.copy, self.export):
+        for widget in (self.copy, self.export):
             head.addWidget(widget)
         layout.addLayout(head)
         right = QWidget()
         side = column(right)
         side.addWidget(heading("Real examples"))
+        side.addWidget(self.ask)
         side.addWidget(self.caption)
         side.addWidget(self.examples, 1)
         split = QSplitter(Qt.Orientation.Horizontal)
@@ -140,21 +108,24 @@ class UnitPage(QWidget):
 
     # --- following ---------------------------------------------------------------------------
 
+    def selected_features(self) -> tuple[Feature, ...]:
+        """What keys and commands are about."""
+        return (self._feature,) if self._feature is not None else ()
+
+    def picture_of(self, feature: Feature) -> QImage:
+        """The picture that is shown of it."""
+        return self.panel.picture.image if feature == self._feature else QImage()
+
     def _follow(self) -> None:
-        if not self.pin.isChecked() and self._state.feature != self._feature:
+        if self._state.feature != self._feature:
             self._show(self._state.feature)
 
     def _model_changed(self) -> None:
-        # what was pinned belongs to the model before
-        if self._state.model is None or self._state.feature is None:
-            self.pin.setChecked(False)
-            self._show(self._state.feature)
-        else:
-            self._reload()
+        self._show(self._state.feature)
 
     def adopt(self, recipe: Recipe, *, run: bool) -> None:
         """Make the picture again with the settings of a recipe."""
-        if run and recipe.analysis == ANALYSIS and not self.pin.isChecked():
+        if run and recipe.analysis == ANALYSIS:
             self.panel.set_settings(recipe.parameters, recipe.seed)
             self._reload()
 
@@ -165,8 +136,9 @@ class UnitPage(QWidget):
         self._bridge.drop("unit-examples")
         self._feature = feature
         self.panel.show_feature(feature)
+        self.title.feature = feature
         self.examples.clear()
-        for widget in (self.name, self.pin, self.copy, self.export, self.previous, self.next):
+        for widget in (self.name, self.copy, self.export, self.previous, self.next):
             widget.setEnabled(feature is not None)
         if feature is None:
             self.title.setText("No unit is chosen")
@@ -226,19 +198,22 @@ class UnitPage(QWidget):
                 "Drop images or a folder of images on the window to see what this unit "
                 "responds to in reality."
             )
+        elif not self._leave.given(self._state):
+            self.examples.list.set_hint("Press Start above to look for real examples.")
         else:
             self.examples.list.set_hint("Looking through the images…")
 
     def _load_examples(self) -> None:
         model, feature = self._state.model, self._feature
         known = "real-examples" in self._bridge.analyses
-        if model is None or feature is None or not self._state.dataset_handle or not known:
+        dataset = self._leave.dataset_for(self._state)
+        if model is None or feature is None or not dataset or not known:
             return
         request = Run(
             analysis="real-examples",
             model=model.handle,
             inputs=Inputs(layer=feature.layer, features=(feature,)),
-            dataset=self._state.dataset_handle,
+            dataset=dataset,
         )
         self._bridge.run(
             request,
@@ -272,23 +247,14 @@ class UnitPage(QWidget):
 
     def _item_activated(self, item: GridItem) -> None:
         if item.image:
-            self._state.set_image(item.image)
-            self._state.set_tab("image")
+            self._state.open_image(item.image)
 
     # --- what can be done --------------------------------------------------------------------
 
     def step(self, by: int) -> None:
         """Go to the unit `by` places on, in the wall's order."""
-        model, feature = self._state.model, self._feature
-        if model is None or feature is None:
-            return
-        layers = {layer.name: layer.units for layer in model.description.layers}
-        there = self._order.neighbour(feature, by, units=layers.get(feature.layer, 0))
-        if there is None:
-            return
-        if self.pin.isChecked():
-            self._show(there)
-        else:
+        there = neighbour(self._state, self._feature, by)
+        if there is not None:
             self._state.set_feature(there)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -304,7 +270,7 @@ class UnitPage(QWidget):
             self._names.set_name(self._feature, self.name.text())
 
     def _renamed(self, text: str) -> None:
-        if self._feature is not None and text == self._feature.text:
+        if self._feature is not None and text in ("", self._feature.text):
             self.name.setText(self._names.name(self._feature))
 
     def copy_picture(self) -> None:

@@ -9,7 +9,15 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
-from interp_gui.engine.messages import Ended, ErrorInfo, Hello, Produced, Progressed, StateSaved
+from interp_gui.engine.messages import (
+    Ended,
+    ErrorInfo,
+    Estimated,
+    Hello,
+    Produced,
+    Progressed,
+    StateSaved,
+)
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.relay import Relay
@@ -55,7 +63,7 @@ class PlayedEngine:
     # --- what a test plays -------------------------------------------------------------------
 
     def jobs(self, analysis):
-        return [j for j, r in self.submitted.items() if r.analysis == analysis]
+        return [j for j, r in self.submitted.items() if getattr(r, "analysis", "") == analysis]
 
     def newest(self, analysis):
         return self.jobs(analysis)[-1]
@@ -70,6 +78,9 @@ class PlayedEngine:
     def progress(self, job, progress, left_s=None):
         generation = self.generation[job]
         self.relay(Progressed(job=job, generation=generation, progress=progress, left_s=left_s))
+
+    def cost(self, job, cost):
+        self.relay(Estimated(job=job, generation=self.generation[job], cost=cost))
 
     def save(self, job, state):
         self.relay(StateSaved(job=job, state=state))

@@ -2,8 +2,10 @@ import pytest
 from PySide6.QtCore import Qt
 
 from interp_gui.core.analysis import Progress
+from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.result import Grid, GridItem, Picture
+from interp_gui.engine.messages import Estimate
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.tabs.unit_page import UnitPage
 
@@ -109,12 +111,38 @@ def test_stepping_fast_asks_only_for_the_last(page, state, engine, started, unit
     assert started in engine.cancelled
 
 
-def test_a_pinned_page_stays(page, state, engine, started, unit, qtbot):
-    page.pin.setChecked(True)
-    state.set_feature(unit(30))
-    assert page.feature == unit(7)
-    page.pin.setChecked(False)
-    assert page.feature == unit(30)
+def test_very_many_images_are_looked_through_only_when_asked(
+    page, state, engine, model, ready, unit, monkeypatch, qtbot
+):
+    monkeypatch.setattr("interp_gui.gui.pass_leave.ASK_FROM", 10)
+    entries = tuple(ImageEntry(path=f"/{i}.png") for i in range(12))
+    state.set_dataset(Dataset(name="many", images=entries), "d2")
+    state.set_feature(unit(7))
+    qtbot.waitUntil(lambda: bool(engine.jobs("feature-visualization")))
+    assert engine.request("feature-visualization").dataset == ""
+    assert not engine.jobs("real-examples")
+    assert "12 images" in page.ask.text.text()
+    estimate = [j for j, r in engine.submitted.items() if isinstance(r, Estimate)][-1]
+    engine.cost(estimate, Cost(seconds=2400))
+    engine.end(estimate)
+    qtbot.waitUntil(lambda: "40 min" in page.ask.text.text())
+    qtbot.mouseClick(page.ask.start, Qt.MouseButton.LeftButton)
+    assert engine.request("real-examples").dataset == "d2"
+    assert page.ask.isHidden()
+
+
+def test_a_pass_that_the_cache_holds_is_not_asked_about(
+    page, state, engine, model, ready, unit, monkeypatch, qtbot
+):
+    monkeypatch.setattr("interp_gui.gui.pass_leave.ASK_FROM", 10)
+    entries = tuple(ImageEntry(path=f"/{i}.png") for i in range(12))
+    state.set_dataset(Dataset(name="many", images=entries), "d2")
+    state.set_feature(unit(7))
+    qtbot.waitUntil(lambda: any(isinstance(r, Estimate) for r in engine.submitted.values()))
+    estimate = [j for j, r in engine.submitted.items() if isinstance(r, Estimate)][-1]
+    engine.cost(estimate, Cost(seconds=0.2))
+    engine.end(estimate)
+    qtbot.waitUntil(lambda: bool(engine.jobs("real-examples")))
 
 
 def test_a_name_is_shared(page, state, started, unit, qtbot):
