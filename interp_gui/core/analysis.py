@@ -68,6 +68,8 @@ class AnalysisInfo(msgspec.Struct, frozen=True, kw_only=True):
     plugin: str = ""
     """Distribution that brought it; empty for the built-in ones."""
     menu: str = "Analyse"
+    estimates: bool = False
+    """Whether it can tell what a run would cost."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,7 +225,7 @@ class Analysis:
         return AnalysisInfo(
             id=self.id, title=self.title, summary=self.summary, needs=self.needs,
             produces=self.produces, parameters=parameter_infos(self.parameters), plugin=plugin,
-            menu=self.menu,
+            menu=self.menu, estimates=self.estimate is not None,
         )  # fmt: skip
 
     def settings(self, values: dict[str, Any]) -> Any:

@@ -65,6 +65,9 @@ class CostLabel(QLabel):
 
     def start(self, request: Run, on_start: Callable[[], object]) -> None:
         """Call `on_start`: at once, or when a person has agreed to what a long run takes."""
+        if not self._can_tell(request):
+            on_start()
+            return
         if self._known is not None and self._known[0] == request:
             self._decide(self._known[1], on_start)
             return
@@ -73,10 +76,14 @@ class CostLabel(QLabel):
         self._patience.start()
         self._ask()
 
+    def _can_tell(self, request: Run) -> bool:
+        info = self._bridge.analyses.get(request.analysis)
+        return self._bridge.is_ready and info is not None and info.estimates
+
     # --- asking ----------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        if self._request is not None and self.isVisible() and self._bridge.is_ready:
+        if self._request is not None and self.isVisible() and self._can_tell(self._request):
             self._later.start()
 
     def _ask(self) -> None:

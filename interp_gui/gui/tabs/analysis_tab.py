@@ -1,6 +1,7 @@
 """A tab for any analysis, made from its declaration alone."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -23,6 +24,7 @@ from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.cost_label import CostLabel
 from interp_gui.gui.export_ui import ask_and_export
 from interp_gui.gui.parts import column, label, row
 from interp_gui.gui.settings_history import SettingsHistory
@@ -75,6 +77,7 @@ class AnalysisTab(QWidget):
         self.bar = QProgressBar()
         self.bar.setAccessibleName(f"Progress of {info.title}")
         self.status = label(dim=True)
+        self.cost = CostLabel(bridge, view=self._view, parent=self)
         self.board = ResultBoard(state, hint=f"{info.summary}\n\nPress Run to start.")
         self._values: dict[str, tuple[QLabel, Callable[[], str]]] = {}
         self._later = QTimer(self, singleShot=True, interval=FOLLOW_MS)
@@ -103,6 +106,7 @@ class AnalysisTab(QWidget):
             buttons.addWidget(widget)
         buttons.addStretch(1)
         layout.addLayout(buttons)
+        layout.addWidget(self.cost)
         layout.addWidget(self.follow)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
@@ -222,6 +226,7 @@ class AnalysisTab(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._bridge.drop(self._view)
+        self._bridge.drop_estimate(self._view)
         super().closeEvent(event)
 
     # --- running -----------------------------------------------------------------------------
@@ -234,11 +239,25 @@ class AnalysisTab(QWidget):
         if run:
             self.run()
 
+    def adopt_request(self, request: Run, *, run: bool) -> None:
+        """Take over the settings of an earlier run, and run just that again if wanted."""
+        with self.history.one_step(f"take over the settings of {self.info.title}"):
+            self.form.reset()
+            self.form.set_values(request.parameters)
+        if run:
+            self.cost.start(request, partial(self._start, request))
+
     def run(self) -> None:
-        """Run it with what is current; an earlier run of this tab is cancelled."""
+        """Run it with what is current, long runs after a question; an earlier run is cancelled."""
+        request = self.request()
+        if request is not None:
+            self.cost.start(request, partial(self._start, request))
+
+    def request(self) -> Run | None:
+        """What would be run now; None if something is missing."""
         model = self._state.model
         if model is None or self.what_is_missing():
-            return
+            return None
         state, needs = self._state, self.info.needs
         inputs = Inputs(
             images=(state.image,) if state.image else (),
@@ -246,13 +265,15 @@ class AnalysisTab(QWidget):
             features=(state.feature,) if "features" in needs and state.feature else (),
             target=state.target,
         )
-        request = Run(
+        return Run(
             analysis=self.info.id,
             model=model.handle,
             inputs=inputs,
             dataset=state.dataset_handle,
             parameters=self.form.values(),
         )
+
+    def _start(self, request: Run) -> None:
         self.board.begin()
         self.bar.setRange(0, 0)
         self.status.setText("")
@@ -267,8 +288,9 @@ class AnalysisTab(QWidget):
         self._update()
 
     def _run_if_possible(self) -> None:
-        if self.follow.isChecked() and not self.what_is_missing() and self.isVisible():
-            self.run()
+        request = self.request()
+        if self.follow.isChecked() and request is not None and self.isVisible():
+            self._start(request)  # whoever lets it follow has seen what it costs
 
     def _pause(self) -> None:
         row = self._bridge.jobs.get(self._job) if self._job is not None else None
@@ -296,6 +318,7 @@ class AnalysisTab(QWidget):
 
     def _ended(self, ended: Ended) -> None:
         self._job = None
+        self.cost.refresh()
         self.board.finish()
         words = {"finished": "", "cancelled": "Cancelled.", "failed": "Failed."}
         self.status.setText(words[ended.outcome])
@@ -314,6 +337,10 @@ class AnalysisTab(QWidget):
     def _settings_changed(self) -> None:
         if self.follow.isChecked():
             self._later.start()
+        self._estimate()
+
+    def _estimate(self) -> None:
+        self.cost.set_request(self.request() if self._job is None else None)
 
     def _update(self) -> None:
         for value, text in self._values.values():
@@ -327,4 +354,5 @@ class AnalysisTab(QWidget):
         self.pause_button.setText("Pause")
         self.cancel_button.setVisible(active)
         self.bar.setVisible(active)
+        self._estimate()
         self.export_button.setEnabled(bool(self.board.exportables()))
