@@ -1,31 +1,23 @@
-"""A list of cards that paints only those in view; thousands cost no more than a screenful."""
+"""A list of cards that can be chosen, opened and dragged, by mouse and by keyboard."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
-    QFontMetrics,
-    QHelpEvent,
+    QImage,
     QKeyEvent,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPalette,
-    QPixmap,
-    QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QToolTip, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from interp_gui.core.feature import Feature
-from interp_gui.gui.widgets.card import Card, CardStyle, paint_card, render_pictures
-from interp_gui.gui.widgets.card_layout import CardLayout
-from interp_gui.gui.widgets.selection import Selection
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.gui.widgets.card import Card
+from interp_gui.gui.widgets.card_canvas import CardCanvas
 
-_KEPT_PIXMAPS = 320
-_SPACING = 8
 _MOVES = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -34,15 +26,8 @@ _MOVES = {
 }
 
 
-class CardList(QAbstractScrollArea):
+class CardList(CardCanvas):
     """Cards in rows with selection by mouse and keyboard.
-
-    Parameters
-    ----------
-    name
-        Accessible name.
-    hint
-        What to do while the list is empty.
 
     Signals
     -------
@@ -52,8 +37,6 @@ class CardList(QAbstractScrollArea):
         Key of the card that the keyboard is on; empty if none.
     selection_changed
         The set of selected cards is another one.
-    visible_changed
-        Other cards came into view.
     menu_requested
         Key (empty beside cards) and global position.
     zoom_requested
@@ -63,82 +46,30 @@ class CardList(QAbstractScrollArea):
     activated = Signal(str)
     current_changed = Signal(str)
     selection_changed = Signal()
-    visible_changed = Signal()
     menu_requested = Signal(str, QPoint)
     zoom_requested = Signal(int)
 
     def __init__(
         self, name: str, *, hint: str = "", parent: QWidget | None = None, strip: bool = False
     ) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(name)
-        self.hint = hint
-        self.columns = 0
-        self.prepare: Callable[[Card], None] | None = None
-        """Called before a card is shown or read out, so that texts of cards that are never in
-        view need not be made."""
-        self.painted_cards = 0
-        """Cards painted since the list was made; for tests."""
-        self._strip = strip
-        self._card_width = self._fitted_width = 132
-        self._cards: list[Card] = []
-        self._index: dict[str, int] = {}
-        self._selection = Selection()
+        super().__init__(name, hint=hint, parent=parent, strip=strip)
+        self.result_of: Callable[[Card], tuple[AnyResult, Recipe | None] | None] | None = None
+        """Gives what a card that is dragged to the desktop becomes a file of."""
+        self.is_dragging = False
+        """Whether cards of this list are being dragged."""
         self._pressed: tuple[int, QPoint] | None = None
         self._collapse_on_release: int | None = None
-        self._pixmaps: OrderedDict[tuple[str, int, int, float], QPixmap] = OrderedDict()
-        self._layout = CardLayout([], width=1, card=(10, 10))
-        self._seen: tuple[str, ...] = ()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.viewport().setBackgroundRole(QPalette.ColorRole.Window)
-        self.verticalScrollBar().valueChanged.connect(self._tell_visible)
-
-    # --- contents ---------------------------------------------------------------------------
-
-    @property
-    def cards(self) -> Sequence[Card]:
-        """All cards, in order."""
-        return self._cards
 
     def set_cards(self, cards: Iterable[Card]) -> None:
         """Show other cards or another order; selection and current card stay where they can."""
         selected, current = set(self.selected_keys()), self.current_key
-        self._cards = list(cards)
-        self._index = {card.key: i for i, card in enumerate(self._cards)}
+        self._lay_out(cards)
         kept = {self._index[key] for key in selected if key in self._index}
         self._selection.reset(kept, self._index.get(current))
         self._relayout()
         if len(kept) != len(selected):
             self.selection_changed.emit()
-
-    def card(self, key: str) -> Card | None:
-        """The card of a key."""
-        index = self._index.get(key)
-        return None if index is None else self._cards[index]
-
-    def card_changed(self, key: str) -> None:
-        """Paint a card again after it was changed in place."""
-        index = self._index.get(key)
-        if index is None:
-            return
-        self._cards[index].revision += 1
-        self.viewport().update(self._rect(index))
-
-    def set_card_width(self, width: int) -> None:
-        """Zoom: width of a card in pixels."""
-        if width == self._card_width:
-            return
-        anchor = self._index.get(next(iter(self.visible_keys()), ""))
-        self._card_width = width
-        self._relayout()
-        if anchor is not None:
-            self.verticalScrollBar().setValue(self._layout.position(anchor)[1] - 8)
-
-    @property
-    def card_width(self) -> int:
-        """Width of a card in pixels."""
-        return self._card_width
 
     # --- selection --------------------------------------------------------------------------
 
@@ -153,9 +84,16 @@ class CardList(QAbstractScrollArea):
         return [self._cards[i].key for i in sorted(self._selection.chosen)]
 
     def selected_features(self) -> tuple[Feature, ...]:
-        """Features of the selected cards, in order."""
-        cards = (self._cards[i] for i in sorted(self._selection.chosen))
+        """Features of the selected cards: the current one first, the others in order."""
+        current = self._selection.current
+        chosen = sorted(self._selection.chosen, key=lambda i: (i != current, i))
+        cards = (self._cards[i] for i in chosen)
         return tuple(card.feature for card in cards if card.feature is not None)
+
+    def picture_of(self, feature: Feature) -> QImage:
+        """The picture on the card of a feature; null if there is none."""
+        cards = (card for card in self._cards if card.feature == feature)
+        return next((card.main for card in cards), QImage())
 
     def select_all(self) -> None:
         """Select every card."""
@@ -192,186 +130,7 @@ class CardList(QAbstractScrollArea):
         self.current_changed.emit(key)
         self.selection_changed.emit()
 
-    # --- geometry ---------------------------------------------------------------------------
-
-    @property
-    def style_of_cards(self) -> CardStyle:
-        """Sizes at the present zoom."""
-        line = QFontMetrics(self.font()).height() + 1
-        return CardStyle(width=self._fitted_width, line=line, strip=self._strip)
-
-    def _fill_row(self) -> int:
-        """A little wider than asked for, so that a full row leaves no empty edge."""
-        room = self.viewport().width() - _SPACING
-        count = max(1, room // (self._card_width + _SPACING))
-        if self.columns:
-            count = min(count, self.columns)
-        if len(self._cards) <= count:
-            return self._card_width
-        return max(self._card_width, min(self._card_width * 3 // 2, room // count - _SPACING))
-
-    def visible_keys(self) -> tuple[str, ...]:
-        """Keys of the cards in view, in order."""
-        top = self.verticalScrollBar().value()
-        visible = self._layout.indices_in(top, top + self.viewport().height())
-        return tuple(self._cards[i].key for i in visible)
-
-    def keys_ahead(self) -> tuple[str, ...]:
-        """Keys of the next screenful."""
-        visible = self.visible_keys()
-        if not visible:
-            return ()
-        first = self._index[visible[-1]] + 1
-        return tuple(card.key for card in self._cards[first : first + len(visible)])
-
-    def scroll_to(self, index: int) -> None:
-        """Bring a card into view."""
-        bar, top = self.verticalScrollBar(), self._layout.position(index)[1]
-        height, room = self._layout.card[1], self.viewport().height()
-        if top - 8 < bar.value():
-            bar.setValue(top - 8)
-        elif top + height + 8 > bar.value() + room:
-            bar.setValue(top + height + 8 - room)
-
-    def content_height(self) -> int:
-        """Height of everything."""
-        return self._layout.height
-
-    def sizeHint(self) -> QSize:
-        return QSize(4 * (self._card_width + 8) + 24, 2 * self.style_of_cards.height + 24)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(self._card_width + 24, 80)
-
-    def _relayout(self) -> None:
-        self._fitted_width = self._fill_row()
-        style = self.style_of_cards
-        self._layout = CardLayout(
-            [card.group for card in self._cards],
-            width=self.viewport().width(),
-            card=(style.width, style.height),
-            heading=style.line + 8,
-            columns=self.columns,
-            spacing=_SPACING,
-        )
-        room = self.viewport().height()
-        bar = self.verticalScrollBar()
-        bar.setRange(0, max(0, self._layout.height - room))
-        bar.setPageStep(room)
-        bar.setSingleStep(max(16, style.height // 3))
-        self.viewport().update()
-        self._tell_visible()
-
-    def _rect(self, index: int) -> QRect:
-        left, top = self._layout.position(index)
-        return QRect(QPoint(left, top - self.verticalScrollBar().value()), self._card_size())
-
-    def _card_size(self) -> QSize:
-        return QSize(*self._layout.card)
-
-    def _tell_visible(self) -> None:
-        keys = self.visible_keys()
-        if keys != self._seen:
-            self._seen = keys
-            self.visible_changed.emit()
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self.viewport().update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._relayout()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
-        if event.type() in kinds:
-            self._pixmaps.clear()
-            self._relayout()
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            return self.show_tooltip_at(event.pos())
-        return super().viewportEvent(event)
-
-    # --- painting ---------------------------------------------------------------------------
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
-        if not self._cards:
-            self._paint_hint(painter)
-        style, offset = self.style_of_cards, self.verticalScrollBar().value()
-        dirty = event.rect()
-        for row in self._layout.rows_in(offset + dirty.top(), offset + dirty.bottom() + 1):
-            if row.heading:
-                self._paint_heading(painter, row.heading, row.top - offset, row.height)
-            for index in range(row.first, row.first + row.count):
-                rect = self._rect(index)
-                if rect.intersects(dirty):
-                    self._paint_card(painter, index, rect, style)
-        painter.end()
-
-    def _paint_card(self, painter: QPainter, index: int, rect: QRect, style: CardStyle) -> None:
-        self.painted_cards += 1
-        card = self._prepared(index)
-        paint_card(
-            painter,
-            rect,
-            card,
-            style=style,
-            palette=self.palette(),
-            pictures=self._pictures(card, style),
-            font=self.font(),
-            selected=index in self._selection.chosen,
-            current=index == self._selection.current and self.hasFocus(),
-        )
-
-    def _prepared(self, index: int) -> Card:
-        card = self._cards[index]
-        if self.prepare is not None:
-            self.prepare(card)
-        return card
-
-    def _pictures(self, card: Card, style: CardStyle) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        key = (card.key, card.revision, style.width, ratio)
-        found = self._pixmaps.get(key)
-        if found is None:
-            found = self._pixmaps[key] = render_pictures(card, style, self.palette(), ratio)
-            while len(self._pixmaps) > _KEPT_PIXMAPS:
-                self._pixmaps.popitem(last=False)
-        self._pixmaps.move_to_end(key)
-        return found
-
-    def _paint_heading(self, painter: QPainter, text: str, top: int, height: int) -> None:
-        font = self.font()
-        font.setBold(True)
-        painter.setFont(font)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        area = QRect(self._layout.left, top, self.viewport().width() - 16, height)
-        painter.drawText(
-            area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text
-        )
-        painter.setFont(self.font())
-
-    def _paint_hint(self, painter: QPainter) -> None:
-        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
-        painter.drawText(
-            self.viewport().rect().adjusted(24, 16, -24, -16),
-            int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap),
-            self.hint,
-        )
-
-    def set_hint(self, hint: str) -> None:
-        """Say what to do while the list is empty."""
-        self.hint = hint
-        self.viewport().update()
-
     # --- mouse and keyboard -----------------------------------------------------------------
-
-    def index_at(self, position: QPoint) -> int | None:
-        """Index of the card at a position of the viewport."""
-        return self._layout.index_at(position.x(), position.y() + self.verticalScrollBar().value())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         position = event.position().toPoint()
@@ -410,7 +169,14 @@ class CardList(QAbstractScrollArea):
         if features and index < len(self._cards):
             from interp_gui.gui.drag import start_drag
 
-            start_drag(self, features, image=self._cards[index].main)
+            card = self._cards[index]
+            shown = self.result_of(card) if self.result_of is not None else None
+            result, recipe = shown or (None, None)
+            self.is_dragging = True
+            try:
+                start_drag(self, features, image=card.main, result=result, recipe=recipe)
+            finally:
+                self.is_dragging = False
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._pressed = None
@@ -442,6 +208,14 @@ class CardList(QAbstractScrollArea):
         index = self.index_at(event.pos())
         key = self._cards[index].key if index is not None else ""
         self.menu_requested.emit(key, event.globalPos())
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Ctrl + arrow, which moves without selecting, from the window's shortcuts."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
+            if control and Qt.Key(event.key()) in _MOVES:
+                event.accept()
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         current = self._selection.current
@@ -480,10 +254,3 @@ class CardList(QAbstractScrollArea):
             return 0
         rows, columns = _MOVES[key]
         return self._layout.moved(here, rows=rows, columns=columns)
-
-    def show_tooltip_at(self, position: QPoint) -> bool:
-        """Show the tooltip of the card there."""
-        index = self.index_at(position)
-        text = self._prepared(index).tooltip if index is not None else ""
-        QToolTip.showText(self.viewport().mapToGlobal(position), text, self.viewport())
-        return bool(text)
