@@ -11,9 +11,9 @@ from interp_gui.core.analysis import Context
 from interp_gui.core.edit import Edit
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.feature import Feature
-from interp_gui.core.images import image_sha256, read_image
+from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
-from interp_gui.core.preprocessing import as_seen, preprocess
+from interp_gui.core.preprocessing import as_seen, preprocess, read_for
 from interp_gui.core.runtime import Forward
 from interp_gui.core.target import Target
 
@@ -41,7 +41,7 @@ class Seen(NamedTuple):
 def see(context: Context, path: str) -> Seen:
     """Read one image file; a broken one raises ImageProblem."""
     preprocessing = context.model.preprocessing
-    pixels = read_image(path)
+    pixels = read_for(path, preprocessing)
     return Seen(path, as_seen(pixels, preprocessing), preprocess(pixels, preprocessing)[None])
 
 

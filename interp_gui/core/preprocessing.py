@@ -77,6 +77,11 @@ def as_seen(pixels: Pixels, p: Preprocessing) -> Pixels:
     return np.array(_fitted(pixels, p).convert("RGB"))
 
 
+def load_input(path: str | os.PathLike[str], p: Preprocessing) -> NDArray[np.float32]:
+    """Input of one image file, float32 (C, h, w); ImageProblem if it cannot be decoded."""
+    return preprocess(read_for(path, p), p)
+
+
 def load_batch(paths: Sequence[str | os.PathLike[str]], p: Preprocessing) -> NDArray[np.float32]:
     """Inputs of several image files, float32 (N, C, h, w).
 
@@ -89,7 +94,7 @@ def load_batch(paths: Sequence[str | os.PathLike[str]], p: Preprocessing) -> NDA
     """
     if not paths:
         return np.zeros((0, len(p.mean), *p.size), np.float32)
-    inputs = [preprocess(read_for(path, p), p) for path in paths]
+    inputs = [load_input(path, p) for path in paths]
     if len({each.shape for each in inputs}) > 1:
         raise InvalidValue(
             "These images have different sizes after preprocessing.",

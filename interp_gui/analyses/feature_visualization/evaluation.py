@@ -15,8 +15,8 @@ from interp_gui.analyses.feature_visualization.readings import Reading
 from interp_gui.analyses.feature_visualization.transforms import draw, plain_view, views
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem
-from interp_gui.core.images import dataset_sha256, read_image
-from interp_gui.core.preprocessing import preprocess
+from interp_gui.core.images import dataset_sha256
+from interp_gui.core.preprocessing import load_input
 
 TRANSFORMED_VIEWS = 8
 IMAGES_AT_ONCE = 4
@@ -145,7 +145,7 @@ class Photographs:
         inputs: list[Floats] = []
         for path in paths:
             try:
-                inputs.append(preprocess(read_image(path), self._context.model.preprocessing))
+                inputs.append(load_input(path, self._context.model.preprocessing))
             except ImageProblem:
                 continue
         alike = len({each.shape for each in inputs}) == 1

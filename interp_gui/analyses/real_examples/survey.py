@@ -15,9 +15,9 @@ from interp_gui.analyses.real_examples.streaming import UnitStatistics
 from interp_gui.analyses.unit_maps import map_size, unit_maps
 from interp_gui.core.analysis import Context, Progress, Saved
 from interp_gui.core.errors import ImageProblem, InvalidValue
-from interp_gui.core.images import image_sha256, read_image
+from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
-from interp_gui.core.preprocessing import preprocess
+from interp_gui.core.preprocessing import load_input
 from interp_gui.core.runtime import Array
 
 SURVEY_VERSION = 1
@@ -301,7 +301,7 @@ def _decoded(
         if i in broken:
             continue
         try:
-            seen = preprocess(read_image(paths[i]), context.model.preprocessing)
+            seen = load_input(paths[i], context.model.preprocessing)
         except ImageProblem as problem:
             broken[i] = problem.message
             continue
