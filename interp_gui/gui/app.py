@@ -66,6 +66,7 @@ def _run_window(
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QApplication
 
+    from interp_gui.gui.accessible import AccessibleFactory
     from interp_gui.gui.collector import MainThreadCollector
     from interp_gui.gui.main_window import MainWindow
     from interp_gui.gui.problems import ProblemCatcher
@@ -76,6 +77,7 @@ def _run_window(
         QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseSoftwareOpenGL)
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    accessible = AccessibleFactory()
     app.setApplicationName("interp-gui")
     app.setDesktopFileName("interp-gui")
     if safe_mode:
@@ -106,6 +108,7 @@ def _run_window(
         signal.signal(signal.SIGINT, before)
         collector.close()
         problems.close()
+        accessible.close()
         window.deleteLater()
         app.processEvents()
 
