@@ -24,6 +24,7 @@ from interp_gui.gui.files import Files
 from interp_gui.gui.layout import WindowLayout
 from interp_gui.gui.panels.images import ImagesPanel
 from interp_gui.gui.panels.jobs import JobsPanel
+from interp_gui.gui.panels.jobs_again import JobActions, open_paths
 from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import ModelPanel
 from interp_gui.gui.panels.output import OutputPanel
@@ -121,7 +122,8 @@ class MainWindow(QMainWindow):
         self.output = OutputPanel(self.state, self.bridge)
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)
-        self.jobs = JobsPanel(self.bridge)
+        self.jobs = JobsPanel(self.bridge, open_paths=lambda: open_paths(self.state))
+        self._connect_jobs()
         self.log = LogPanel(self.state, self.bridge)
         self.docks: dict[str, QDockWidget] = {}
         for name, title, widget in (
@@ -138,6 +140,14 @@ class MainWindow(QMainWindow):
             dock.visibilityChanged.connect(self.actions_.refresh_later)
             self.docks[name] = dock
         self.layout_ = WindowLayout(self, self.docks, self.settings)
+
+    def _connect_jobs(self) -> None:
+        acts = JobActions(
+            self.state, self.bridge, self.documents.open_model, lambda: self.centre, self
+        )
+        self.jobs.result_requested.connect(acts.show_result)
+        self.jobs.again_requested.connect(acts.run_again)
+        self.jobs.change_requested.connect(acts.change)
 
     def _make_toolbar(self) -> None:
         bar = QToolBar("Main")
@@ -173,7 +183,11 @@ class MainWindow(QMainWindow):
         bridge.ready.connect(self._on_ready)
         bridge.lost.connect(self._on_lost)
         self.background.failed.connect(self.documents.tell_problem)
-        self.theme.changed.connect(self.centre.welcome.refresh)
+        welcome, samples = self.centre.welcome, self.files.samples
+        self.theme.changed.connect(welcome.refresh)
+        welcome.dropped.connect(self.files.drop)
+        samples.busy_changed.connect(lambda: welcome.set_busy(*samples.busy))
+        bridge.job_changed.connect(welcome.follow_job)
 
     # --- events --------------------------------------------------------------------------------
 
@@ -252,7 +266,7 @@ class MainWindow(QMainWindow):
         running = self.bridge.active
         if running and self.ask_on_close:
             event.ignore()
-            ask_to_close(self, [row.title for row in running], self._close_anyway)
+            ask_to_close(self, [row.title for row in running], on_close=self._close_anyway)
             return
         self._is_closed = True
         self.layout_.save()

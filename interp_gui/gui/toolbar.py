@@ -9,6 +9,7 @@ from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.changes import choose_target
+from interp_gui.gui.job_row import total_text
 from interp_gui.gui.state import AppState, Level
 
 TOP_CLASS = "Top class"
@@ -159,9 +160,9 @@ class EngineBadge(Badge):
     def _follow(self) -> None:
         if not self._bridge.is_ready:
             return
-        count = len(self._bridge.active)
-        text = "Ready" if not count else "1 job" if count == 1 else f"{count} jobs"
-        self.show_state(text, f"The engine is ready.{self._memory}", "info" if count else "success")
+        jobs = total_text(self._bridge.active)
+        level: Level = "info" if jobs else "success"
+        self.show_state(jobs or "Ready", f"The engine is ready.{self._memory}", level)
 
     def _on_beat(self, beat: Heartbeat) -> None:
         if beat.memory_bytes:

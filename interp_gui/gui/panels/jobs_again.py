@@ -1,6 +1,7 @@
 """From a job back to where its result is, and to another run of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from interp_gui.gui.job_row import JobRow
 from interp_gui.gui.state import AppState, OpenModelState
 
 ANALYSIS = "analysis:"
+MOST_PATHS = 20_000
 TABS = {"unit-": "unit", "image-": "image", "wall": "wall", "open-model": "image"}
 """First part of a view's name for the engine, and the tab in which it stands."""
 
@@ -119,6 +121,15 @@ class JobActions(QObject):
         state = self._state.shared
         open_models = (*state.models, *([state.model] if state.model is not None else []))
         return next((model for model in open_models if model.handle == handle), None)
+
+
+def open_paths(state: AppState) -> list[str]:
+    """Files and folders that are open, which have no place in what is given away."""
+    root = state.shared
+    models = [model.path for model in (*root.models, root.model) if model is not None]
+    images = root.dataset.paths[:MOST_PATHS] if root.dataset is not None else ()
+    folders = {str(Path(path).parent / "x") for path in (*images, root.image or "x")}
+    return [*models, *sorted(folders)]
 
 
 def tab_of(row: JobRow) -> str:
