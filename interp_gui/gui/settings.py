@@ -43,6 +43,7 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base64 of QMainWindow.saveState."""
     last_folder: str = ""
     recent_models: tuple[RecentModel, ...] = ()
+    recent_sessions: tuple[str, ...] = ()
 
 
 class Settings:
@@ -163,6 +164,11 @@ class Settings:
         others = [m for m in self.values.recent_models if m.path != path]
         newest = RecentModel(path=path, weights_sha256=weights_sha256)
         self.change(recent_models=(newest, *others)[:RECENT])
+
+    def add_recent_session(self, path: str) -> None:
+        """Put a session file at the head of the recent ones."""
+        others = [p for p in self.values.recent_sessions if p != path]
+        self.change(recent_sessions=(path, *others)[:RECENT])
 
     def model_with(self, weights_sha256: str) -> str:
         """Path of a recent model with these weights that is still there; empty if none is."""
