@@ -79,6 +79,13 @@ def deep_colour(data: bytes) -> tuple[Image.Image, Image.Image] | None:
     high, low = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(data))
     if not _is_deep_colour(high):
         return None
+    if all(_raw_mode(tile.args) == _GREY_ALPHA for tile in high.tile):
+        high.tile = [tile._replace(args="RGBA") for tile in high.tile]
+        grey, grey_low, alpha, alpha_low = high.split()
+        return (
+            Image.merge("RGBA", (grey, grey, grey, alpha)),
+            Image.merge("RGBA", (grey_low, grey_low, grey_low, alpha_low)),
+        )
     low.tile = [tile._replace(args=_swapped(tile.args)) for tile in low.tile]
     high.load()
     low.load()
@@ -122,8 +129,11 @@ def _is_deep_colour(image: Image.Image) -> bool:
     if not isinstance(image, ImageFile) or image.format not in ("PNG", "TIFF"):
         return False
     modes = [_raw_mode(tile.args) for tile in image.tile]
-    return bool(modes) and all(mode in _OTHER_ORDER for mode in modes)
+    return bool(modes) and all(mode in _OTHER_ORDER or mode == _GREY_ALPHA for mode in modes)
 
+
+_GREY_ALPHA = "LA;16B"
+"""Four bytes a pixel, as RGBA has: read as that, each byte is a channel."""
 
 _OTHER_ORDER = {
     f"{mode};16{order}": f"{mode};16{'L' if order == 'B' else 'B'}"

@@ -81,7 +81,8 @@ def image_depth(path: str | os.PathLike[str]) -> ImageDepth:
         colour = deep_images.deep_colour(data)
         if colour is not None:
             values = deep_images.joined(*colour)[:, :, :3]
-            return deep_images.measure(values, bits=16, colour=True)
+            plain = bool((values == values[:, :, :1]).all())
+            return deep_images.measure(values, bits=16, colour=not plain)
         mode = image.mode
         image.load()
         if mode == "F":
