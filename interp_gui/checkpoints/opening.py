@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from interp_gui.checkpoints.building import build
-from interp_gui.checkpoints.formats import inspect_file
+from interp_gui.checkpoints.formats import CheckpointFile, inspect_file
 from interp_gui.checkpoints.hashing import weights_sha256
 from interp_gui.checkpoints.index import imagenet_classes, load_index
+from interp_gui.checkpoints.own import LIBRARY, OwnModel, build_own, own_model
 from interp_gui.checkpoints.published import Origin, find_origin
 from interp_gui.checkpoints.recognition import Match, choose
 from interp_gui.checkpoints.tensors import Tensors, check_extent, read_content
@@ -41,6 +42,8 @@ def open_checkpoint(
 ) -> OpenedCheckpoint:
     """Open a ``.pt``, ``.pth`` or ``.safetensors`` file of a torchvision classification network.
 
+    Networks of interp-gui itself are known by the header of their file.
+
     Parameters
     ----------
     preprocessing
@@ -64,6 +67,9 @@ def open_checkpoint(
     if preprocessing is not None:
         check_preprocessing(preprocessing)
     file = inspect_file(path)
+    own = own_model(file)
+    if own is not None:
+        return _open_own(file, own, preprocessing)
     tensors, notes = unwrap(read_content(file), file.path.name)
     check_extent(tensors, file)
     index = load_index()
@@ -88,6 +94,31 @@ def open_checkpoint(
         outputs=(_output(match),),
         class_names=_class_names(match, origin),
         notes=(*notes, *origin.notes, *config_notes, *number_notes, *_twin_notes(match, origin)),
+    )
+    return OpenedCheckpoint(module=module, description=description)
+
+
+def _open_own(
+    file: CheckpointFile, own: OwnModel, preprocessing: Preprocessing | None
+) -> OpenedCheckpoint:
+    """A network of interp-gui itself, which brings its class names and preprocessing."""
+    tensors, notes = unwrap(read_content(file), file.path.name)
+    check_extent(tensors, file)
+    converted, number_notes = _as_float32(tensors)
+    module = build_own(own, converted, file.path.name)
+    description = ModelDescription(
+        name=file.path.name,
+        path=str(file.path.absolute()),
+        format=file.format,
+        architecture=own.architecture,
+        library=LIBRARY,
+        config={"num_classes": len(own.class_names)},
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        weights_sha256=weights_sha256(tensors),
+        preprocessing=preprocessing or own.preprocessing,
+        outputs=(OutputInfo(kind="softmax", size=len(own.class_names)),),
+        class_names=own.class_names,
+        notes=(*notes, *number_notes),
     )
     return OpenedCheckpoint(module=module, description=description)
 

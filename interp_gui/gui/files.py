@@ -1,20 +1,18 @@
-"""Ways in: dialogs, drops and the sample."""
+"""Ways in: dialogs, drops and samples."""
 
 import os
-import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QMimeData, QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
-from interp_gui.core.errors import InterpError
 from interp_gui.gui.background import Background
 from interp_gui.gui.documents import MODEL_SUFFIXES, Documents, kind_of
 from interp_gui.gui.reopen import LOOKED_INTO, Reopener
+from interp_gui.gui.sample_opening import USUAL, SampleOpener
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
 
@@ -41,6 +39,11 @@ class Files(QObject):
         self._background = background
         self._settings = settings
         self._reopener = reopener
+        self.samples = SampleOpener(state, documents, background, self)
+
+    def open_sample(self, sample_id: str = USUAL) -> None:
+        """Open the network and pictures of a sample."""
+        self.samples.open(sample_id)
 
     # --- dialogs -------------------------------------------------------------------------------
 
@@ -96,45 +99,6 @@ class Files(QObject):
         for path in pictures:
             self._reopener.look_into(path, partial(self._documents.open, (path,)))
         self._documents.open(path for path in plain if path not in pictures)
-
-    # --- the sample ----------------------------------------------------------------------------
-
-    def open_sample(self) -> None:
-        """Open the sample model and photographs that are on this machine."""
-        self._background.run(_photographs, self._documents.add_images)
-        self._find_sample(download=False)
-
-    def _find_sample(self, *, download: bool) -> None:
-        self._background.run(
-            lambda: _sample_model(download=download),
-            self._documents.open_model,
-            on_error=partial(self._no_sample, download),
-        )
-
-    def _no_sample(self, downloaded: bool, error: Exception) -> None:
-        if not isinstance(error, InterpError):
-            raise error
-        if downloaded:
-            self._state.notify_problem(error)
-            return
-        # A frozen program has no interpreter to download with.
-        offer = "" if getattr(sys, "frozen", False) else "Download it (14 MB)"
-        self._state.notify(
-            "error", error.message, error.hint, action=offer,
-            on_action=lambda: self._find_sample(download=True),
-        )  # fmt: skip
-
-
-def _sample_model(*, download: bool) -> str:
-    from interp_gui.samples import mobilenet_path
-
-    return str(mobilenet_path(download=download))
-
-
-def _photographs() -> list[Any]:
-    from interp_gui.samples import photographs
-
-    return [str(path) for path in photographs()]
 
 
 def _filter(name: str, suffixes: Iterable[str]) -> str:

@@ -159,14 +159,13 @@ def test_the_sample_is_offered_for_download_only_where_it_is_missing(
     ready, client, monkeypatch, qtbot
 ):
     from interp_gui.core.errors import FileProblem
-    from interp_gui.gui import files
+    from interp_gui.gui import sample_opening
 
-    def nowhere(*, download):
+    def nowhere(sample_id, *, download):
         raise FileProblem("The sample weights are not on this machine.")
 
-    monkeypatch.setattr(files, "_sample_model", nowhere)
-    monkeypatch.setattr(files, "_photographs", list)
-    ready.files.open_sample()
+    monkeypatch.setattr(sample_opening, "find_model", nowhere)
+    ready.files.open_sample("mobilenet")
     qtbot.waitUntil(lambda: bool(ready.toasts.shown))
     assert ready.toasts.shown[0].note.action == "Download it (14 MB)"
     assert not any(isinstance(r, OpenModel) for r in client.requests.values())

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
+from interp_gui.gui.samples_gallery import show_gallery
+from interp_gui.samples.catalog import samples
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow
@@ -30,9 +32,17 @@ def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             group="1", handler=files.ask_folder,
         ),
         ActionSpec(
-            id="file.open_sample", title="Open the &sample", icon="sample", menu="File",
-            tooltip="MobileNetV2 with ImageNet weights, and some photographs", group="2",
-            handler=files.open_sample,
+            id="file.samples", title="&Samples…", icon="sample", menu="File", group="2",
+            tooltip="Networks with pictures to begin with",
+            handler=lambda: show_gallery(window, files.samples),
+        ),
+        *(
+            ActionSpec(
+                id=f"file.sample.{sample.id}", title=sample.title, icon="sample",
+                menu="File/Open sample", group="2", tooltip=sample.text,
+                handler=lambda wanted=sample.id: files.open_sample(wanted),
+            )
+            for sample in samples()
         ),
         ActionSpec(
             id="file.close_model", title="&Close model", menu="File", group="4", icon="close",
