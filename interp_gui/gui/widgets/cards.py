@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
     QContextMenuEvent,
     QImage,
     QKeyEvent,
@@ -15,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
+from interp_gui.gui.accessible import SpokenItem
 from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.card_canvas import CardCanvas
 
@@ -43,6 +46,7 @@ class CardList(CardCanvas):
         +1 or −1 by Ctrl + wheel.
     """
 
+    accessible_role = "List"
     activated = Signal(str)
     current_changed = Signal(str)
     selection_changed = Signal()
@@ -127,8 +131,37 @@ class CardList(CardCanvas):
             card = self._prepared(self._index[key])
             place = f"{self._index[key] + 1} of {len(self._cards)}"
             self.setAccessibleDescription(f"{card.spoken}, {place}")
+            if self.hasFocus() and QAccessible.isActive():
+                event = QAccessibleEvent(self, QAccessible.Event.Focus)
+                event.setChild(self._index[key])
+                QAccessible.updateAccessibility(event)
         self.current_changed.emit(key)
         self.selection_changed.emit()
+
+    # --- what assistive technology is told -----------------------------------------------------
+
+    def spoken_count(self) -> int:
+        """How many cards there are."""
+        return len(self._cards)
+
+    def spoken_item(self, index: int) -> SpokenItem:
+        """Name, place and state of a card."""
+        card = self._prepared(index)
+        return SpokenItem(
+            card.title,
+            ", ".join(text for text in (card.tag, card.caption) if text),
+            self._rect(index).translated(self.viewport().pos()),
+            selected=index in self._selection.chosen,
+            focused=index == self._selection.current and self.hasFocus(),
+        )
+
+    def spoken_at(self, x: int, y: int) -> int | None:
+        """The card at a position on the list."""
+        return self.index_at(QPoint(x, y) - self.viewport().pos())
+
+    def spoken_current(self) -> int | None:
+        """The card that the keyboard is on."""
+        return self._selection.current
 
     # --- mouse and keyboard -----------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAccessible, QImage
 
 from interp_gui.core.feature import Feature
+from interp_gui.gui.accessible import AccessibleFactory
 from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.card_layout import CardLayout
 from interp_gui.gui.widgets.cards import CardList
@@ -152,3 +153,26 @@ def test_selection_rules():
     assert selection.current == 9
     selection.go(2, toggle=True)
     assert selection.chosen == {1, 3}
+
+
+def test_every_card_is_told_to_assistive_technology(qtbot):
+    factory = AccessibleFactory()
+    cards = CardList("Units")
+    qtbot.addWidget(cards)
+    cards.resize(400, 300)
+    cards.set_cards(
+        Card(key=str(i), title=f"unit {i}", caption="peak 3", tag="dead") for i in range(40)
+    )
+    cards.show()
+    cards.set_current("3")
+    told = QAccessible.queryAccessibleInterface(cards)
+    assert told.role() == QAccessible.Role.List
+    assert told.childCount() == 40
+    third = told.child(3)
+    assert third.text(QAccessible.Text.Name) == "unit 3"
+    assert third.text(QAccessible.Text.Description) == "dead, peak 3"
+    assert third.state().selected
+    assert not told.child(4).state().selected
+    middle = third.rect().center()
+    assert told.indexOfChild(told.childAt(middle.x(), middle.y())) == 3
+    factory.close()
