@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QLineEdit, QMenu, QSplitter, QWidget
 
@@ -13,6 +13,8 @@ from interp_gui.core.result import Pixels
 from interp_gui.core.session.document import ShelfItem
 from interp_gui.gui import parts, theme
 from interp_gui.gui.documents import Documents
+from interp_gui.gui.drop_hint import DropHint
+from interp_gui.gui.drop_sentences import of_features
 from interp_gui.gui.feature_commands import feature_commands_of
 from interp_gui.gui.panels.shelf_cards import ShelfCards, pictures_of
 from interp_gui.gui.panels.shelf_filter import matches, tag_counts
@@ -103,6 +105,7 @@ class ShelfPanel(QWidget):
         cards.shift_requested.connect(self._shift)
         cards.rename_requested.connect(self.edit_name)
         cards.remove_requested.connect(self.remove_chosen)
+        DropHint(cards, self._what_a_drop_does)
         self.inspector.done.connect(cards.setFocus)
         self.inspector.open_model_requested.connect(self._open_model_of_chosen)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), cards)
@@ -194,6 +197,11 @@ class ShelfPanel(QWidget):
         """Put features on the shelf; what "Keep on the shelf" does anywhere in the window."""
         context = feature_commands_of(self._state).context
         self.shelf.collect(features, pictures_of(context.source, features, context.image))
+
+    def _what_a_drop_does(self, mime: QMimeData) -> str:
+        if self.list.is_dragging:
+            return ""  # the mark between the cards says it
+        return of_features(mime, lambda what: f"Keep {what} on the shelf")
 
     def _on_dropped(
         self, features: tuple[Feature, ...], pictures: tuple[QImage, ...], place: int

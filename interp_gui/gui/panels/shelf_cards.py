@@ -8,6 +8,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QImage,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
@@ -15,7 +16,6 @@ from PySide6.QtGui import (
 
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE, Feature
-from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.cards import CardList
 
 CARD_PX, SMALLEST_PX, LARGEST_PX = 96, 64, 256
@@ -52,6 +52,8 @@ class ShelfCards(CardList):
         self.set_card_width(CARD_PX)
         self.setAcceptDrops(True)
         self._place: int | None = None
+        self.is_dragging = False
+        """Whether what is dragged over the list comes from it."""
         self.zoom_requested.connect(self._zoom)
 
     def select(self, keys: tuple[str, ...]) -> None:
@@ -61,10 +63,6 @@ class ShelfCards(CardList):
             self._selection.reset(found, found[0])
             self.scroll_to(found[0])
             self._selection_done()
-
-    def picture_of(self, feature: Feature) -> QImage:
-        """The picture on the card of a feature; null if there is none."""
-        return next((c.main for c in self.cards if c.feature == feature), QImage())
 
     def _zoom(self, by: int) -> None:
         self.set_card_width(min(LARGEST_PX, max(SMALLEST_PX, self.card_width + 16 * by)))
@@ -133,6 +131,11 @@ class ShelfCards(CardList):
         left = card.right() + 3 if behind else card.left() - 5
         return QRect(left, card.top(), 3, card.height())
 
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.is_dragging = True
+        super().mouseMoveEvent(event)  # returns when what it began to drag was dropped
+        self.is_dragging = False
+
     # --- keyboard ------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
@@ -188,14 +191,11 @@ def pictures_of(source: object, features: tuple[Feature, ...], first: QImage) ->
     Parameters
     ----------
     source
-        A view in this window, if any: a list of cards, or what has `picture_of`.
+        A view in this window, if any; asked if it has `picture_of`, as lists of cards have.
     first
         Picture of the first feature, where the view knows none.
     """
     ask = getattr(source, "picture_of", None)
-    if ask is None and isinstance(source, CardList):
-        cards: dict[Feature | None, Card] = {card.feature: card for card in source.cards}
-        ask = lambda feature: cards[feature].main if feature in cards else QImage()  # noqa: E731
     found = [ask(feature) if ask is not None else QImage() for feature in features]
     if found and found[0].isNull():
         found[0] = first
