@@ -1,5 +1,6 @@
 """Commands, declared once: menus, toolbar, shortcuts and tooltips are views of one registry."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -209,6 +210,11 @@ class ActionRegistry(QObject):
             submenus[path].addAction(self._actions[spec.id])
         if not specs:
             menu.addAction("Nothing yet").setEnabled(False)
+
+
+def plain_title(title: str) -> str:
+    """A title without the signs of its mnemonics."""
+    return re.sub(r"&(.)", r"\1", title)
 
 
 def tooltip_with_shortcut(text: str, keys: list[QKeySequence]) -> str:

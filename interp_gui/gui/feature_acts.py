@@ -2,9 +2,8 @@
 
 from functools import partial
 
-import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QInputDialog, QLineEdit, QWidget
 
 from interp_gui.core.feature import Feature
@@ -85,22 +84,15 @@ def save_picture(context: FeatureContext, state: AppState, feature: Feature) -> 
         return
     from interp_gui.core.result import Picture
     from interp_gui.gui.export_ui import Exportable, ask_and_export
+    from interp_gui.gui.widgets.pixels import to_array
 
     title = names_of(state).name(feature) or feature.text
     picture = Picture(
-        key="card", title=title, pixels=to_pixels(context.image), feature=feature, numbers={}
+        key="card", title=title, pixels=to_array(context.image), feature=feature, numbers={}
     )
     source = _over(context.source)
     if source is not None:
         ask_and_export(source, state, [Exportable(picture)])
-
-
-def to_pixels(image: QImage) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """The pixels of a picture as (h, w, 3)."""
-    plain = image.convertToFormat(QImage.Format.Format_RGB888)
-    height, width, stride = plain.height(), plain.width(), plain.bytesPerLine()
-    rows = np.frombuffer(plain.constBits(), np.uint8).reshape(height, stride)
-    return rows[:, : 3 * width].reshape(height, width, 3).copy()
 
 
 def _over(source: QWidget | None) -> QWidget | None:

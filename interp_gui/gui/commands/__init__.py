@@ -7,6 +7,7 @@ from interp_gui.gui.commands.edit import edit_commands
 from interp_gui.gui.commands.feature import feature_actions, follow_targets
 from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.help import help_commands
+from interp_gui.gui.commands.palette import palette_commands
 from interp_gui.gui.commands.preferences import preference_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
@@ -27,6 +28,7 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         *view_commands(window),
         *views_commands(window),
         *feature_actions(window),
+        *palette_commands(window),
         *help_commands(window),
         *preference_commands(window),
     )
