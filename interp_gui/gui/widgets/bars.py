@@ -17,6 +17,8 @@ NEGATIVE = QColor("#d0653a")
 class BarsView(ResultView[Bars]):
     """View of a `bars` result."""
 
+    accessible_role = "Chart"
+
     def __init__(self, hint: str = "") -> None:
         super().__init__()
         self.hint = hint

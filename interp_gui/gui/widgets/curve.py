@@ -14,6 +14,8 @@ LINE_COLOURS = ("#3b7dd8", "#d0653a", "#2f9e77", "#9a6dd7", "#b88a00", "#5f7480"
 class CurveView(ResultView[Curve]):
     """Lines over a common axis, drawn by pyqtgraph."""
 
+    accessible_role = "Chart"
+
     def __init__(self) -> None:
         super().__init__()
         self._plot: Any = None

@@ -18,6 +18,8 @@ class ImageCanvas(ResultView[R]):
         What to do while there is nothing to show.
     """
 
+    accessible_role = "Graphic"
+
     def __init__(self, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hint = hint
