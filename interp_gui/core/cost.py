@@ -38,10 +38,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             note=" ".join(dict.fromkeys(note for note in (self.note, other.note) if note)),
         )
 
-    @property
-    def is_long(self) -> bool:
+    def is_long(self, after_s: float = LONG_S) -> bool:
         """Whether to ask before it is paid."""
-        return self.seconds > LONG_S or self.disk_bytes > LARGE_BYTES
+        return self.seconds > after_s or self.disk_bytes > LARGE_BYTES
 
     @property
     def text(self) -> str:

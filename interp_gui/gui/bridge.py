@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QObject, Qt, Signal
 
 from interp_gui.core.analysis import AnalysisInfo, Progress
-from interp_gui.core.cost import Cost
+from interp_gui.core.cost import LONG_S, Cost
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
@@ -107,6 +107,8 @@ class EngineBridge(QObject):
         self.jobs: dict[int, JobRow] = {}
         self.analyses: dict[str, AnalysisInfo] = {}
         self.hello: Hello | None = None
+        self.confirm_after_s = LONG_S
+        """Runs that are estimated to take longer are asked about."""
         self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
         relay.connect(self._arrived.emit)
 

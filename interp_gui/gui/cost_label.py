@@ -108,7 +108,7 @@ class CostLabel(QLabel):
             start()
 
     def _decide(self, cost: Cost | None, on_start: Callable[[], object]) -> None:
-        if cost is None or not cost.is_long:
+        if cost is None or not cost.is_long(self._bridge.confirm_after_s):
             on_start()
         else:
             confirm_cost(self.window(), cost, on_start)

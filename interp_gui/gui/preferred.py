@@ -57,6 +57,7 @@ class PreferenceKeeper(QObject):
         if preferences.theme != self._theme.name:
             self._theme.choose(preferences.theme)
         self._theme.set_text_size(preferences.text_size_percent)
+        self._bridge.confirm_after_s = preferences.confirm_after_s
         for effect in _EFFECTS:
             if preferences.reduced_motion:
                 QApplication.setEffectEnabled(effect, False)

@@ -38,4 +38,5 @@ def test_a_cost_says_time_and_disk():
     ],
 )
 def test_only_what_is_long_or_large_is_asked_about(cost, asks):
-    assert cost.is_long is asks
+    assert cost.is_long() is asks
+    assert not Cost(seconds=61).is_long(after_s=120)
