@@ -13,12 +13,12 @@ from interp_gui.analyses.asked import edit_notes, main_output, run_edited
 from interp_gui.analyses.dataset_pass import (
     Known,
     broken_notes,
-    content_sha256,
     decoded,
     identified,
     images_at_hand,
     sampled,
     stacks,
+    truth_provenance,
 )
 from interp_gui.analyses.preprocessing_candidates import Candidate, candidates, together
 from interp_gui.analyses.proportions import holm, mcnemar_exact, wilson
@@ -90,8 +90,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
 
     `provenance["preprocessing"]` holds each row's setting in full, as JSON of
     `core.model.Preprocessing`; `provenance["better"]` is the row of the best one whose difference
-    cannot be chance, None where there is none. `provenance["truth_sha256"]` is over the images'
-    hashes with their classes.
+    cannot be chance, None where there is none.
     """
     _check_labels(context)
     broken: dict[int, str] = {}
@@ -239,7 +238,6 @@ def _table(
         "labels": len({image.entry.label for image in images}),
         "broken_images": len(broken),
     }
-    truth = content_sha256(sorted(f"{image.sha256} {image.truth}" for image in images))
     return Table(
         key="settings",
         title="Accuracy under common preprocessings",
@@ -252,7 +250,7 @@ def _table(
                 msgspec.to_builtins(tried[i].candidate.preprocessing) for i in [0, *order]
             ],
             "better": better,
-            "truth_sha256": truth,
+            **truth_provenance(context, images),
         },
         final=final,
     )

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,12 +130,16 @@ def broken_notes(broken: dict[int, str]) -> tuple[str, ...]:
     return (f"{len(broken)} image(s) left out: {shown}{more}.",)
 
 
-def content_sha256(parts: Sequence[str]) -> str:
-    """SHA-256 over texts in their order."""
+def truth_provenance(context: Context, images: Sequence[Known]) -> dict[str, Any]:
+    """What a recipe adds where it counts which answers are right.
+
+    `classes`, the class of each label, makes a replay count alike; `truth_sha256`, over the
+    images' hashes with their classes, tells whether it did.
+    """
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode() + b"\n")
-    return digest.hexdigest()
+    for line in sorted(f"{image.sha256} {image.truth}\n" for image in images):
+        digest.update(line.encode())
+    return {"classes": dict(images_at_hand(context).classes), "truth_sha256": digest.hexdigest()}
 
 
 def _lot(sha256: str, seed: int) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from interp_gui.analyses.dataset_pass import (
     identified,
     images_at_hand,
     stacks,
+    truth_provenance,
 )
 from interp_gui.analyses.predict import probabilities
 from interp_gui.analyses.proportions import wilson
@@ -124,9 +126,12 @@ def run(context: Context, parameters: Parameters) -> Steps:
         raise ImageProblem(
             "None of the images at hand can be read.", hint=next(iter(broken.values()))
         )
-    yield _summary(context, answers, broken, final=True)
+    summary = _summary(context, answers, broken, final=True)
+    truth = truth_provenance(context, images)
+    yield msgspec.structs.replace(summary, provenance=truth)
     if parameters.listed:
-        yield _images(context, answers, parameters.listed)
+        listed = _images(context, answers, parameters.listed)
+        yield msgspec.structs.replace(listed, provenance=truth)
     yield Progress(done=len(images), total=len(images), text="Asking the model")
 
 

@@ -153,8 +153,9 @@ def _commands() -> _Parser:
 def _run_options(run: argparse.ArgumentParser) -> None:
     run.usage = (
         "interp-gui run ANALYSIS --model MODEL [--images PATH...] [--layer LAYER]\n"
-        "                      [--feature LAYER:UNIT]... [--target CLASS] [--set KEY=VALUE]...\n"
-        "                      [--seed N] --out DIR [--json]\n"
+        "                      [--feature LAYER:UNIT]... [--target CLASS]\n"
+        "                      [--class LABEL=CLASS]... [--set KEY=VALUE]... [--seed N]\n"
+        "                      --out DIR [--json]\n"
         "       interp-gui run --recipe PICTURE_OR_JSON [--model MODEL] [--images PATH...]\n"
         "                      --out DIR [--json]\n"
         "       interp-gui run ANALYSIS --help"
@@ -187,6 +188,16 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         "(the top class's logit)",
     )
     run.add_argument(
+        "--class",
+        metavar="LABEL=CLASS",
+        action="append",
+        default=[],
+        type=_label,
+        dest="classes",
+        help="class that a label of the images means, by index or name; repeat for several "
+        "(labels named like classes)",
+    )
+    run.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
@@ -209,7 +220,7 @@ def check_run(options: argparse.Namespace) -> None:
         parser.error("an analysis is missing; 'interp-gui analyses' lists them")
     fixed = {
         "--layer": options.layer, "--feature": options.feature, "--target": options.target,
-        "--set": options.settings, "--seed": options.seed is not None,
+        "--class": options.classes, "--set": options.settings, "--seed": options.seed is not None,
     }  # fmt: skip
     given = [name for name, value in fixed.items() if value]
     if options.recipe and given:
@@ -238,3 +249,10 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
     return key.strip(), value
+
+
+def _label(text: str) -> tuple[str, str]:
+    label, equals, name = text.rpartition("=")
+    if not equals or not label or not name.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' is not LABEL=CLASS")
+    return label, name.strip()

@@ -17,6 +17,9 @@ _BESIDE = {"picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "heat
 """Where the numbers of a picture go; a heat map has too many for a table."""
 
 
+_OF_ALL = ("classes", "truth_sha256")
+
+
 class ResultFolder:
     """Writes results as they come; a later one of the same key replaces the earlier.
 
@@ -66,7 +69,9 @@ class ResultFolder:
             keys.sort(key=lambda key: place[self._features[key]])
         recipe = self.recipe
         if recipe is not None and len(keys) != 1:
-            recipe = msgspec.structs.replace(recipe, result="", provenance={}, features=asked)
+            # what labels mean holds for all results of a run
+            truth = {k: v for k, v in recipe.provenance.items() if k in _OF_ALL}
+            recipe = msgspec.structs.replace(recipe, result="", provenance=truth, features=asked)
         return {
             "analysis": self._analysis,
             "results": [self._entries[key] for key in keys],

@@ -7,6 +7,7 @@ from contextlib import ExitStack, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from interp_gui.cli.arguments import check_run
+from interp_gui.cli.labels import with_classes
 from interp_gui.cli.listing import describe_analysis
 from interp_gui.cli.output import Output
 from interp_gui.cli.results import ResultFolder
@@ -39,8 +40,11 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     at_hand = images_at_hand(options.images, output)
     make_folder(options.out)
     engine = local_engine(safe_mode=options.safe_mode)
-    engine.workspace.analysis(options.analysis).settings(dict(options.settings))
+    analysis = engine.workspace.analysis(options.analysis)
+    analysis.settings(dict(options.settings))
     model = open_model(engine, options.model, output)
+    about_classes = {"dataset", "classes"} <= {*analysis.needs}
+    at_hand = with_classes(at_hand, model, options.classes, output, tell=about_classes)
     inputs = Inputs(
         images=at_hand.paths[:1] if at_hand else (),
         dataset=at_hand,
@@ -59,7 +63,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
 
 
 def _replay(options: argparse.Namespace, output: Output) -> int:
-    from interp_gui.engine.replay import differences, replay, threads_of
+    from interp_gui.engine.replay import differences, other_truth, replay, threads_of
 
     recipe = read_recipe(options.recipe)
     wanted = recipe.contents or (recipe,)
@@ -72,6 +76,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
     with ExitStack() as stack:
         stack.enter_context(threads_of(recipe))
         model = open_model(engine, path, output, recipe.preprocessing)
+        at_hand = with_classes(at_hand, model, (), output, tell=False)
         folder = ResultFolder(options.out, recipe.analysis)
         found: list[str] = []
         asked: list[Feature] = []
@@ -90,6 +95,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
         )
     if folder.recipe is not None:
         found += differences(recipe, folder.recipe.environment)
+        found += other_truth(recipe, folder.recipe)
     document = folder.document(tuple(asked))
     document["replay"] = {"differences": found}
     for sentence in found:

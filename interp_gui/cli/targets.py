@@ -19,21 +19,22 @@ def parse_target(text: str, model: ModelDescription) -> Target:
     if kind in ("probability", "logit") and rest:
         target = Target(
             kind="probability" if kind == "probability" else "logit",
-            index=_class_index(rest, model),
+            index=class_index(rest, model),
         )
     elif " - " in text:
         one, _, other = text.partition(" - ")
         target = Target(
-            kind="logit_difference", index=_class_index(one, model),
-            versus=_class_index(other, model),
+            kind="logit_difference", index=class_index(one, model),
+            versus=class_index(other, model),
         )  # fmt: skip
     else:
-        target = Target(index=_class_index(text, model))
+        target = Target(index=class_index(text, model))
     target.check(model)
     return target
 
 
-def _class_index(text: str, model: ModelDescription) -> int:
+def class_index(text: str, model: ModelDescription) -> int:
+    """Index of a class by its index or name; UnknownName offers near names."""
     word = text.strip()
     if word.isdecimal():
         return int(word)

@@ -95,6 +95,8 @@ def replay(
     if uses is not None and "image" not in (*needs, *uses):
         missing.clear()  # the image was only being looked at
     dataset = _dataset(recipe, by_hash, needed="dataset" in needs, missing=missing)
+    if dataset is not None:
+        dataset = msgspec.structs.replace(dataset, classes=_classes(recipe, at_hand))
     features = batch_group(recipe.features, recipe.provenance) if recipe.result else recipe.features
     inputs = Inputs(
         images=current,
@@ -127,6 +129,14 @@ def differences(recipe: Recipe, environment: Environment) -> list[str]:
     return found
 
 
+def other_truth(recipe: Recipe, again: Recipe) -> list[str]:
+    """A sentence where the images count as other classes now than they did then."""
+    then, now = (each.provenance.get("truth_sha256") for each in (recipe, again))
+    if then is None or then == now:
+        return []
+    return ["The labels of the images are not those that this was made with."]
+
+
 @contextmanager
 def threads_of(recipe: Recipe) -> Iterator[None]:
     """Compute with as many threads as the recipe was made with, then with as many as before.
@@ -148,6 +158,14 @@ def threads_of(recipe: Recipe) -> Iterator[None]:
 
 def _plain(config: Mapping[str, Any]) -> Any:
     return msgspec.to_builtins(dict(config))
+
+
+def _classes(recipe: Recipe, at_hand: Dataset | None) -> dict[str, int]:
+    """Class of each label as the recipe has it, or as it is known of the images given."""
+    try:
+        return msgspec.convert(recipe.provenance["classes"], dict[str, int])
+    except (KeyError, msgspec.ValidationError):
+        return at_hand.classes if at_hand is not None else {}
 
 
 def _hashes(images: Dataset | None) -> _ByHash:

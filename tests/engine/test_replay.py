@@ -12,7 +12,7 @@ from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
 from interp_gui.core.target import Target
 from interp_gui.engine.recipes import batch_group
-from interp_gui.engine.replay import check_model, differences, replay, threads_of
+from interp_gui.engine.replay import check_model, differences, other_truth, replay, threads_of
 
 MODEL = ModelDescription(
     name="m.pth", format="torch-zip", architecture="resnet18", library="torchvision",
@@ -160,3 +160,23 @@ def test_threads_are_those_of_the_recipe_for_the_while():
     assert torch.get_num_threads() == before
     with threads_of(with_(environment=Environment(threads=0))):
         assert torch.get_num_threads() == before
+
+
+def test_classes_are_those_of_the_recipe_or_of_the_images_given(images):
+    at_hand = Dataset(images=dataset(images[:3]).images, classes={"x": 1})
+    recipe = with_(dataset=dataset_sha256(images[:3]))
+    plain = replay(recipe, MODEL, handle="h", at_hand=at_hand, needs=("dataset",))
+    assert plain.run.inputs.dataset.classes == {"x": 1}
+    told = with_(dataset=dataset_sha256(images[:3]), provenance={"classes": {"x": 4}})
+    kept = replay(told, MODEL, handle="h", at_hand=at_hand, needs=("dataset",))
+    assert kept.run.inputs.dataset.classes == {"x": 4}
+    odd = with_(dataset=dataset_sha256(images[:3]), provenance={"classes": {"x": "y"}})
+    odd_plan = replay(odd, MODEL, handle="h", at_hand=at_hand, needs=("dataset",))
+    assert odd_plan.run.inputs.dataset.classes == {"x": 1}
+
+
+def test_other_labels_are_told():
+    one, other = with_(provenance={"truth_sha256": "a"}), with_(provenance={"truth_sha256": "b"})
+    assert other_truth(one, one) == []
+    assert other_truth(with_(), one) == []
+    assert "labels" in other_truth(one, other)[0]
