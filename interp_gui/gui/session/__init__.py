@@ -1,0 +1,1 @@
+"""Sessions in the window: saving, opening, and getting back what a crash would have taken."""
