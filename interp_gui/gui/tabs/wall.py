@@ -1,32 +1,38 @@
 """The layer wall: every unit of the current layer as a card."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt
+import msgspec
+from PySide6.QtCore import QMimeData, QPoint, QSignalBlocker, Qt
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QSlider, QWidget
 
-from interp_gui.core.export.numbers import readable
+from interp_gui.core.errors import InterpError
+from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import Grid, Picture, Table
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.drag import copy_to_clipboard
+from interp_gui.gui.drop_sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
+from interp_gui.gui.feature_drop import FeatureDrop
 from interp_gui.gui.parts import column, label, row
+from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer, unit_feature
-from interp_gui.gui.tabs.wall_order import SORTS, UnitRow, adopt_summary, ordered
+from interp_gui.gui.tabs.pass_strip import PassStrip
+from interp_gui.gui.tabs.wall_cards import WallCards
+from interp_gui.gui.tabs.wall_menu import popup_card_menu, popup_export_menu
+from interp_gui.gui.tabs.wall_order import adopt_similarity, adopt_summary, ordered
+from interp_gui.gui.tabs.wall_similarity import Similarity
+from interp_gui.gui.tabs.wall_sort import SIMILARITY, SortBox
 from interp_gui.gui.tabs.wall_work import WallWork
-from interp_gui.gui.widgets.card import STRIP, Card
 from interp_gui.gui.widgets.cards import CardList
-from interp_gui.gui.widgets.pixels import shrunk, to_image
 
-KEPT_RESULTS = 800
-"""Units whose results stay in memory; those that were seen longest ago are asked for again."""
-_MAIN_PX, _STRIP_PX = 256, 72
+SORTED_BY_SUMMARY = ("response", "peak", "selective", "dead")
 
 
 class LayerWall(QWidget):
@@ -42,14 +48,12 @@ class LayerWall(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Layer wall")
         self._state = state
-        self._names, self._order = names_of(state), order_of(state)
-        self._rows: dict[str, UnitRow] = {}
-        self._cards: dict[str, Card] = {}
-        self._examples: OrderedDict[str, tuple[Grid, Recipe | None]] = OrderedDict()
-        self._pictures: dict[str, tuple[Picture, Recipe | None]] = {}
-        self._failed: dict[str, str] = {}
+        self._names, self._order, self._leave = names_of(state), order_of(state), leave_of(state)
         self._stale = True
+        self.contents = WallCards()
         self.work = WallWork(state, bridge, self)
+        self.similarity = Similarity(state, bridge, self)
+        self.ask = PassStrip(state, bridge)
         self._make_controls()
         self._arrange()
         self._connect(bridge)
@@ -59,11 +63,7 @@ class LayerWall(QWidget):
 
     def _make_controls(self) -> None:
         self.layers = LayerBox(self._state)
-        self.sort = QComboBox()
-        self.sort.setAccessibleName("Sort by")
-        for key, words in SORTS.items():
-            self.sort.addItem(f"Sort by {words}", key)
-        self.sort.setMinimumWidth(SHORTEST_PX)
+        self.sort = SortBox()
         self.filter = QLineEdit()
         self.filter.setAccessibleName("Filter units")
         self.filter.setPlaceholderText("Filter units")
@@ -86,7 +86,9 @@ class LayerWall(QWidget):
         self.status = label(dim=True, wrap=False)
         self.list = CardList("Units of the layer", strip=True)
         self.list.set_card_width(self.zoom.value())
-        self.list.prepare = self._describe
+        self.list.prepare = self.contents.describe
+        self.list.result_of = lambda card: self.contents.result(card.key)
+        self.drop = FeatureDrop(self, self._drop_sentence)
 
     def _arrange(self) -> None:
         layout = column(self, margin=8)
@@ -97,6 +99,7 @@ class LayerWall(QWidget):
         top.addWidget(self.optimise)
         top.addWidget(self.export)
         layout.addLayout(top)
+        layout.addWidget(self.ask)
         layout.addWidget(self.list, 1)
         bottom = row()
         bottom.addWidget(self.status, 1)
@@ -116,8 +119,13 @@ class LayerWall(QWidget):
         work.examples_failed.connect(self._examples_failed)
         work.picture_came.connect(self._picture_came)
         work.busy_changed.connect(self._tell)
+        self.drop.dropped.connect(lambda features: self.sort_by_similarity(features[0]))
+        self.drop.problem.connect(state.notify_problem)
+        self.similarity.came.connect(self._similarity_came)
+        self.similarity.changed.connect(self._tell)
+        self._leave.changed.connect(self._dataset_changed)
         self._names.changed.connect(self._renamed)
-        self.sort.currentIndexChanged.connect(self._arrange_cards)
+        self.sort.chosen.connect(self._sort_changed)
         self.filter.textChanged.connect(self._arrange_cards)
         self.zoom.valueChanged.connect(self.list.set_card_width)
         self.list.zoom_requested.connect(lambda by: self.zoom.setValue(self.zoom.value() + 16 * by))
@@ -143,124 +151,106 @@ class LayerWall(QWidget):
         self._stale = not self.isVisible()
         if self._stale:
             self.work.stop()
+            self.similarity.stop()
             return
         model, layer = self._state.model, current_layer(self._state)
         features = []
         if model is not None and layer is not None:
             description = model.description
             features = [unit_feature(description, layer.name, u) for u in range(layer.units)]
-        self._rows = {f.text: UnitRow(f, name=self._names.name(f)) for f in features}
-        self._cards = {f.text: Card(key=f.text, title="", feature=f) for f in features}
-        self._examples.clear()
-        self._pictures.clear()
-        self._failed.clear()
+        self.contents.begin(features, self._names.name)
+        self._tell_empty()
         self.list.set_hint(self._hint())
         self.work.begin(features)
+        self._compare()
         self._arrange_cards()
+        self._feature_changed()
+
+    def _tell_empty(self) -> None:
+        self.contents.empty = "…" if self._leave.dataset_for(self._state) else "no images"
 
     def _hint(self) -> str:
         if self._state.model is None:
             return "Open a model: drop a checkpoint on the window, or choose File ▸ Open model."
         if not self._state.layer:
             return "Choose a layer above or in the Model panel to see its units."
-        if self._rows:
+        if self.contents.rows:
             return "No unit fits the filter."
         return "This layer has no units to look at. Choose another one above."
 
     def _arrange_cards(self) -> None:
-        key = self.sort.currentData()
-        rows = ordered(self._rows.values(), key, self.filter.text())
-        self.list.set_cards(self._cards[r.feature.text] for r in rows)
+        key = self.sort.key
+        rows = ordered(self.contents.rows.values(), key, self.filter.text())
+        self.list.set_cards(self.contents.cards[r.feature.text] for r in rows)
         self._order.set([r.feature for r in rows])
         self._visible_changed()
         self._tell()
 
-    def _describe(self, card: Card) -> None:
-        """Title, numbers and tag of a card that is about to be shown."""
-        key = card.key
-        row = self._rows[key]
-        card.title = f"{row.index}  {row.name}" if row.name else str(row.index)
-        parts = []
-        if row.response is not None:
-            parts.append(f"here {readable(row.response)}")
-        if row.peak is not None:
-            parts.append(f"peak {readable(row.peak)}")
-        card.caption = " · ".join(parts)
-        card.dim = row.dead
-        picture = self._pictures.get(key)
-        card.tag = "dead" if row.dead else picture_tag(picture[0]) if picture else ""
-        reason = self._failed.get(key, "")
-        if card.main.isNull():
-            if row.dead:
-                placeholder = "dead"
-            elif key in self._examples or reason:
-                placeholder = "no examples"
-            else:
-                placeholder = "…" if self._state.dataset_handle else "no images"
-            if placeholder != card.placeholder:
-                card.placeholder = placeholder
-                card.revision += 1
-        card.tooltip = "\n".join(text for text in (key, card.caption, reason) if text)
-
     def _summary_came(self, table: Table) -> None:
-        adopt_summary(self._rows, table)
-        if self.sort.currentData() in ("response", "peak", "dead") or self.filter.text():
+        adopt_summary(self.contents.rows, table)
+        if self.sort.key in SORTED_BY_SUMMARY or self.filter.text():
             self._arrange_cards()
         else:
             self.list.viewport().update()
 
     def _examples_came(self, key: str, grid: Grid, recipe: Recipe | None) -> None:
-        self._examples[key] = (grid, recipe)
-        self._examples.move_to_end(key)
-        card, row = self._cards[key], self._rows[key]
-        pictures = [to_image(item.pixels) for item in grid.items]
-        has_optimised = key in self._pictures
-        if pictures and not has_optimised:
-            card.main = shrunk(pictures[0], _MAIN_PX)
-        beneath = pictures if has_optimised else pictures[1:]
-        card.strip = tuple(shrunk(picture, _STRIP_PX) for picture in beneath[:STRIP])
-        if grid.numbers.get("dead") is True:
-            row.dead = True
+        self.contents.add_examples(key, grid, recipe)
         self.list.card_changed(key)
-        self._forget_old()
-
-    def _forget_old(self) -> None:
-        visible = set(self.list.visible_keys())
-        for key in list(self._examples):
-            if len(self._examples) <= KEPT_RESULTS:
-                return
-            if key not in visible and key not in self._pictures:
-                del self._examples[key]
-                card = self._cards[key]
-                card.main, card.strip = Card(key="", title="").main, ()
-                self.work.forget(key)
+        for gone in self.contents.forget_old(set(self.list.visible_keys())):
+            self.work.forget(gone)
 
     def _examples_failed(self, keys: Sequence[str], reason: str) -> None:
         for key in keys:
-            card = self._cards.get(key)
-            if card is not None:
-                self._failed[key] = reason
+            if key in self.contents.cards:
+                self.contents.fail(key, reason)
                 self.list.card_changed(key)
 
     def _picture_came(self, key: str, picture: Picture, recipe: Recipe | None) -> None:
-        first = key not in self._pictures
-        self._pictures[key] = (picture, recipe)
-        card = self._cards[key]
-        if first and not card.main.isNull():
-            # the strongest real example moves into the strip, never out of sight
-            card.strip = (shrunk(card.main, _STRIP_PX), *card.strip)[:STRIP]
-        card.main = shrunk(to_image(picture.pixels), _MAIN_PX)
+        self.contents.add_picture(key, picture, recipe)
         self.list.card_changed(key)
 
     def _renamed(self, text: str) -> None:
-        row = self._rows.get(text)
-        if row is None:
+        rows = self.contents.rows
+        changed = [text] if text in rows else [] if text else list(rows)
+        for key in changed:
+            rows[key].name = self._names.name(rows[key].feature)
+        if not changed:
             return
-        row.name = self._names.name(row.feature)
-        if self.sort.currentData() == "name" or self.filter.text():
+        if self.sort.key == "name" or self.filter.text():
             self._arrange_cards()
         else:
-            self.list.card_changed(text)
+            self.list.viewport().update()
+
+    # --- similarity --------------------------------------------------------------------------
+
+    def sort_by_similarity(self, feature: Feature) -> None:
+        """Sort by how alike units are to a feature, which may be of another layer."""
+        self.similarity.feature = feature
+        self.sort.choose_similarity(feature, self._names.name(feature) or feature.text)
+
+    def _sort_changed(self) -> None:
+        self._compare()
+        self._arrange_cards()
+
+    def _compare(self) -> None:
+        """Ask how alike the units are, where that is what they are sorted by."""
+        wanted = self.sort.key == SIMILARITY and not self._stale
+        if wanted:
+            self.similarity.compare(self.similarity.feature)
+            return
+        self.similarity.stop()
+        for row in self.contents.rows.values():
+            row.similarity = None
+
+    def _similarity_came(self, table: Table) -> None:
+        adopt_similarity(self.contents.rows, table)
+        self._arrange_cards()
+        self.list.verticalScrollBar().setValue(0)
+
+    def _drop_sentence(self, mime: QMimeData) -> str:
+        if self.list.is_dragging or self._state.model is None:
+            return ""
+        return of_features(mime, lambda called: f"Sort the wall by similarity to {called}")
 
     # --- what changes around it --------------------------------------------------------------
 
@@ -271,20 +261,16 @@ class LayerWall(QWidget):
     def _dataset_changed(self) -> None:
         if self._stale:
             return
-        for key, card in self._cards.items():
-            if key not in self._pictures:
-                card.main = Card(key="", title="").main
-            card.strip = ()
-            card.revision += 1
+        self._tell_empty()
+        self.contents.forget_examples()
         self.list.viewport().update()
-        self._examples.clear()
-        self._failed.clear()
         self.work.forget_examples()
         self.work.summarise()
+        self._compare()
 
     def _feature_changed(self) -> None:
         feature = self._state.feature
-        if feature is not None and feature.text in self._cards:
+        if feature is not None and feature.text in self.contents.cards:
             self.list.set_current(feature.text)
 
     def _visible_changed(self) -> None:
@@ -293,15 +279,13 @@ class LayerWall(QWidget):
 
     def _tell(self) -> None:
         count, chosen = len(self.list.cards), len(self.list.selected_keys())
-        total = len(self._rows)
+        total = len(self.contents.rows)
         parts = [f"{count} units" if count == total else f"{count} of {total} units"]
         if chosen:
             parts.append(f"{chosen} selected")
-        dead = sum(row.dead for row in self._rows.values())
-        if dead:
-            parts.append(f"{dead} dead")
-        if self.work.progress_text:
-            parts.append(self.work.progress_text)
+        if self.contents.dead:
+            parts.append(f"{self.contents.dead} dead")
+        parts += [text for text in (self.similarity.text, self.work.progress_text) if text]
         self.status.setText("  ·  ".join(parts) if total else "")
         self.optimise.setEnabled(total > 0)
         self.export.setEnabled(total > 0)
@@ -313,7 +297,7 @@ class LayerWall(QWidget):
     # --- what can be done --------------------------------------------------------------------
 
     def _open(self, key: str) -> None:
-        self._state.open_feature(self._rows[key].feature)
+        self._state.open_feature(self.contents.rows[key].feature)
 
     def copy_current(self) -> None:
         """Copy the selected cards: their features, and the current one's picture."""
@@ -326,13 +310,7 @@ class LayerWall(QWidget):
 
     def exportables(self, keys: Sequence[str]) -> list[Exportable]:
         """What there is to export of some cards: optimised pictures before real examples."""
-        found: list[Exportable] = []
-        for key in keys:
-            if key in self._pictures:
-                found.append(Exportable(*self._pictures[key]))
-            elif key in self._examples:
-                found.append(Exportable(*self._examples[key]))
-        return found
+        return self.contents.exportables(keys)
 
     def export_selected(self, *, as_sheet: bool) -> None:
         """Export the selected cards, or those in view if none is."""
@@ -344,36 +322,33 @@ class LayerWall(QWidget):
         ask_and_export(self, self._state, found)
 
     def _show_export_menu(self) -> None:
-        self._popup_export(self.export.mapToGlobal(self.export.rect().bottomLeft()))
-
-    def _popup_export(self, where: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._add_export(menu)
-        menu.popup(where)
-
-    def _add_export(self, menu: QMenu) -> None:
-        what = "selected" if self.list.selected_keys() else "visible"
-        menu.addAction(f"Export {what} as one sheet…", lambda: self.export_selected(as_sheet=True))
-        menu.addAction(f"Export {what} as files…", lambda: self.export_selected(as_sheet=False))
+        popup_export_menu(self, self.export.mapToGlobal(self.export.rect().bottomLeft()))
 
     def _show_menu(self, key: str, where: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if key:
-            keys = self.list.selected_keys() or [key]
-            menu.addAction("Open unit page", lambda: self._open(key))
-            menu.addAction("Optimise picture", lambda: self.work.want_pictures(keys))
-            menu.addAction("Copy", self.copy_current)
-            menu.addSeparator()
-        menu.addAction("Select all", self.list.select_all)
-        self._add_export(menu)
-        menu.popup(where)
+        popup_card_menu(self, self._state, key, where)
 
+    # --- for sessions and copies ---------------------------------------------------------------
 
-def picture_tag(picture: Picture) -> str:
-    """What a card says of how far its picture is."""
-    if picture.final:
-        return ""
-    steps = picture.numbers.get("steps", picture.numbers.get("step"))
-    return f"{steps} steps" if isinstance(steps, int) else "optimising"
+    def snapshot(self) -> dict[str, Any]:
+        """How it is sorted, filtered and sized, as JSON can hold it."""
+        found: dict[str, Any] = {
+            "sort": self.sort.key, "filter": self.filter.text(),
+            "size": self.zoom.value(),
+        }  # fmt: skip
+        if self.similarity.feature is not None and self.sort.key == SIMILARITY:
+            found["similar"] = msgspec.to_builtins(self.similarity.feature)
+        return found
+
+    def restore(self, found: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave; what makes no sense is left out."""
+        if isinstance(found.get("filter"), str):
+            self.filter.setText(found["filter"][:200])
+        if type(found.get("size")) is int:
+            self.zoom.setValue(max(self.zoom.minimum(), min(found["size"], self.zoom.maximum())))
+        if found.get("sort") == SIMILARITY:
+            try:
+                self.sort_by_similarity(msgspec.convert(found.get("similar"), Feature))
+            except (msgspec.ValidationError, InterpError):
+                return
+        else:
+            self.sort.choose(str(found.get("sort")))

@@ -7,18 +7,22 @@ from typing import Literal
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Number, Table
 
-SortKey = Literal["index", "response", "peak", "dead", "name"]
+SortKey = Literal["index", "response", "peak", "selective", "dead", "name", "similarity"]
 SORTS: dict[SortKey, str] = {
     "index": "index",
     "response": "response to the image",
     "peak": "peak over the images",
+    "selective": "how few images drive it",
     "dead": "dead first",
     "name": "name",
 }
+"""Those that are always offered; similarity needs a feature to be similar to."""
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "response": ("response", "here", "activation", "current"),
     "peak": ("peak", "maximum", "max"),
+    "selective": ("active",),
     "dead": ("dead",),
+    "similarity": ("similarity",),
 }
 
 
@@ -30,6 +34,10 @@ class UnitRow:
     name: str = ""
     response: float | None = None
     peak: float | None = None
+    active: float | None = None
+    """In how many of the images it is active."""
+    similarity: float | None = None
+    """To the feature that the wall compares with."""
     dead: bool = False
     numbers: dict[str, Number] = field(default_factory=dict)
 
@@ -49,8 +57,20 @@ def adopt_summary(rows: dict[str, UnitRow], table: Table) -> None:
         row.numbers = dict(zip(table.columns, cells, strict=True))
         row.response = _number(cells, places["response"])
         row.peak = _number(cells, places["peak"])
+        row.active = _number(cells, places["selective"])
         dead = places["dead"]
         row.dead = dead is not None and cells[dead] in (True, 1, "dead", "yes")
+
+
+def adopt_similarity(rows: dict[str, UnitRow], table: Table) -> None:
+    """Take over how alike units are to a feature."""
+    place = _column(table.columns, _COLUMNS["similarity"])
+    for row in rows.values():
+        row.similarity = None
+    for feature, cells in zip(table.features, table.cells, strict=False):
+        row_of = rows.get(feature.text) if feature is not None else None
+        if row_of is not None:
+            row_of.similarity = _number(cells, place)
 
 
 def _column(columns: tuple[str, ...], words: tuple[str, ...]) -> int | None:
@@ -75,6 +95,8 @@ def ordered(rows: Iterable[UnitRow], sort: SortKey, filter_text: str = "") -> li
         "index": lambda row: (row.index,),
         "response": lambda row: (row.response is None, -(row.response or 0.0), row.index),
         "peak": lambda row: (row.peak is None, -(row.peak or 0.0), row.index),
+        "selective": lambda row: (row.dead or row.active is None, row.active or 0.0, row.index),
+        "similarity": lambda row: (row.similarity is None, -(row.similarity or 0.0), row.index),
         "dead": lambda row: (not row.dead, row.index),
         "name": lambda row: (not row.name, row.name.lower(), row.index),
     }

@@ -14,6 +14,7 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, Picture, Table
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.state import AppState
 
 CHUNK = 16
@@ -51,7 +52,7 @@ class WallWork(QObject):
 
     def __init__(self, state: AppState, bridge: EngineBridge, parent: QObject) -> None:
         super().__init__(parent)
-        self._state, self._bridge = state, bridge
+        self._state, self._bridge, self._leave = state, bridge, leave_of(state)
         self._features: dict[str, Feature] = {}
         self._visible: tuple[str, ...] = ()
         self._ahead: tuple[str, ...] = ()
@@ -136,6 +137,8 @@ class WallWork(QObject):
             return
         layer = next(iter(self._features.values())).layer
         image = (self._state.image,) if self._state.image else ()
+        if not image and not self._leave.dataset_for(self._state):
+            return
 
         def came(result: AnyResult, recipe: Recipe | None) -> None:
             if isinstance(result, Table):
@@ -159,7 +162,7 @@ class WallWork(QObject):
 
     def _next_examples(self) -> None:
         dataset = self._state.dataset
-        if self._example_keys or self._declined or not self._state.dataset_handle:
+        if self._example_keys or self._declined or not self._leave.dataset_for(self._state):
             return
         if "real-examples" not in self._bridge.analyses:
             return
@@ -303,7 +306,7 @@ class WallWork(QObject):
             analysis=analysis,
             model=model.handle,
             inputs=inputs,
-            dataset=self._state.dataset_handle,
+            dataset=self._leave.dataset_for(self._state),
             parameters=parameters,
             state=state,
         )

@@ -1,0 +1,53 @@
+"""Menus of the layer wall."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu
+
+from interp_gui.gui.export_ui import ask_and_export
+from interp_gui.gui.feature_menu import build_feature_menu
+from interp_gui.gui.state import AppState
+
+if TYPE_CHECKING:
+    from interp_gui.gui.tabs.wall import LayerWall
+
+
+def popup_card_menu(wall: "LayerWall", state: AppState, key: str, where: QPoint) -> None:
+    """What can be done with a card and with those selected; beside cards, with all."""
+    menu = _menu(wall)
+    card = wall.list.card(key)
+    if card is not None and card.feature is not None:
+        keys = wall.list.selected_keys() or [key]
+        chosen = wall.list.selected_features()
+        features = chosen if card.feature in chosen else (card.feature,)
+        found = wall.exportables([key])
+        build_feature_menu(
+            menu, state, features, source=wall.list, image=card.main, text=card.caption,
+            export=(lambda: ask_and_export(wall, state, found)) if found else None,
+        )  # fmt: skip
+        menu.addSeparator()
+        menu.addAction("Optimise picture", lambda: wall.work.want_pictures(keys))
+        menu.addSeparator()
+    menu.addAction("Select all", wall.list.select_all)
+    _add_export(menu, wall)
+    menu.popup(where)
+
+
+def popup_export_menu(wall: "LayerWall", where: QPoint) -> None:
+    """How cards are exported."""
+    menu = _menu(wall)
+    _add_export(menu, wall)
+    menu.popup(where)
+
+
+def _menu(wall: "LayerWall") -> QMenu:
+    menu = QMenu(wall)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return menu
+
+
+def _add_export(menu: QMenu, wall: "LayerWall") -> None:
+    what = "selected" if wall.list.selected_keys() else "visible"
+    menu.addAction(f"Export {what} as one sheet…", lambda: wall.export_selected(as_sheet=True))
+    menu.addAction(f"Export {what} as files…", lambda: wall.export_selected(as_sheet=False))
