@@ -79,6 +79,12 @@ class Background(QObject):
 
         self._pool.submit(work)
 
+    def forget(self, key: str) -> None:
+        """Deliver no answer to what was asked with a key so far."""
+        if key in self._newest:
+            self._number += 1
+            self._newest[key] = self._number
+
     def close(self) -> None:
         """Wait for what is running, forget what is waiting; nothing is delivered afterwards."""
         self._closed = True

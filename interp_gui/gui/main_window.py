@@ -19,6 +19,7 @@ from interp_gui.gui.centre import Centre
 from interp_gui.gui.closing import ask_to_close
 from interp_gui.gui.commands.analyse import ANALYSE, analysis_commands
 from interp_gui.gui.commands.file import RECENT, recent_commands
+from interp_gui.gui.commands.session import RECENT_SESSION, recent_session_commands
 from interp_gui.gui.documents import Documents
 from interp_gui.gui.files import Files
 from interp_gui.gui.layout import WindowLayout
@@ -32,6 +33,7 @@ from interp_gui.gui.panels.shelf import ShelfPanel
 from interp_gui.gui.preferred import EngineSettings, PreferenceKeeper
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.reopen import Reopener
+from interp_gui.gui.session.sessions import Sessions
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, Notification
 from interp_gui.gui.theme import Theme, ThemeName
@@ -94,6 +96,9 @@ class MainWindow(QMainWindow):
                 lambda recipe, run: self.centre.show_recipe(recipe, run=run),
             ),
         )  # fmt: skip
+        self.sessions = Sessions(
+            self, self.state, self.bridge, self.documents, settings, lambda: self.centre
+        )
         for spec in commands.early_commands(self):
             self.actions_.add(spec)
         self.centre = Centre(self.state, self.bridge, self.documents, self.actions_)
@@ -118,7 +123,9 @@ class MainWindow(QMainWindow):
 
     def _make_docks(self) -> None:
         self.model_panel = ModelPanel(self.state, self.documents, self.background)
-        self.images = ImagesPanel(self.state, self.documents, self.actions_, self.thumbnails)
+        self.images = ImagesPanel(
+            self.state, self.documents, self.actions_, self.thumbnails, self.background
+        )  # fmt: skip
         self.output = OutputPanel(self.state, self.bridge)
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)
@@ -180,6 +187,9 @@ class MainWindow(QMainWindow):
         state.notified.connect(self._on_note)
         self.painted.connect(self.centre.prepare)
         state.model_changed.connect(self._on_model)
+        self.sessions.changed.connect(self._show_title)
+        self.sessions.recent_changed.connect(self._list_recent)
+        self.files.session_wanted.connect(self.sessions.open)
         bridge.ready.connect(self._on_ready)
         bridge.lost.connect(self._on_lost)
         self.background.failed.connect(self.documents.tell_problem)
@@ -215,19 +225,23 @@ class MainWindow(QMainWindow):
         )
 
     def _on_model(self) -> None:
-        model = self.state.model
-        name = f"{model.description.name} – " if model is not None else ""
-        self.setWindowTitle(f"{name}interp-gui")
+        self._show_title()
         self._list_recent()
+
+    def _show_title(self) -> None:
+        model = self.state.model
+        names = (self.sessions.title, model.description.name if model is not None else "")
+        self.setWindowTitle(" – ".join((*filter(None, names), "interp-gui")))
+        self.setWindowModified(self.sessions.is_modified)
 
     def _on_note(self, note: Notification) -> None:
         self.toasts.show(note)
 
     def _list_recent(self) -> None:
         for spec in self.actions_.specs:
-            if spec.id.startswith(RECENT):
+            if spec.id.startswith((RECENT, RECENT_SESSION)):
                 self.actions_.remove(spec.id)
-        for spec in recent_commands(self):
+        for spec in (*recent_session_commands(self), *recent_commands(self)):
             self.actions_.add(spec)
 
     def choose_theme(self, name: ThemeName) -> None:
@@ -264,9 +278,14 @@ class MainWindow(QMainWindow):
         if self._is_closed:
             return
         running = self.bridge.active
-        if running and self.ask_on_close:
+        unsaved = self.sessions.is_modified
+        if (running or unsaved) and self.ask_on_close:
             event.ignore()
-            ask_to_close(self, [row.title for row in running], on_close=self._close_anyway)
+            ask_to_close(
+                self, [row.title for row in running], on_close=self._close_anyway,
+                unsaved=(self.sessions.name or "Untitled session") if unsaved else None,
+                on_save=lambda: self.sessions.save(then=self._close_anyway),
+            )  # fmt: skip
             return
         self._is_closed = True
         self.layout_.save()
@@ -274,6 +293,7 @@ class MainWindow(QMainWindow):
         self.centre.close_windows()
         self.bridge.close()
         self.background.close()
+        self.sessions.close()
         self.closed.emit()
 
     def _close_anyway(self) -> None:

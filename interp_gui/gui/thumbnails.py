@@ -1,10 +1,12 @@
 """Thumbnails of image files: decoded off the event loop, newest wish first, kept while they fit."""
 
+import os
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Collection, Container, Iterable
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QPixmap
+from PySide6.QtGui import QImage, QPixmap
 
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.model import Preprocessing
@@ -12,10 +14,23 @@ from interp_gui.gui.background import Background
 from interp_gui.gui.widgets.pixels import to_image
 
 SIDE_PX = 88
-KEPT = 1500
+KEPT_BYTES = 64 * 2**20
 WAITING = 120
 """Wishes that are kept: about two screens. Older ones were scrolled past."""
 AT_ONCE = 2
+
+Stamp = tuple[int, int]
+"""Size and modification time of a file, by which it is known again."""
+
+
+@dataclass(frozen=True)
+class _Picture:
+    pixmap: QPixmap
+    stamp: Stamp | None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.pixmap.width() * self.pixmap.height() * 4
 
 
 class Thumbnails(QObject):
@@ -39,21 +54,31 @@ class Thumbnails(QObject):
     def __init__(self, background: Background, scale: float, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._background = background
-        self._side = round(SIDE_PX * scale)
         self._scale = scale
-        self._pictures: OrderedDict[str, QPixmap] = OrderedDict()
+        self._pictures: OrderedDict[str, _Picture] = OrderedDict()
+        self._bytes = 0
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._decoding: set[str] = set()
         self._preprocessing: Preprocessing | None = None
         self._generation = 0
         self.problems: dict[str, str] = {}
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the pictures take."""
+        return self._bytes
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Wishes that nobody works on yet; the last one comes first."""
+        return tuple(self._waiting)
+
     def get(self, path: str) -> QPixmap | None:
         """The picture if it is at hand; otherwise None, and it is put first in the queue."""
         picture = self._pictures.get(path)
         if picture is not None:
             self._pictures.move_to_end(path)
-            return picture
+            return picture.pixmap
         if path not in self._decoding and path not in self.problems:
             self._waiting[path] = None
             self._waiting.move_to_end(path)
@@ -62,22 +87,66 @@ class Thumbnails(QObject):
             self._next()
         return None
 
+    def want_only(self, paths: Collection[str]) -> None:
+        """Forget wishes for what is not in view any more."""
+        for path in [path for path in self._waiting if path not in paths]:
+            del self._waiting[path]
+
     def set_preprocessing(self, preprocessing: Preprocessing | None) -> None:
         """Show files as a network sees them, or as they are (None)."""
         if preprocessing != self._preprocessing:
             self._preprocessing = preprocessing
-            self._generation += 1
-            self._pictures.clear()
-            self._waiting.clear()
-            self._decoding.clear()
-            self.reset.emit()
+            self._start_anew()
 
-    def forget(self, paths: set[str]) -> None:
-        """Drop what is known of files that are no longer listed."""
+    def set_scale(self, scale: float) -> None:
+        """Follow the window to a screen with other pixels."""
+        if scale != self._scale:
+            self._scale = scale
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._generation += 1
+        self._pictures.clear()
+        self._bytes = 0
+        self._waiting.clear()
+        self._decoding.clear()
+        self.reset.emit()
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Drop what is known of files; what is asked for again is read again."""
         for path in paths:
-            self._pictures.pop(path, None)
+            picture = self._pictures.pop(path, None)
+            if picture is not None:
+                self._bytes -= picture.size_bytes
             self._waiting.pop(path, None)
             self.problems.pop(path, None)
+
+    def keep_only(self, paths: Container[str]) -> None:
+        """Drop what is known of files that are not listed any more."""
+        known = (*self._pictures, *self._waiting, *self.problems)
+        self.forget(path for path in known if path not in paths)
+
+    def note_problems(self, problems: dict[str, str]) -> None:
+        """Take note of files that were found broken in another way; nothing is emitted."""
+        self.problems.update(problems)
+
+    def recheck(self, paths: Iterable[str]) -> None:
+        """Read files again that were replaced on disk since, or that could not be read."""
+        stamps = {p: self._pictures[p].stamp for p in paths if p in self._pictures}
+        broken = [path for path in paths if path in self.problems]
+
+        def look() -> list[str]:
+            return [path for path, stamp in stamps.items() if stamp_of(path) != stamp]
+
+        def drop(changed: list[str]) -> None:
+            again = [*changed, *broken]
+            self.forget(again)
+            for path in again:
+                self.arrived.emit(path)  # whoever shows it asks for it again
+
+        self._background.run(look, drop, key="thumbnails-recheck")
+
+    # --- decoding ------------------------------------------------------------------------------
 
     def _next(self) -> None:
         while self._waiting and len(self._decoding) < AT_ONCE:
@@ -86,18 +155,20 @@ class Thumbnails(QObject):
             self._start(path, self._generation)
 
     def _start(self, path: str, generation: int) -> None:
-        side, preprocessing = self._side, self._preprocessing
+        side, preprocessing = round(SIDE_PX * self._scale), self._preprocessing
 
-        def done(pixels: Any) -> None:
-            if generation == self._generation:
-                picture = QPixmap.fromImage(to_image(pixels))
-                picture.setDevicePixelRatio(self._scale)
-                self._pictures[path] = picture
-                while len(self._pictures) > KEPT:
-                    self._pictures.popitem(last=False)
-                self._decoding.discard(path)
-                self.arrived.emit(path)
-                self._next()
+        def done(decoded: tuple[QImage, Stamp | None]) -> None:
+            if generation != self._generation:
+                return
+            picture = _Picture(QPixmap.fromImage(decoded[0]), decoded[1])
+            picture.pixmap.setDevicePixelRatio(self._scale)
+            self._pictures[path] = picture
+            self._bytes += picture.size_bytes
+            while self._bytes > KEPT_BYTES and len(self._pictures) > 1:
+                self._bytes -= self._pictures.popitem(last=False)[1].size_bytes
+            self._decoding.discard(path)
+            self.arrived.emit(path)
+            self._next()
 
         def failed(error: Exception) -> None:
             if generation == self._generation:
@@ -109,15 +180,28 @@ class Thumbnails(QObject):
         self._background.run(lambda: decode(path, side, preprocessing), done, on_error=failed)
 
 
-def decode(path: str, side: int, preprocessing: Preprocessing | None) -> Any:
-    """Read, preprocess and shrink a file to (h, w, 3) uint8. Runs in a worker."""
+def decode(
+    path: str, side: int, preprocessing: Preprocessing | None
+) -> tuple[QImage, Stamp | None]:
+    """Read, preprocess and shrink a file. Runs in a worker."""
     from interp_gui.core.images import read_image, thumbnail
     from interp_gui.core.preprocessing import as_seen
 
-    pixels = read_image(path)
+    stamp = stamp_of(path)
+    window = preprocessing.window if preprocessing is not None else None
+    pixels = read_image(path, window=window)
     if preprocessing is not None:
         try:
             pixels = as_seen(pixels, preprocessing)
         except (ValueError, MemoryError) as problem:
             raise ImageProblem(f"It cannot be preprocessed: {problem}.") from problem
-    return thumbnail(pixels, side)
+    return to_image(thumbnail(pixels, side)), stamp
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """Size and time of a file; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
