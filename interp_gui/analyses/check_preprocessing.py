@@ -24,6 +24,7 @@ from interp_gui.analyses.preprocessing_candidates import Candidate, candidates, 
 from interp_gui.analyses.proportions import holm, mcnemar_exact, wilson
 from interp_gui.analyses.real_examples.survey import automatic_batch
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.images import Pixels
 from interp_gui.core.preprocessing import preprocess
@@ -277,6 +278,19 @@ def _percent(value: Number) -> str:
     return f"{float(value or 0.0):.0%}"
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """One pass an image of the sample and setting."""
+    from interp_gui.analyses.dataset_costs import asking_cost
+
+    dataset = images_at_hand(context)
+    labelled = sum(dataset.true_class(entry) is not None for entry in dataset.images)
+    return asking_cost(
+        context, left=lambda images: sum(image.truth >= 0 for image in images),
+        most=min(labelled, parameters.images),
+        times=len(candidates(context.model.preprocessing)),
+    )  # fmt: skip
+
+
 ANALYSIS = Analysis(
     id="check-preprocessing",
     title="Check the preprocessing",
@@ -285,4 +299,5 @@ ANALYSIS = Analysis(
     needs=("dataset", "classes"),
     produces=("table",),
     run=run,
+    estimate=estimate,
 )

@@ -24,6 +24,7 @@ from interp_gui.analyses.predict import probabilities
 from interp_gui.analyses.proportions import wilson
 from interp_gui.analyses.real_examples.survey import automatic_batch, identity, is_gone
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.result import Number, Table
@@ -145,10 +146,7 @@ def _chunk(
 ) -> Generator[int, None, None]:
     """Fill in the answers of a few images, from the cache or by the model; yields how many."""
     batch = batch or automatic_batch(context.model.device)
-    key = {
-        "kind": "predictions", "version": VERSION, "batch": batch, "output": main_output(context),
-        "images": [image.sha256 for image in images], **identity(context),
-    }  # fmt: skip
+    key = _key(context, images, batch)
     stored = context.recall(key)
     places = np.array([image.place for image in images])
     if stored is not None:
@@ -175,6 +173,13 @@ def _chunk(
                 "broken": lost,
             },
         )
+
+
+def _key(context: Context, images: Sequence[Known], batch: int) -> dict[str, Any]:
+    return {
+        "kind": "predictions", "version": VERSION, "batch": batch, "output": main_output(context),
+        "images": [image.sha256 for image in images], **identity(context),
+    }  # fmt: skip
 
 
 def _ask(
@@ -298,6 +303,20 @@ def _images(context: Context, answers: Answers, listed: int) -> Table:
     )
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """One pass an image, for those that the cache does not hold."""
+    from interp_gui.analyses.dataset_costs import asking_cost
+
+    batch = parameters.batch or automatic_batch(context.model.device)
+
+    def left(images: Sequence[Known]) -> int:
+        chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+        return sum(len(c) for c in chunks if context.recall(_key(context, c, batch)) is None)
+
+    everything = len(images_at_hand(context).images)
+    return asking_cost(context, left=left, most=everything, bytes_an_image=12)
+
+
 ANALYSIS = Analysis(
     id="dataset-predictions",
     title="Answers for all images",
@@ -306,5 +325,6 @@ ANALYSIS = Analysis(
     needs=("dataset", "classes"),
     produces=("table",),
     run=run,
+    estimate=estimate,
     version=VERSION,
 )

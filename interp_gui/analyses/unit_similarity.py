@@ -12,6 +12,7 @@ from interp_gui.analyses.dataset_pass import Known, broken_notes, decoded, ident
 from interp_gui.analyses.real_examples.survey import automatic_batch, identity, is_gone
 from interp_gui.analyses.unit_maps import Floats, feature_maps, require_units, unit_maps
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
@@ -85,9 +86,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     require_units(layer)
     broken: dict[int, str] = {}
     images = yield from identified(context, broken)
-    most = min(parameters.images, max(_MOST_VALUES // layer.units, FEW_IMAGES))
-    chosen = sampled(images, most, seed=context.inputs.seed, stratified=False)
-    chosen.sort(key=lambda image: image.sha256)
+    chosen = _chosen(context, layer, images, parameters)
     batch = parameters.batch or automatic_batch(context.model.device)
     if len(chosen) >= FEW_IMAGES:
         peaks = yield from _peaks(context, layer, feature, chosen, broken, batch=batch)
@@ -116,6 +115,43 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield Progress(done=1, total=1, text="Comparing units")
 
 
+def _chosen(
+    context: Context, layer: LayerInfo, images: Sequence[Known], parameters: Parameters
+) -> list[Known]:
+    most = min(parameters.images, max(_MOST_VALUES // layer.units, FEW_IMAGES))
+    chosen = sampled(images, most, seed=context.inputs.seed, stratified=False)
+    return sorted(chosen, key=lambda image: image.sha256)
+
+
+def _keys(
+    context: Context, layer: LayerInfo, feature: Feature, images: Sequence[Known], *, batch: int
+) -> dict[str, dict[str, Any]]:
+    """Cache keys of what is needed, and of all units of the feature's layer."""
+    about = context.model.description.layer(feature.layer)
+    shared = {
+        "kind": "peaks", "version": VERSION, "batch": batch,
+        "images": [image.sha256 for image in images], **identity(context),
+    }  # fmt: skip
+    return {
+        "units": {**shared, "layer": layer.name},
+        "feature": {**shared, "layer": about.name, "feature": feature.text},
+        "around": {**shared, "layer": about.name},
+    }
+
+
+def _known(
+    context: Context, feature: Feature, keys: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any] | None]:
+    """What the cache holds of the layer's units and of the feature."""
+    stored = {name: context.recall(keys[name]) for name in ("units", "feature")}
+    if stored["feature"] is None and len(feature.units) == 1:
+        whole = context.recall(keys["around"])
+        if whole is not None:
+            column = np.asarray(whole["peaks"])[:, feature.units[0]]
+            stored["feature"] = {"peaks": column, "broken": whole["broken"]}
+    return stored
+
+
 def _peaks(
     context: Context,
     layer: LayerInfo,
@@ -126,22 +162,9 @@ def _peaks(
     batch: int,
 ) -> Generator[Progress, None, _Peaks]:
     """Largest values by image, from the cache or in one pass; images that broke are left out."""
-    about = context.model.description.layer(feature.layer)
-    shared = {
-        "kind": "peaks", "version": VERSION, "batch": batch,
-        "images": [image.sha256 for image in images], **identity(context),
-    }  # fmt: skip
-    keys = {
-        "units": {**shared, "layer": layer.name},
-        "feature": {**shared, "layer": about.name, "feature": feature.text},
-    }
-    stored = {name: context.recall(key) for name, key in keys.items()}
-    if stored["feature"] is None and len(feature.units) == 1:
-        whole = context.recall({**shared, "layer": about.name})
-        if whole is not None:
-            column = np.asarray(whole["peaks"])[:, feature.units[0]]
-            stored["feature"] = {"peaks": column, "broken": whole["broken"]}
-    missing = [name for name in keys if stored[name] is None]
+    keys = _keys(context, layer, feature, images, batch=batch)
+    stored = _known(context, feature, keys)
+    missing = [name for name in stored if stored[name] is None]
     if missing:
         made, lost = yield from _pass(context, layer, feature, images, missing, broken, batch)
         gone = any(is_gone(images[int(i)].entry.path) for i in lost)
@@ -271,6 +294,27 @@ def _table(
     )
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """One pass an image, unless the cache holds it."""
+    from interp_gui.analyses.dataset_costs import asking_cost
+
+    layer, batch = asked_layer(context), parameters.batch
+    batch = batch or automatic_batch(context.model.device)
+
+    def left(images: Sequence[Known]) -> int:
+        chosen = _chosen(context, layer, images, parameters)
+        known = [
+            _known(context, each, _keys(context, layer, each, chosen, batch=batch))
+            for each in context.inputs.features[:1]
+        ]
+        return 0 if known and None not in known[0].values() else len(chosen)
+
+    return asking_cost(
+        context, left=left, most=parameters.images, layer=layer.name,
+        bytes_an_image=4 * layer.units,
+    )  # fmt: skip
+
+
 ANALYSIS = Analysis(
     id="unit-similarity",
     title="Similar units",
@@ -279,5 +323,6 @@ ANALYSIS = Analysis(
     needs=("dataset", "layer", "features"),
     produces=("table",),
     run=run,
+    estimate=estimate,
     version=VERSION,
 )

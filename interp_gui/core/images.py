@@ -142,7 +142,7 @@ def dataset_sha256(paths: Iterable[str | os.PathLike[str]]) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=500_000)  # a smaller one would forget all of a large folder each time
 def _file_sha256(path: str, size: int, modified_ns: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
