@@ -207,14 +207,51 @@ class ActionRegistry(QObject):
                 submenus[path] = menu.addMenu(path)
                 submenus[path].setToolTipsVisible(True)
             separate(path, spec.group)
-            submenus[path].addAction(self._actions[spec.id])
+            action = self._actions[spec.id]
+            action.setText(spec.title if spec.title_when is None else spec.title_when())
+            submenus[path].addAction(action)
+        for submenu in submenus.values():
+            give_mnemonics(submenu)
         if not specs:
             menu.addAction("Nothing yet").setEnabled(False)
+
+
+def give_mnemonics(menu: QMenu) -> None:
+    """Give a letter of its own to each entry that has none, or that of another entry."""
+    taken, without = set[str](), []
+    for action in menu.actions():
+        letter = mnemonic(action.text())
+        if letter and letter not in taken:
+            taken.add(letter)
+        elif not action.isSeparator():
+            without.append(action)
+    for action in without:
+        text = (
+            re.sub(r"&([^&])", r"\1", action.text()) if "&&" not in action.text() else action.text()
+        )
+        free = [at for at, c in enumerate(text) if c.isalnum() and c.lower() not in taken]
+        starts = [at for at in free if at == 0 or text[at - 1] == " "]
+        if free and not mnemonic(text):
+            at = (starts or free)[0]
+            taken.add(text[at].lower())
+            action.setText(f"{text[:at]}&{text[at:]}")
+
+
+def mnemonic(title: str) -> str:
+    """The letter by which an entry is chosen, in lower case; empty if it has none."""
+    found = re.search(r"&([^&])", title.replace("&&", ""))
+    return found[1].lower() if found else ""
 
 
 def plain_title(title: str) -> str:
     """A title without the signs of its mnemonics."""
     return re.sub(r"&(.)", r"\1", title)
+
+
+def full_title(menu: str, title: str) -> str:
+    """A title that can be understood outside its submenu: `Theme: Dark`."""
+    submenu = plain_title(menu.partition("/")[2])
+    return f"{submenu}: {plain_title(title)}" if submenu else plain_title(title)
 
 
 def tooltip_with_shortcut(text: str, keys: list[QKeySequence]) -> str:

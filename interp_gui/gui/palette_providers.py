@@ -12,7 +12,7 @@ from interp_gui.core.dataset import ImageEntry
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
-from interp_gui.gui.actions import ActionRegistry, ActionSpec, plain_title
+from interp_gui.gui.actions import ActionRegistry, ActionSpec, full_title, plain_title
 from interp_gui.gui.feature_commands import feature_commands_of
 from interp_gui.gui.fuzzy import Query
 from interp_gui.gui.palette_search import Candidate, Item
@@ -20,7 +20,7 @@ from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState, OpenModelState
 from interp_gui.gui.target_choice import choose_target
 
-RECENT_MENU = "Open recent"
+RECENT_MENUS = ("Open recent", "Recent sessions")
 # No more than one short range: a long one would take time and memory at every letter typed.
 _UNIT = re.compile(r"^(?P<layer>[^:]*):(?P<unit>h?\d{1,5}(-\d{1,5}|(,h?\d{1,5})*))$")
 
@@ -41,16 +41,16 @@ class Actions:
                 yield Candidate(self._title(spec), spec.id, 4.0 if enabled else -4.0)
 
     def _title(self, spec: ActionSpec) -> str:
-        title = plain_title(self._registry[spec.id].text())
-        submenu = plain_title(spec.menu.partition("/")[2])
-        return title if not submenu or submenu == RECENT_MENU else f"{submenu}: {title}"
+        title = self._registry[spec.id].text()
+        recent = plain_title(spec.menu).endswith(RECENT_MENUS)
+        return full_title("" if recent else spec.menu, title)
 
     def item(self, key: Any) -> Item | None:
         if key not in self._registry:
             return None
         action = self._registry[key]
         spec = next(s for s in self._registry.specs if s.id == key)
-        recent = plain_title(spec.menu).endswith(RECENT_MENU)
+        recent = plain_title(spec.menu).endswith(RECENT_MENUS)
         reason = ""
         if not action.isEnabled():
             reason = (spec.why_not() if spec.why_not is not None else "") or "Not possible now"

@@ -2,7 +2,7 @@ import pytest
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMainWindow
 
-from interp_gui.gui.actions import ActionRegistry, ActionSpec
+from interp_gui.gui.actions import ActionRegistry, ActionSpec, mnemonic, plain_title
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def spec(name, **values):
 
 
 def titles(menu):
-    return [a.text() for a in menu.actions() if not a.isSeparator()]
+    return [plain_title(a.text()) for a in menu.actions() if not a.isSeparator()]
 
 
 def test_menus_are_views_of_the_registry(window):
@@ -87,3 +87,31 @@ def test_toolbar_and_buttons(window, qtbot):
     assert [a.objectName() for a in bar.actions()] == ["a"]
     assert actions.button("a", window).accessibleName() == "Ask"
     assert QKeySequence("Ctrl+A") not in actions["a"].shortcuts()
+
+
+def test_entries_without_a_letter_get_a_free_one(window):
+    actions = ActionRegistry(window)
+    actions.build_menus(window.menuBar())
+    for title in ("&Copy", "Cut", "Paste && go", "a && b", "—", "&Paint"):
+        actions.add(spec(title, title=title, menu="Edit"))
+    actions.add(spec("in", title="Inner", menu="Edit/&Sub"))
+    texts = [a.text() for a in actions._menus["Edit"].actions()]
+    assert texts == ["&Copy", "C&ut", "Paste && &go", "&a && b", "—", "&Paint", "&Sub"]
+    assert [mnemonic(text) for text in texts] == ["c", "u", "g", "a", "", "p", "s"]
+    assert actions["in"].text() == "&Inner"
+    actions.add(spec("late", title="&Clear", menu="Edit"))
+    assert actions["late"].text() == "C&lear"
+
+
+def test_why_not_disables_and_is_told(window):
+    reasons = ["Open a model first."]
+    actions = ActionRegistry(window)
+    action = actions.add(
+        spec("map", tooltip="Map it", shortcut="Ctrl+M", why_not=lambda: reasons[0])
+    )
+    assert not action.isEnabled()
+    assert action.toolTip() == "Map it (Ctrl+M)\nOpen a model first."
+    reasons[0] = ""
+    actions.refresh()
+    assert action.isEnabled()
+    assert action.toolTip() == "Map it (Ctrl+M)"

@@ -32,14 +32,14 @@ def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             group="1", handler=files.ask_folder,
         ),
         ActionSpec(
-            id="file.samples", title="&Samples…", icon="sample", menu="File", group="2",
+            id="file.samples", title="Sa&mples…", icon="sample", menu="File", group="2",
             tooltip="Networks with pictures to begin with",
             handler=lambda: show_gallery(window, files.samples),
         ),
         *(
             ActionSpec(
                 id=f"file.sample.{sample.id}", title=sample.title, icon="sample",
-                menu="File/Open sample", group="2", tooltip=sample.text,
+                menu="File/Open samp&le", group="2", tooltip=sample.text,
                 handler=lambda wanted=sample.id: files.open_sample(wanted),
             )
             for sample in samples()
@@ -67,7 +67,7 @@ def recent_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     models = window.settings.values.recent_models
     return tuple(
         ActionSpec(
-            id=f"{RECENT}{i}", title=_plain(model.path), menu="File/Open recent", group="3",
+            id=f"{RECENT}{i}", title=_plain(model.path), menu="File/Open recen&t", group="3",
             tooltip=f"Open {model.path}",
             handler=lambda path=model.path: window.documents.open((path,)),
         )

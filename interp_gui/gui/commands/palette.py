@@ -12,12 +12,17 @@ FIND = "edit.find_anything"
 
 
 def palette_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
-    """The palette."""
+    """The palette and the sheet."""
     return (
         ActionSpec(
-            id=FIND, title="&Find anything…", shortcut="Ctrl+K", icon="search", menu="Edit",
+            id=FIND, title="Find &anything…", shortcut="Ctrl+K", icon="search", menu="Edit",
             group="2", tooltip="Find actions, layers, units, images, models and classes by name",
             handler=lambda: show_palette(window),
+        ),
+        ActionSpec(
+            id="help.keys", title="&Keyboard shortcuts…", shortcut="F1; Ctrl+/", icon="info",
+            menu="Help", group="0", tooltip="All keys, to search, copy and print",
+            handler=lambda: show_sheet(window),
         ),
     )  # fmt: skip
 
@@ -45,3 +50,14 @@ def _add_own(window: "MainWindow") -> None:
         found.Layers, found.Units, found.Images, found.Classes, found.OpenModels, found.OnShelf,
     ):  # fmt: skip
         sources.add(make(state))
+
+
+def show_sheet(window: "MainWindow") -> None:
+    """Show the sheet of all keys, or bring it to the front."""
+    from interp_gui.gui.shortcut_sheet import ShortcutSheet
+
+    there = window.findChild(ShortcutSheet)
+    sheet = there or ShortcutSheet(window.actions_, window)
+    sheet.show()
+    sheet.raise_()
+    sheet.activateWindow()

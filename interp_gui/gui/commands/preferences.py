@@ -22,7 +22,7 @@ def preference_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             handler=lambda: _show_doctor(window),
         ),
         ActionSpec(
-            id="help.cache", title="Ca&che…", menu="Help", group="2",
+            id="help.cache", title="Cac&he…", menu="Help", group="2",
             tooltip="How large the cache is, and a button that empties it",
             handler=lambda: _show_preferences(window, "Cache"),
         ),

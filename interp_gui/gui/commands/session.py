@@ -43,7 +43,7 @@ def recent_session_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     return tuple(
         ActionSpec(
             id=f"{RECENT_SESSION}{i}", title=path.replace("&", "&&"), group="0",
-            menu="File/Open recent session", tooltip=f"Open {path}",
+            menu="File/Recent sess&ions", tooltip=f"Open {path}",
             handler=lambda path=path: window.sessions.open(path),
         )
         for i, path in enumerate(window.settings.values.recent_sessions)

@@ -48,19 +48,19 @@ def view_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         *(
             ActionSpec(
                 id=f"view.dock.{dock.objectName()}", title=dock.windowTitle(), checkable=True,
-                menu="View/Panels", group="3", tooltip=f"Show or hide {dock.windowTitle()}",
+                menu="View/P&anels", group="3", tooltip=f"Show or hide {dock.windowTitle()}",
                 checked_when=dock.toggleViewAction().isChecked, handler=dock.setVisible,
             )
             for dock in window.docks.values()
         ),
         ActionSpec(
-            id="view.reset_layout", title="R&eset layout", menu="View/Panels", group="3",
+            id="view.reset_layout", title="R&eset layout", menu="View/P&anels", group="3",
             tooltip="Put all panels and views back as they were at first",
             handler=window.reset_layout,
         ),
         *(
             ActionSpec(
-                id=f"view.theme.{name}", title=title, menu="View/Theme", group="4",
+                id=f"view.theme.{name}", title=title, menu="View/T&heme", group="4",
                 checkable=True, exclusive="theme", tooltip=f"{title.replace('&', '')} theme",
                 checked_when=partial(_has_theme, window, name),
                 handler=partial(_choose_theme, window, name),

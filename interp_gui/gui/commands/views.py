@@ -49,7 +49,7 @@ def views_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             enabled_when=is_shown, handler=lambda: go(1),
         ),
         ActionSpec(
-            id="view.previous_unit", title="Previous &unit", shortcut="Ctrl+Left", menu="View",
+            id="view.previous_unit", title="Pre&vious unit", shortcut="Ctrl+Left", menu="View",
             group="1", tooltip="Show the unit before, in the order of the layer wall",
             enabled_when=is_shown, handler=lambda: go(-1),
         ),
