@@ -16,9 +16,11 @@ COMMANDS = {
     "predict": "say what a model answers for images",
     "analyses": "list the analyses with their settings",
     "run": "run an analysis, or a recipe again, and write its results",
+    "samples": "list the samples, or write pictures of shapes with masks of every concept",
     "doctor": "say what is here and what is missing, why it matters and what to do",
 }
 _MOST_TOP, _TOP_DIGITS = 1000, 9  # as the analysis says, without loading it
+_MOST_THREADS = 512
 _EPILOG = "Type 'interp-gui COMMAND --help' for the options of a command."
 
 
@@ -146,23 +148,26 @@ def _commands() -> _Parser:
 
     command("analyses")
     _run_options(command("run", help=False))
+    _samples_options(command("samples"))
     command("doctor")
     return parser
 
 
 def _run_options(run: argparse.ArgumentParser) -> None:
     run.usage = (
-        "interp-gui run ANALYSIS --model MODEL [--images PATH...] [--layer LAYER]\n"
-        "                      [--feature LAYER:UNIT]... [--target CLASS]\n"
+        "interp-gui run ANALYSIS --model MODEL [--images PATH...] [--image IMAGE]\n"
+        "                      [--layer LAYER] [--feature LAYER:UNIT]... [--target CLASS]\n"
         "                      [--class LABEL=CLASS]... [--set KEY=VALUE]... [--seed N]\n"
-        "                      --out DIR [--json]\n"
+        "                      --out DIR [--estimate] [--json]\n"
         "       interp-gui run --recipe PICTURE_OR_JSON [--model MODEL] [--images PATH...]\n"
         "                      --out DIR [--json]\n"
         "       interp-gui run ANALYSIS --help"
     )
     run.add_argument("analysis", metavar="ANALYSIS", nargs="?", help="see 'interp-gui analyses'")
     run.add_argument("-h", "--help", action="store_true", help="show this and exit")
-    run.add_argument("--recipe", metavar="FILE", help="an exported picture, or a JSON file")
+    run.add_argument(
+        "--recipe", metavar="FILE", help="an exported picture, a JSON file, or the JSON itself"
+    )
     run.add_argument("--model", metavar="MODEL", help="checkpoint file")
     run.add_argument(
         "--images",
@@ -172,6 +177,13 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         default=[],
         help="images, folders, class folders, CSV tables: the first image is the current one, "
         "all of them together are the images at hand",
+    )
+    run.add_argument(
+        "--image",
+        metavar="IMAGE",
+        action="append",
+        default=[],
+        help="the current image, where it is not the first of --images; repeat for several",
     )
     run.add_argument("--layer", metavar="LAYER", default="", help="layer address (features.14)")
     run.add_argument(
@@ -207,8 +219,33 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         help="a setting of the analysis; repeat for several",
     )
     run.add_argument("--seed", type=_seed, metavar="N", help="seed of everything random (0)")
+    run.add_argument(
+        "--preprocessing",
+        metavar="JSON",
+        help="how images become the input: what differs from 224 pixels with ImageNet's mean and "
+        "deviation (that of the checkpoint)",
+    )
+    run.add_argument(
+        "--threads",
+        type=_threads,
+        metavar="N",
+        help="compute with so many threads; another number changes last digits",
+    )
     run.add_argument("--out", metavar="DIR", help="folder for the results; made if missing")
+    run.add_argument(
+        "--estimate", action="store_true", help="say what it would take, and do not run it"
+    )
     run.set_defaults(parser=run)
+
+
+def _samples_options(samples: argparse.ArgumentParser) -> None:
+    from interp_gui.samples.shapes.options import add_options
+
+    samples.add_argument(
+        "sample", nargs="?", choices=("shapes",), help="write pictures of it; without, list them"
+    )
+    add_options(samples, required=False)
+    samples.set_defaults(parser=samples)
 
 
 def check_run(options: argparse.Namespace) -> None:
@@ -221,13 +258,17 @@ def check_run(options: argparse.Namespace) -> None:
     fixed = {
         "--layer": options.layer, "--feature": options.feature, "--target": options.target,
         "--class": options.classes, "--set": options.settings, "--seed": options.seed is not None,
+        "--image": options.image, "--preprocessing": options.preprocessing is not None,
+        "--threads": options.threads,
     }  # fmt: skip
     given = [name for name, value in fixed.items() if value]
     if options.recipe and given:
         parser.error(f"a recipe fixes {' and '.join(given)}")
     if not options.recipe and not options.model:
         parser.error("--model is missing")
-    if not options.out:
+    if options.recipe and options.estimate:
+        parser.error("--estimate is for an analysis, not for a recipe")
+    if not options.out and not options.estimate:
         parser.error("--out is missing")
 
 
@@ -235,6 +276,15 @@ def _top(text: str) -> int:
     number = int(text) if text.isdecimal() and len(text) <= _TOP_DIGITS else 0
     if not 1 <= number <= _MOST_TOP:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to {_MOST_TOP}")
+    return number
+
+
+def _threads(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) <= _TOP_DIGITS else 0
+    if not 1 <= number <= _MOST_THREADS:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a whole number from 1 to {_MOST_THREADS}"
+        )
     return number
 
 

@@ -16,6 +16,7 @@ from interp_gui.cli.targets import parse_target
 from interp_gui.core.analysis import Inputs, Progress
 from interp_gui.core.errors import FileProblem, RecipeMismatch
 from interp_gui.core.export import make_folder, read_recipe
+from interp_gui.core.export.code import read_preprocessing
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.target import Target
@@ -36,17 +37,24 @@ def run_analysis(options: argparse.Namespace, output: Output) -> int:
 
 
 def _fresh(options: argparse.Namespace, output: Output) -> int:
+    from interp_gui.engine.replay import computing_with
+
     check_file(options.model)
     at_hand = images_at_hand(options.images, output)
-    make_folder(options.out)
+    current = images_at_hand(options.image, output)
+    preprocessing = None
+    if options.preprocessing is not None:
+        preprocessing = read_preprocessing(options.preprocessing)
+    if not options.estimate:
+        make_folder(options.out)
     engine = local_engine(safe_mode=options.safe_mode)
     analysis = engine.workspace.analysis(options.analysis)
     analysis.settings(dict(options.settings))
-    model = open_model(engine, options.model, output)
+    model = open_model(engine, options.model, output, preprocessing)
     about_classes = {"dataset", "classes"} <= {*analysis.needs}
     at_hand = with_classes(at_hand, model, options.classes, output, tell=about_classes)
     inputs = Inputs(
-        images=at_hand.paths[:1] if at_hand else (),
+        images=current.paths if current else at_hand.paths[:1] if at_hand else (),
         dataset=at_hand,
         layer=model.layer(options.layer).name if options.layer else "",
         features=tuple(Feature.resolve(text, model) for text in options.feature),
@@ -56,16 +64,35 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     request = Run(
         analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=dict(options.settings)
     )
-    folder = ResultFolder(options.out, options.analysis)
-    _execute(engine, request, folder, output)
+    with computing_with(options.threads):
+        if options.estimate:
+            return _estimate(engine, request, output)
+        folder = ResultFolder(options.out, options.analysis)
+        _execute(engine, request, folder, output)
     _tell(folder, folder.document(request.inputs.features), output)
+    return 0
+
+
+def _estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
+    with redirect_stdout(sys.stderr):
+        cost = engine.estimate(request)
+    if cost is None:
+        output.answer({"estimate": None}, ["What this would take is not known."])
+        return 0
+    lines = [f"{cost.text}.", *([cost.note] if cost.note else [])]
+    told = {
+        "seconds": cost.seconds, "disk_bytes": cost.disk_bytes,
+        "memory_bytes": cost.memory_bytes, "note": cost.note,
+    }  # fmt: skip
+    output.answer({"estimate": told}, lines)
     return 0
 
 
 def _replay(options: argparse.Namespace, output: Output) -> int:
     from interp_gui.engine.replay import differences, other_truth, replay, threads_of
 
-    recipe = read_recipe(options.recipe)
+    is_json = options.recipe.lstrip().startswith("{")
+    recipe = Recipe.from_json(options.recipe) if is_json else read_recipe(options.recipe)
     wanted = recipe.contents or (recipe,)
     path = options.model or _sample_of(recipe)
     check_file(path)

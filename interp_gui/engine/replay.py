@@ -139,16 +139,23 @@ def other_truth(recipe: Recipe, again: Recipe) -> list[str]:
 
 @contextmanager
 def threads_of(recipe: Recipe) -> Iterator[None]:
-    """Compute with as many threads as the recipe was made with, then with as many as before.
+    """Compute with as many threads as the recipe was made with, then with as many as before."""
+    wanted = recipe.environment.threads
+    with computing_with(wanted if recipe.environment.device == "cpu" else None):
+        yield
+
+
+@contextmanager
+def computing_with(threads: int | None) -> Iterator[None]:
+    """Compute with so many threads, then with as many as before; None: as it is.
 
     Sums are split by threads: another number of them gives other last digits.
     """
     import torch
 
     before = torch.get_num_threads()
-    wanted = recipe.environment.threads
-    if recipe.environment.device == "cpu" and 1 <= wanted <= 512 and wanted != before:
-        torch.set_num_threads(wanted)
+    if threads is not None and 1 <= threads <= 512 and threads != before:
+        torch.set_num_threads(threads)
     try:
         yield
     finally:
