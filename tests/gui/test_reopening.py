@@ -6,12 +6,14 @@ from interp_gui.core.analysis import AnalysisInfo, ParameterInfo
 from interp_gui.core.export import export_result
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import image_sha256
+from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import (
     Run,
 )
+from interp_gui.gui.widgets.region import GRID
 
 
 @pytest.fixture
@@ -119,3 +121,57 @@ def test_a_plain_picture_is_an_image(ready, tmp_path, qtbot, drop):
     drop(ready, [tmp_path / "plain.png"])
     qtbot.waitUntil(lambda: ready.state.dataset is not None)
     assert ready.state.image.endswith("plain.png")
+
+
+def test_reopening_a_ranking_brushes_its_place_again(
+    opened, client, greet, exported, pictures, qtbot, drop
+):
+    info = AnalysisInfo(
+        id="unit-ranking", title="Why this answer", summary="x.", needs=("image",),
+        produces=("table",), parameters=(),
+    )  # fmt: skip
+    client.emit(greet(analyses=(info,)))
+    drop(opened, [pictures])
+    qtbot.waitUntil(lambda: opened.state.image is not None)
+    path = str(pictures / "dog" / "dog1.png")
+    region = np.zeros((GRID, GRID), np.float32)
+    region[3, 5] = 0.5
+    rows = tuple(tuple(float(v) for v in row) for row in region)
+    picture = exported(
+        analysis="unit-ranking", images=(image_sha256(path),), region=rows,
+        parameters={"order": "activation"},
+    )  # fmt: skip
+    drop(opened, [picture])
+    offer(opened, qtbot).note.on_action()
+    tab = opened.centre.tab("image")
+    qtbot.waitUntil(lambda: not tab.canvas.region.empty)
+    assert np.array_equal(tab.canvas.region.weights, region)
+    assert opened.state.tab == "image"
+
+    def asked():
+        found = [r for r in client.requests.values() if getattr(r, "analysis", "") == info.id]
+        return [r.parameters for r in found if r.inputs.region == rows]
+
+    qtbot.waitUntil(lambda: bool(asked()))
+    assert asked()[-1] == {"order": "activation"}
+
+
+def test_reopening_a_contact_sheet_shows_its_units(opened, exported, qtbot, drop):
+    identity = ModelIdentity(
+        name="small.pth", weights_sha256="b0353104" * 8, architecture="m", library="t"
+    )
+    held = tuple(
+        Recipe(
+            analysis="real-examples",
+            model=identity,
+            preprocessing=Preprocessing(),
+            features=(Feature(layer="features.14", units=(unit,)),),
+        )
+        for unit in (3, 4, 9)
+    )
+    drop(opened, [exported(analysis="real-examples", contents=held)])
+    offer(opened, qtbot).note.on_action()
+    assert opened.state.tab == "wall"
+    wall = opened.centre.tab("wall")
+    assert wall.filter.text() == "3-4,9"
+    qtbot.waitUntil(lambda: len(wall.list.cards) == 3)

@@ -26,12 +26,13 @@ from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer, uni
 from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.wall_cards import WallCards
 from interp_gui.gui.tabs.wall_menu import popup_card_menu, popup_export_menu
-from interp_gui.gui.tabs.wall_order import adopt_similarity, adopt_summary, ordered
+from interp_gui.gui.tabs.wall_order import adopt_similarity, adopt_summary, ordered, ranges
 from interp_gui.gui.tabs.wall_similarity import Similarity
 from interp_gui.gui.tabs.wall_sort import SIMILARITY, SortBox
 from interp_gui.gui.tabs.wall_work import WallWork
 from interp_gui.gui.widgets.cards import CardList
 
+PICTURES = "feature-visualization"
 SORTED_BY_SUMMARY = ("response", "peak", "selective", "dead")
 
 
@@ -68,7 +69,7 @@ class LayerWall(QWidget):
         self.filter.setAccessibleName("Filter units")
         self.filter.setPlaceholderText("Filter units")
         self.filter.setMinimumWidth(SHORTEST_PX)
-        self.filter.setToolTip("Indices (10-20), dead, alive, named, or a part of a name")
+        self.filter.setToolTip("Indices (3,10-20), dead, alive, named, or a part of a name")
         self.filter.setClearButtonEnabled(True)
         self.zoom = QSlider(Qt.Orientation.Horizontal)
         self.zoom.setRange(84, 320)
@@ -221,6 +222,14 @@ class LayerWall(QWidget):
         else:
             self.list.viewport().update()
 
+    def adopt(self, recipe: Recipe, *, run: bool) -> None:
+        """Show the units of a contact sheet, and make their pictures again if it held such."""
+        held = [part for part in recipe.contents if part.features]
+        units = [f for part in held for f in part.features if f.layer == self._state.layer]
+        self.filter.setText(ranges(u for f in units for u in f.units))
+        if run and any(part.analysis == PICTURES for part in held):
+            self.work.want_pictures([f.text for f in units])
+
     # --- similarity --------------------------------------------------------------------------
 
     def sort_by_similarity(self, feature: Feature) -> None:
@@ -239,8 +248,8 @@ class LayerWall(QWidget):
             self.similarity.compare(self.similarity.feature)
             return
         self.similarity.stop()
-        for row in self.contents.rows.values():
-            row.similarity = None
+        for unit in self.contents.rows.values():
+            unit.similarity = None
 
     def _similarity_came(self, table: Table) -> None:
         adopt_similarity(self.contents.rows, table)

@@ -106,18 +106,37 @@ def ordered(rows: Iterable[UnitRow], sort: SortKey, filter_text: str = "") -> li
 def passes(row: UnitRow, text: str) -> bool:
     """Whether a unit fits the filter.
 
-    Every word must fit: a number or a range (`10-20`) the index, `dead`, `alive` and `named`
-    those properties, anything else a part of the name.
+    Every word must fit: numbers and ranges (`3`, `10-20`, `3,10-20`) the index, `dead`, `alive`
+    and `named` those properties, anything else a part of the name.
     """
     return all(_fits(row, word) for word in text.lower().split())
 
 
+def ranges(indices: Iterable[int]) -> str:
+    """Indices as the filter takes them: `0-15,20`."""
+    parts: list[list[int]] = []
+    for index in sorted(set(indices)):
+        if parts and index == parts[-1][1] + 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
 def _fits(row: UnitRow, word: str) -> bool:
-    first, dash, last = word.partition("-")
-    if first.isdigit() and (not dash or last.isdigit()):
-        return int(first) <= row.index <= int(last if dash else first)
+    spans = [_span(part) for part in word.split(",")]
+    if None not in spans:
+        return any(span is not None and span[0] <= row.index <= span[1] for span in spans)
     if word in ("dead", "alive"):
         return row.dead == (word == "dead")
     if word == "named":
         return bool(row.name)
     return word in row.name.lower()
+
+
+def _span(text: str) -> tuple[int, int] | None:
+    first, dash, last = text.partition("-")
+    # isdecimal, not isdigit: superscripts are digits and no numbers
+    if not first.isdecimal() or (dash and not last.isdecimal()) or len(text) > 20:
+        return None
+    return int(first), int(last if dash else first)

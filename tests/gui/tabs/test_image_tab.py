@@ -68,7 +68,7 @@ def test_cards_have_numbers_and_can_be_ordered_by_effect(tab, engine, asked, qtb
     assert "−0.8" in tab.list.card("late:3").caption
     assert "100 % of random units" in tab.list.card("late:3").tooltip
     assert tab.list.card("late:9").tag == ""
-    assert "at most 0.02" in tab.notes.text()
+    assert "at most 0.02" in tab.ranking.notes.text()
     tab.order.setCurrentIndex(tab.order.findData("effect"))
     assert [c.key for c in tab.list.cards] == ["late:3", "late:7", "late:9"]
     assert len(engine.jobs("unit-ranking")) == 1
@@ -121,10 +121,10 @@ def test_a_broken_image_is_said_to_be_broken(tab, state, model, ready, tmp_path,
 
 def test_a_failure_is_told_where_the_answer_would_be(tab, engine, asked, qtbot):
     engine.end(asked, "failed", "This model cannot differentiate.")
-    qtbot.waitUntil(lambda: "cannot differentiate" in tab.heading.text())
+    qtbot.waitUntil(lambda: "cannot differentiate" in tab.ranking.heading.text())
 
 
 def test_every_control_has_a_name(tab):
     for widget in (tab.canvas, tab.brush, tab.opacity, tab.layers, tab.order, tab.list,
-                   tab.export, tab.hide_map, *tab.tool_buttons.values()):  # fmt: skip
+                   tab.ranking.export, tab.hide_map, *tab.tool_buttons.values()):  # fmt: skip
         assert widget.accessibleName()

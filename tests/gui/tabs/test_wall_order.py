@@ -2,7 +2,7 @@ import pytest
 
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Table
-from interp_gui.gui.tabs.wall_order import UnitRow, adopt_summary, ordered, passes
+from interp_gui.gui.tabs.wall_order import UnitRow, adopt_summary, ordered, passes, ranges
 
 
 def rows(count=5):
@@ -52,6 +52,9 @@ def test_orders():
         ("", [0, 1, 2, 3]),
         ("2", [2]),
         ("1-2", [1, 2]),
+        ("0,2-3", [0, 2, 3]),
+        ("0,x", []),
+        ("²", []),
         ("dead", [3]),
         ("alive 1-3", [1, 2]),
         ("named", [1]),
@@ -66,3 +69,11 @@ def test_filters(text, indices):
     found["l:3"].dead = True
     found["l:1"].name = "wheel"
     assert [r.index for r in found.values() if passes(r, text)] == indices
+
+
+def test_ranges_are_what_the_filter_takes():
+    assert ranges([7, 3, 0, 1, 2, 3]) == "0-3,7"
+    assert ranges([]) == ""
+    found = rows(9)
+    kept = [r.index for r in found.values() if passes(r, ranges([7, 3, 0, 1, 2]))]
+    assert kept == [0, 1, 2, 3, 7]

@@ -12,8 +12,8 @@ from interp_gui.gui.tabs.wall import LayerWall
 from .conftest import INFOS
 
 SIMILAR = AnalysisInfo(
-    id="unit-similarity", title="Similar units", summary="x.", needs=("layer",), produces=("table",),
-    parameters=(),
+    id="unit-similarity", title="Similar units", summary="x.", needs=("layer",),
+    produces=("table",), parameters=(),
 )  # fmt: skip
 
 
