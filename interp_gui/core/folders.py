@@ -12,7 +12,9 @@ from interp_gui.core.csv_text import is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES, Dataset, ImageEntry
 from interp_gui.core.errors import FileProblem, ImageProblem
 from interp_gui.core.images import probe_image
+from interp_gui.core.natural import natural_order
 from interp_gui.core.paths import check_exists
+from interp_gui.core.polite import politely
 
 _SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))
 _NAMED = 3
@@ -110,19 +112,21 @@ def _entries(path: Path, notes: list[str]) -> Iterable[ImageEntry]:
 
 def _folder(root: Path, notes: list[str]) -> list[ImageEntry]:
     lost: list[str] = []
-    found = [file.relative_to(root) for file in _images_below(root, lost)]
+    found = [file.relative_to(root) for file in politely(_images_below(root, lost))]
     if lost:
         shown = ", ".join(f"'{name}'" for name in lost[:_NAMED])
         more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
         what = "folder" if len(lost) == 1 else "folders"
         notes.append(f"{len(lost)} {what} of '{root.name}' could not be read: {shown}{more}.")
-    found.sort(key=lambda file: [natural_key(part) for part in file.parts])
+    found = [found[i] for i in natural_order("\0".join(file.parts) for file in found)]
     if any(len(file.parts) == 1 for file in found):
-        return [_entry(root, file) for file in found]
+        return [_entry(root, file) for file in politely(found)]
     split = {file.parts[0].casefold() for file in found} <= _SPLITS
     if split:
-        return [_entry(root, file, split=file.parts[0], label=_second(file)) for file in found]
-    return [_entry(root, file, label=file.parts[0]) for file in found]
+        return [
+            _entry(root, file, split=file.parts[0], label=_second(file)) for file in politely(found)
+        ]
+    return [_entry(root, file, label=file.parts[0]) for file in politely(found)]
 
 
 def _second(file: Path) -> str:

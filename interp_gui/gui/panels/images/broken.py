@@ -88,9 +88,8 @@ class BrokenFiles(QObject):
         if shown.table is before.table:
             return
         self._told.intersection_update(shown.table.rows)
-        fresh = [e for e in shown.table.entries if e.path not in before.table.rows]
-        if 0 < len(fresh) <= CHECKED_UNASKED:
-            self._check(fresh)
+        if 0 < len(shown.fresh) <= CHECKED_UNASKED:
+            self._check(shown.fresh)
 
     def check_all(self) -> None:
         """Read the headers of all files."""
@@ -184,7 +183,7 @@ def headers(entries: Sequence[ImageEntry]) -> dict[str, str]:
     import time
 
     from interp_gui.core.folders import check_entry
-    from interp_gui.gui.polite import politely
+    from interp_gui.core.polite import politely
 
     found = {}
     for entry in politely(entries):

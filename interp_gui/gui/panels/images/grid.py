@@ -21,11 +21,27 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QRegion, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem
+from PySide6.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QRegion,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QListView,
+    QStyle,
+    QStyleOptionViewItem,
+)
 
 Index = QModelIndex | QPersistentModelIndex
 _WHEEL_CELLS = 0.5
+MOST_STRETCHES = 1500
+"""Stretches of neighbouring cells that can be selected together."""
 
 
 class ImageGrid(QListView):
@@ -45,6 +61,8 @@ class ImageGrid(QListView):
     def __init__(self) -> None:
         super().__init__()
         self._cell = QSize(100, 120)
+        self._grasped: QPoint | None = None
+        self._dragged = False
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -207,19 +225,32 @@ class ImageGrid(QListView):
         """Cells from one to another as a selection."""
         return QItemSelectionRange(self.model().index(first, 0), self.model().index(last, 0))
 
-    def select_places(self, places: NDArray[np.integer[Any]]) -> None:
-        """Select exactly some cells; `places` are ascending."""
+    def selectAll(self) -> None:
+        # Qt's own asks the model about every row.
+        self.select_places(np.arange(self.count))
+
+    def select_places(self, places: NDArray[np.integer[Any]]) -> bool:
+        """Select exactly some cells; `places` are ascending.
+
+        Returns
+        -------
+        False if they were too scattered: Qt compares every stretch with every other one, which
+        takes seconds for tens of thousands. Nothing is selected then.
+        """
+        stretches = runs(places)
+        fits = len(stretches) <= MOST_STRETCHES
         chosen = QItemSelection()
-        for first, last in runs(places):
+        for first, last in stretches if fits else []:
             chosen.append(self.range_of(first, last))
         self.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        return fits
 
     def selected_places(self) -> NDArray[np.int64]:
         """Cells that are selected, ascending."""
-        ranges = [(r.top(), r.bottom()) for r in self.selectionModel().selection()]
+        ranges = sorted((r.top(), r.bottom()) for r in self.selectionModel().selection())
         if not ranges:
             return np.zeros(0, np.int64)
-        return np.unique(np.concatenate([np.arange(a, b + 1) for a, b in ranges]))
+        return np.concatenate([np.arange(first, last + 1) for first, last in ranges])
 
     def visualRegionForSelection(self, _selection: QItemSelection) -> QRegion:
         return QRegion(self.viewport().rect())
@@ -232,8 +263,29 @@ class ImageGrid(QListView):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             event.accept()
 
-    def startDrag(self, _actions: Qt.DropAction) -> None:
-        self.drag_wanted.emit()
+    # --- dragging ------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        point = event.position().toPoint()
+        index = self.indexAt(point)
+        grasped = event.button() == Qt.MouseButton.LeftButton and index.isValid()
+        chosen = grasped and self.selectionModel().isSelected(index)
+        self._grasped, self._dragged = point if chosen else None, False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._grasped is None:
+            super().mouseMoveEvent(event)
+            return
+        # Qt's own would list every selected row before a drag begins.
+        moved = (event.position().toPoint() - self._grasped).manhattanLength()
+        if moved >= QApplication.startDragDistance() and not self._dragged:
+            self._dragged = True
+            self.drag_wanted.emit()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._grasped = None
+        super().mouseReleaseEvent(event)
 
     # --- painting ------------------------------------------------------------------------------
 

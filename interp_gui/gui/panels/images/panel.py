@@ -30,6 +30,8 @@ MENU = (
     "images.check_preprocessing", "images.check_files", "", "images.remove",
 )  # fmt: skip
 """Commands of the list's menus; an empty text is a line between them."""
+_KEPT_SELECTED = 5000
+"""A larger selection is dropped when the list changes: it was what has just been removed."""
 _CHECKED_AGAIN = 400
 """So many images in and around the view are looked at for newer files when the window returns."""
 
@@ -148,7 +150,8 @@ class ImagesPanel(QWidget):
         self._fit_cells()
         rows = selected
         if before.table is not shown.table:
-            paths = [before.table.entries[row].path for row in selected]
+            few = selected if len(selected) <= _KEPT_SELECTED else selected[:0]
+            paths = [before.table.entries[row].path for row in few.tolist()]
             known = [shown.table.rows[path] for path in paths if path in shown.table.rows]
             rows = np.array(known, np.int32)
         if shown.table is not before.table and self._state.image not in shown.table.rows:

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.core.polite import politely
 from interp_gui.gui.panels.images.table import ImageTable, Predictions
-from interp_gui.gui.polite import politely
 
 Mask = NDArray[np.bool_]
 State = Literal["wrong", "right", "broken", "unlabelled", "unpredicted"]

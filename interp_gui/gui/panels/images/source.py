@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from interp_gui.core.dataset import Dataset
+from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.polite import politely
 from interp_gui.gui.background import Background
 from interp_gui.gui.panels.images.query import Arrangement, Knowledge, arrange
 from interp_gui.gui.panels.images.table import ImageTable, Predictions, read_table
@@ -48,6 +49,8 @@ class Shown:
     ----------
     dataset
         What the table was made of.
+    fresh
+        Entries that were not listed before.
     """
 
     dataset: Dataset | None = None
@@ -55,6 +58,7 @@ class Shown:
     order: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     predictions: Predictions | None = None
     wanted: Arrangement = field(default_factory=Arrangement)
+    fresh: tuple[ImageEntry, ...] = ()
 
 
 class ImageSource(QObject):
@@ -106,11 +110,11 @@ class ImageSource(QObject):
     def refresh(self) -> None:
         """List anew."""
         dataset, asked, wanted = self._state.dataset, self.asked, self.wanted
-        table = self.shown.table if self.shown.dataset is dataset else None
+        before = self.shown
         broken = frozenset(self._thumbnails.problems)
 
         def work() -> Shown:
-            return show(dataset, table, asked, wanted, broken)
+            return show(dataset, before, asked, wanted, broken)
 
         if dataset is None or len(dataset.images) <= AT_ONCE:
             self._background.forget("images")
@@ -127,14 +131,17 @@ class ImageSource(QObject):
 
 def show(
     dataset: Dataset | None,
-    table: ImageTable | None,
+    before: Shown,
     asked: Asked | None,
     wanted: Arrangement,
     broken: frozenset[str],
 ) -> Shown:
-    """Make what is listed; `table` is that of the dataset, if it was made already."""
-    columns = table if table is not None else read_table(dataset)
+    """Make what is listed out of what was listed before. Runs in a worker for many images."""
+    same = before.dataset is dataset
+    table = before.table if same else read_table(dataset)
+    known = before.table.rows
+    fresh = () if same else tuple(e for e in politely(table.entries) if e.path not in known)
     classes = dataset.classes if dataset is not None else {}
-    predictions = asked.align(columns, classes) if asked is not None else None
-    order = arrange(columns, wanted, Knowledge(predictions, broken | columns.broken))
-    return Shown(dataset, columns, order, predictions, wanted)
+    predictions = asked.align(table, classes) if asked is not None else None
+    order = arrange(table, wanted, Knowledge(predictions, broken | table.broken))
+    return Shown(dataset, table, order, predictions, wanted, fresh)

@@ -4,8 +4,7 @@ Made and asked in a worker: 100,000 entries take a good part of a second in Pyth
 """
 
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.dataset import Dataset, ImageEntry
-from interp_gui.gui.polite import politely
+from interp_gui.core.natural import natural_order
+from interp_gui.core.polite import politely
 
 Codes = NDArray[np.int32]
-_DIGITS = re.compile(r"\d+")
-_DIGITS_LONG = 18
-_KEY_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -192,18 +189,6 @@ def value_order(values: Sequence[str]) -> NDArray[np.int64]:
         return natural_order([value.casefold() for value in values])
 
 
-def natural_order(folded: Iterable[str]) -> NDArray[np.int64]:
-    """Order that puts `img2` before `img10`.
-
-    Digits are padded, so that numpy can compare bytes: a sort of Python's own keys would hold
-    the interpreter until it is done.
-    """
-    keys = [_DIGITS.sub(_padded, text).encode()[:_KEY_BYTES] for text in politely(folded)]
-    if not keys:
-        return np.zeros(0, np.int64)
-    return np.argsort(np.array(keys, np.bytes_), kind="stable")
-
-
 def ranks(order: NDArray[np.int64]) -> Codes:
     """The inverse of an order: at which place each stands."""
     place = np.empty(len(order), np.int32)
@@ -214,7 +199,3 @@ def ranks(order: NDArray[np.int64]) -> Codes:
 def file_name(path: str) -> str:
     """File name of a path, without the cost of a Path object."""
     return os.path.basename(path)
-
-
-def _padded(found: "re.Match[str]") -> str:
-    return found.group().zfill(_DIGITS_LONG)
