@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from interp_gui.core.errors import InvalidValue
+from interp_gui.core.errors import InterpError, InvalidValue
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.target import Target
 from interp_gui.gui.model_list import ModelList
@@ -10,13 +10,21 @@ from interp_gui.gui.state import AppState, OpenModelState
 
 
 def choose_target(state: AppState, target: Target) -> None:
-    """Choose the number being explained; a way back leads to the model it was chosen for."""
+    """Make a number the Target of the window; one that the model lacks is told, not taken.
+
+    The way back leads to the model for which it was chosen.
+    """
     shared = state.shared
     model, before = shared.model, shared.target
     if model is None or target == before:
         return
+    try:
+        target.check(model.description)
+    except InterpError as problem:
+        shared.notify_problem(problem)
+        return
     shared.undo.change(
-        f"explain the {target.title(model.description)}",
+        f"choose target {target.title(model.description)}",
         partial(_set_target, shared, model, target),
         partial(_set_target, shared, model, before),
     )

@@ -13,12 +13,12 @@ from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.gui.actions import ActionRegistry, ActionSpec, full_title, plain_title
+from interp_gui.gui.changes import choose_target
 from interp_gui.gui.feature_commands import feature_commands_of
 from interp_gui.gui.fuzzy import Query
 from interp_gui.gui.palette_search import Candidate, Item
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState, OpenModelState
-from interp_gui.gui.target_choice import choose_target
 
 RECENT_MENUS = ("Open recent", "Recent sessions")
 # No more than one short range: a long one would take time and memory at every letter typed.

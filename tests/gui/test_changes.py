@@ -54,14 +54,14 @@ def test_a_class_chosen_in_the_toolbar_can_be_undone(opened, qtbot):
     qtbot.keyClicks(box.lineEdit(), "animal 3")
     qtbot.keyClick(box.lineEdit(), Qt.Key.Key_Return)
     assert state.target.index == 3
-    assert state.undo.undoText() == "explain the logit of animal 3"
+    assert state.undo.undoText() == "choose target logit of animal 3"
     assert state.undo.count() == 1
     opened.actions_.refresh()
     opened.actions_["edit.undo"].trigger()
     assert state.target == before
     assert box.currentText() == "Top class"
     opened.actions_.refresh()
-    assert opened.actions_["edit.redo"].text() == "&Redo explain the logit of animal 3"
+    assert opened.actions_["edit.redo"].text() == "&Redo choose target logit of animal 3"
     opened.actions_["edit.redo"].trigger()
     assert state.target.index == 3
     assert box.currentText() == "animal 3"
@@ -170,4 +170,13 @@ def test_preprocessing_of_a_closed_model_is_left_alone_and_it_is_said(
 
 def test_preprocessing_that_is_as_wanted_already_is_no_step(opened):
     opened.documents.set_preprocessing(opened.state.model.description.preprocessing)
+    assert not opened.state.undo.canUndo()
+
+
+def test_a_class_that_the_model_lacks_is_told_and_not_taken(opened):
+    told = []
+    opened.state.notified.connect(told.append)
+    choose_target(opened.state, Target(index=10))
+    assert told[-1].message == "There is no class 10."
+    assert opened.state.target.index is None
     assert not opened.state.undo.canUndo()
