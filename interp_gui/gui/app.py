@@ -15,6 +15,8 @@ from interp_gui.gui.relay import Relay
 from interp_gui.gui.settings import Settings
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QDialog
+
     from interp_gui.gui.main_window import MainWindow
 
 
@@ -90,14 +92,14 @@ def _run_window(
         window.state.notify("warning", settings.problem)
     if paths:
         window.painted.connect(lambda: window.files.open(paths))
-    if crashes:
-        window.painted.connect(lambda: _tell_of_crashes(window, crashes))
+    window.painted.connect(lambda: _tell_of_the_last_run(window, crashes))
     if demo:
         window.painted.connect(window.files.open_sample)
     window.show()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         window.ask_on_close = False
+        window.sessions.keep_recovery()
         window.close()
 
     # Python sees the signal when the collector's timer next calls into it.
@@ -113,10 +115,18 @@ def _run_window(
         app.processEvents()
 
 
-def _tell_of_crashes(window: "MainWindow", crashes: Sequence[CrashReport]) -> None:
-    from interp_gui.gui.crash_dialog import CrashDialog
+def _tell_of_the_last_run(window: "MainWindow", crashes: Sequence[CrashReport]) -> None:
+    """First give back what was open, then say what happened."""
 
-    CrashDialog(crashes, window).open()
+    def tell(asked: "QDialog | None" = None) -> None:
+        if crashes and asked is None:
+            from interp_gui.gui.crash_dialog import CrashDialog
+
+            CrashDialog(crashes, window).open()
+        elif crashes and asked is not None:
+            asked.finished.connect(lambda _: tell())
+
+    window.sessions.offer_recovery().offered.connect(tell)
 
 
 def _check_display() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QObject
+from PySide6.QtCore import QMimeData, QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
@@ -18,10 +18,19 @@ from interp_gui.gui.state import AppState
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf", ".npz", ".json")
 """Files that may hold a recipe."""
+SESSION_SUFFIX = ".interp"
 
 
 class Files(QObject):
-    """Asks for files, or takes those that are dropped, and hands them to `Documents`."""
+    """Asks for files, or takes those that are dropped, and hands them to `Documents`.
+
+    Signals
+    -------
+    session_wanted
+        Path of a session file that is to be opened.
+    """
+
+    session_wanted = Signal(str)
 
     def __init__(
         self,
@@ -92,6 +101,10 @@ class Files(QObject):
     def open(self, paths: Iterable[str]) -> None:
         """Open files and folders; exported pictures are offered to be reopened."""
         plain = [os.path.abspath(path) for path in paths]
+        sessions = [p for p in plain if Path(p).suffix.lower() == SESSION_SUFFIX]
+        if sessions:
+            self.session_wanted.emit(sessions[0])
+        plain = [path for path in plain if path not in sessions]
         pictures = [p for p in plain if Path(p).suffix.lower() in PICTURE_SUFFIXES]
         pictures = [p for p in pictures if kind_of(p) != "missing"]
         if len(pictures) > LOOKED_INTO:

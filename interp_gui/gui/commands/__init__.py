@@ -9,6 +9,7 @@ from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.palette import palette_commands
 from interp_gui.gui.commands.preferences import preference_commands
+from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
 from interp_gui.gui.window_drops import WindowDrops
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def early_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that the centre and the panels use while they are built."""
-    return (*file_commands(window), *edit_commands(window))
+    return (*file_commands(window), *session_commands(window), *edit_commands(window))
 
 
 def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:

@@ -78,11 +78,16 @@ def work_of(document: SessionDocument) -> object:
     )
 
 
-def surroundings_of(document: SessionDocument) -> object:
+def models_of(document: SessionDocument) -> object:
+    """The models of a session, in whatever order: those that were not found stand at the end."""
+    return {(model.path, model.weights_sha256, model.preprocessing) for model in document.models}
+
+
+def surroundings_of(document: SessionDocument) -> tuple[object, object, object]:
     """What was opened: a change of a session that has a file, but nothing to ask about else."""
     dataset = document.dataset
     return (
-        [(model.path, model.weights_sha256, model.preprocessing) for model in document.models],
+        models_of(document),
         dataset_key(dataset) if dataset is not None else None,
         document.target,
     )

@@ -104,6 +104,7 @@ class RecoveryFolder:
         OutputProblem
             The folder cannot be written.
         """
+        self._prepare()
         for item in items:
             self._put(piece_name(item), item_key(item), partial(_alone, item), durable=False)
 
@@ -123,6 +124,7 @@ class RecoveryFolder:
         OutputProblem
             The folder cannot be written; what was there stays.
         """
+        self._prepare()
         wanted = {MAIN}
         items: tuple[ShelfItem | KeptResult, ...] = (*document.shelf, *document.kept)
         for item in items:
@@ -168,8 +170,6 @@ class RecoveryFolder:
                 return
         from interp_gui.core.session.files import write_session
 
-        if not (self.path / OWNER).exists():
-            self._prepare()
         write_session(self.path / name, document(), compress=False, durable=durable)
         with self._lock:
             self._written[name] = key
@@ -177,7 +177,10 @@ class RecoveryFolder:
                 self._durable[name] = key
 
     def _prepare(self) -> None:
-        with self._lock:  # whatever was written is gone with the folder
+        """Make the folder, also where somebody deleted it."""
+        if self._is_over or (self.path / OWNER).exists():
+            return
+        with self._lock:
             self._written.clear()
             self._durable.clear()
         try:

@@ -38,10 +38,10 @@ class Restorer(QObject):
     Signals
     -------
     finished
-        Everything that could be restored is.
+        Everything of this document that could be restored is.
     """
 
-    finished = Signal()
+    finished = Signal(object)
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class Restorer(QObject):
                 state.set_tab(document.tab)
         state.undo.clear()
         self._opened = {}
-        self.finished.emit()
+        self.finished.emit(document)
 
     def _look(self, document: SessionDocument, model: OpenModelState) -> None:
         """Target, layer and feature, where the model has them."""

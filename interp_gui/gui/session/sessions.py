@@ -17,7 +17,7 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.documents import Documents
 from interp_gui.gui.kept import kept_of
 from interp_gui.gui.session.autosave import Autosave
-from interp_gui.gui.session.capture import capture, surroundings_of, work_of
+from interp_gui.gui.session.capture import capture, models_of, surroundings_of, work_of
 from interp_gui.gui.session.owner import Hold, Owner
 from interp_gui.gui.session.questions import ask_held, ask_unsaved
 from interp_gui.gui.session.recovery_dialog import RecoveryOffer
@@ -115,7 +115,7 @@ class Sessions(QObject):
         found = capture(self._state, self._views().snapshot(), self.restorer.absent)
         return self.restorer.overlay(found)
 
-    def _now(self) -> tuple[object, object]:
+    def _now(self) -> tuple[object, tuple[object, object, object]]:
         document = capture(self._state, {}, self.restorer.absent)
         return work_of(document), surroundings_of(document)
 
@@ -218,7 +218,7 @@ class Sessions(QObject):
             self.autosave.saved.disconnect(safe)
             then()
 
-        def restored() -> None:
+        def restored(_: object) -> None:
             self.restorer.finished.disconnect(restored)
             self.autosave.saved.connect(safe)
 
@@ -231,10 +231,12 @@ class Sessions(QObject):
         self.restorer.finished.connect(restored)
         self.show(document, os.path.dirname(path))
 
-    def _on_restored(self) -> None:
+    def _on_restored(self, document: SessionDocument) -> None:
         recovered = self._is_recovered
         self._settle()
         self._is_recovered = recovered
+        # a model that was found elsewhere is a change of the session
+        self._saved_surroundings = (models_of(document), *self._saved_surroundings[1:])
         self.autosave.resume()
         self._look()
 
