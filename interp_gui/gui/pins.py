@@ -92,7 +92,7 @@ def to_values(plain: object) -> dict[Pin, Any]:
     }  # fmt: skip
     values: dict[Pin, Any] = {}
     for name, kind in kinds.items():
-        if isinstance(plain, dict) and plain.get(name):
+        if isinstance(plain, dict) and plain.get(name) is not None:
             try:
                 values[name] = msgspec.convert(plain[name], kind)
             except (msgspec.MsgspecError, InterpError, ValueError, RecursionError):

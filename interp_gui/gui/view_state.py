@@ -158,6 +158,7 @@ class ViewState(AppState):
             self._pins = pins
             self._wanted.clear()
             self._sync()
+            self.is_closed = self._lacks_model()
             self.pins_changed.emit()
 
     def pin_all(self) -> None:
@@ -259,16 +260,20 @@ class ViewState(AppState):
         """Keep to the pinned model as it is now, and know whether it is still open."""
         self._try_wanted()
         if "model" in self._pins and self._model is not None:
-            now = next((m for m in self.models if m.handle == self._model.handle), None)
-            was, self.is_closed = self.is_closed, now is None
+            handle = self._model.handle
+            now = next((m for m in self.models if m.handle == handle), None)
             if now is not None:
                 self._adopt({"model": now})
-            if was != self.is_closed:
-                self.pins_changed.emit()
-        elif self.is_closed:
-            self.is_closed = False
+        closed = self._lacks_model()
+        if closed != self.is_closed:
+            self.is_closed = closed
             self.pins_changed.emit()
         self.models_changed.emit()
+
+    def _lacks_model(self) -> bool:
+        if "model" not in self._pins or self._model is None:
+            return False
+        return all(model.handle != self._model.handle for model in self.models)
 
     # --- for sessions ----------------------------------------------------------------------------
 
