@@ -78,6 +78,10 @@ def _command(name: str) -> Callable[[Any, Output], int]:
         from interp_gui.cli.running import run_analysis
 
         return run_analysis
+    if name == "samples":
+        from interp_gui.cli.sampling import samples
+
+        return samples
     if name == "doctor":
         from interp_gui.cli.doctor import doctor
 

@@ -57,7 +57,7 @@ def samples() -> tuple[Sample, ...]:
             title="Shapes",
             text="A small network that names one of eight shapes, and drawn scenes in which every "
             "pixel's shape, colour and texture are known.",
-            size=f"0.8 MB, {PICTURES} pictures",
+            size=f"0.4 MB, {PICTURES} pictures",
             picture="samples/shapes.jpg",
             download_mb=0,
             model=partial(_shapes_model, False),
@@ -68,7 +68,7 @@ def samples() -> tuple[Sample, ...]:
             title="Shapes with a shortcut",
             text="The same network, taught scenes in which stars mostly come with a marker in "
             "the corner. Find the units that look at the marker.",
-            size=f"0.8 MB, {PICTURES} pictures",
+            size=f"0.4 MB, {PICTURES} pictures",
             picture="samples/shapes_marker.jpg",
             download_mb=0,
             model=partial(_shapes_model, True),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
 from interp_gui.gui.dialogs import show_about, show_system
+from interp_gui.gui.guide import start_guide
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow
@@ -13,6 +14,11 @@ def help_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """About the program and its engine."""
     bridge = window.bridge
     return (
+        ActionSpec(
+            id="help.guided_start", title="&Guided start", icon="sample", menu="Help", group="0",
+            tooltip="Six steps on the real interface, with a sample",
+            handler=lambda: start_guide(window),
+        ),
         ActionSpec(
             id="help.system", title="&What it runs on…", icon="info", menu="Help", group="1",
             tooltip="Versions, device and plugins, to copy",

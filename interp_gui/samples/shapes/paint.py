@@ -28,6 +28,7 @@ HUE_SPREAD = 5.0
 BRIGHTEST = 0.92
 TEXTURES = ("plain", "stripes", "dots", "checker")
 BACKGROUNDS = ("flat", "gradient", "clouds", "grain", "bands")
+_GRAINS = 21  # across the scene, whatever its size: a larger scene shows the same
 _DARK = 0.42  # of the bright tone of a texture
 
 
@@ -76,7 +77,7 @@ def background(kind: str, side: int, random: np.random.Generator) -> Field:
     elif kind == "bands":
         mix = (np.sin(ramp * waves * 2 * pi) + 1) / 2
     else:  # clouds, and grain which is finer
-        count = int(cells) if kind == "clouds" else side // 3
+        count = int(cells) if kind == "clouds" else _GRAINS
         spread = _spread(side, count)
         mix = spread @ random.uniform(0, 1, (count, count)) @ spread.T
         mix = np.clip((mix - 0.5) * (1.6 if kind == "clouds" else 0.8) + 0.5, 0, 1)
