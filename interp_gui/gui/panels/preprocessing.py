@@ -46,6 +46,7 @@ class PreprocessingForm(QScrollArea):
         self._background = background
         self._original: dict[str, Preprocessing] = {}
         self._filling = False
+        self._window: tuple[float, float] | None = None
         self.resize_rule = _choice("Resize rule", _RULES)
         self.resize_px = _pixels("Length of the shorter side in pixels")
         self.height_px = _pixels("Input height in pixels")
@@ -128,6 +129,7 @@ class PreprocessingForm(QScrollArea):
 
     def _fill(self, p: Preprocessing) -> None:
         self._filling = True
+        self._window = p.window
         self.resize_rule.setCurrentIndex(self.resize_rule.findData(p.resize))
         self.resize_px.setValue(p.resize_px)
         self.height_px.setValue(p.size[0])
@@ -150,6 +152,7 @@ class PreprocessingForm(QScrollArea):
             mean=_parse(self.mean.text(), "mean"),
             std=_parse(self.std.text(), "deviation"),
             channels=self.channels.currentData(),
+            window=self._window,
         )
 
     def _checked(self) -> Preprocessing:
@@ -223,10 +226,9 @@ class PreprocessingForm(QScrollArea):
 
 
 def _seen(path: str, preprocessing: Preprocessing) -> Any:
-    from interp_gui.core.images import read_image
-    from interp_gui.core.preprocessing import as_seen
+    from interp_gui.core.preprocessing import as_seen, read_for
 
-    return as_seen(read_image(path), preprocessing)
+    return as_seen(read_for(path, preprocessing), preprocessing)
 
 
 def _parse(text: str, what: str) -> tuple[float, ...]:

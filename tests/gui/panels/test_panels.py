@@ -1,3 +1,6 @@
+import dataclasses
+
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -121,6 +124,17 @@ def test_what_the_network_sees_is_shown_before_applying(qtbot, state, background
     qtbot.waitUntil(lambda: "96 × 64" in form.caption.text())
     state.set_image(str(pictures / "dog" / "broken.png"))
     qtbot.waitUntil(lambda: "broken.png" in form.caption.text())
+
+
+def test_the_form_keeps_an_intensity_window(qtbot, state, background, model):
+    windowed = msgspec.structs.replace(model.description.preprocessing, window=(100.0, 4095.0))
+    form = PreprocessingForm(state, background)
+    qtbot.addWidget(form)
+    description = msgspec.structs.replace(model.description, preprocessing=windowed)
+    state.set_model(dataclasses.replace(model, description=description))
+    assert not form.apply.isEnabled(), "nothing was changed"
+    form.height_px.setValue(64)
+    assert form.value().window == (100.0, 4095.0)
 
 
 # --- target ----------------------------------------------------------------------------------
