@@ -17,7 +17,7 @@ from interp_gui.core.session.container import Damaged, NoSession, Reader, Writer
 from interp_gui.core.session.document import SESSION_FORMAT_VERSION, DatasetRef, SessionDocument
 from interp_gui.core.session.encoding import Arrays, from_plain, to_plain
 from interp_gui.core.session.migrations import MIGRATIONS, Migrations
-from interp_gui.core.session.moved import find, native, portable
+from interp_gui.core.session.moved import Finder, native, portable
 
 SUFFIX = ".interp"
 FORMAT = "interp-gui session"
@@ -218,14 +218,14 @@ def _images(data: bytes) -> Iterator[ImageEntry]:
 
 def _found(document: SessionDocument, saved_in: str, source: Path) -> SessionDocument:
     """The document with everything where it is now."""
-    folder = os.path.abspath(source.parent)
+    finder = Finder(saved_in, os.path.abspath(source.parent))
 
     def now(path: str) -> str:
-        return find(native(path), saved_in, folder) if path else ""
+        return finder.find(native(path))[0] if path else ""
 
     dataset: DatasetRef | None = document.dataset
     if dataset is not None:
-        images = tuple(_where(entry, now(entry.path)) for entry in dataset.images)
+        images = tuple(_where(entry, *finder.find(native(entry.path))) for entry in dataset.images)
         dataset = msgspec.structs.replace(dataset, images=images)
     return msgspec.structs.replace(
         document,
@@ -237,12 +237,12 @@ def _found(document: SessionDocument, saved_in: str, source: Path) -> SessionDoc
     )
 
 
-def _where(entry: ImageEntry, path: str) -> ImageEntry:
+def _where(entry: ImageEntry, path: str, is_there: bool) -> ImageEntry:
     problem = entry.problem
-    if not os.path.exists(path):
+    if not is_there:
         problem = problem or MISSING
     elif problem == MISSING:
         problem = ""
-    if (path, problem) == (entry.path, entry.problem):
+    if path == entry.path and problem == entry.problem:
         return entry
     return msgspec.structs.replace(entry, path=path, problem=problem)

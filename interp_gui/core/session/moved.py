@@ -38,12 +38,33 @@ def beside(path: str, saved_in: str, folder: str) -> str:
     return os.path.normpath(os.path.join(folder, *parts))
 
 
-def find(path: str, saved_in: str, folder: str) -> str:
-    """The file where it was, or where it moved along with the session; else `path` as it is."""
-    if os.path.exists(path):
-        return path
-    moved = beside(path, saved_in, folder)
-    return moved if moved and os.path.exists(moved) else path
+class Finder:
+    """Finds files where they were, or where they moved along with the session.
+
+    Parameters
+    ----------
+    saved_in, folder
+        As of `beside`.
+    """
+
+    def __init__(self, saved_in: str, folder: str) -> None:
+        self._saved_in, self._folder = saved_in, folder
+        self._moved: dict[str, str] = {}  # by folder, because many images share one
+
+    def find(self, path: str) -> tuple[str, bool]:
+        """Where a file is, and whether it is there; `path` as it is where it is nowhere."""
+        if os.path.exists(path):
+            return path, True
+        name_at = max(path.rfind("/"), path.rfind("\\")) + 1
+        parent, name = path[:name_at], path[name_at:]
+        if parent not in self._moved:
+            moved = beside(parent, self._saved_in, self._folder) if parent else ""
+            self._moved[parent] = moved if os.path.isdir(moved) else ""
+        if self._moved[parent] and name:
+            found = os.path.join(self._moved[parent], name)
+            if os.path.exists(found):
+                return found, True
+        return path, False
 
 
 def portable(path: str) -> str:
