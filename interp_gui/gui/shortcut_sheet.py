@@ -1,7 +1,7 @@
 """The sheet of all keys: searchable, to copy and to print."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont, QGuiApplication, QTextDocument
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QIcon, QTextDocument
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -38,6 +38,9 @@ class ShortcutSheet(QDialog):
         self.message = parts.label(dim=True)
         kinds = QDialogButtonBox.ButtonRole
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close = self.buttons.button(QDialogButtonBox.StandardButton.Close)
+        close.setIcon(QIcon())
+        close.setDefault(True)
         self.copy_button = self.buttons.addButton("&Copy", kinds.ActionRole)
         self.copy_button.setToolTip("Copy what is listed as text")
         self.print_button = self.buttons.addButton("&Print…", kinds.ActionRole)
@@ -77,8 +80,10 @@ class ShortcutSheet(QDialog):
         """List what fits the filter."""
         self.tree.clear()
         groups = self._groups()
+        size = QSize(10, QFontMetrics(self.font()).height() + 2 * theme.SPACE_S)
         for group in groups:
             top = QTreeWidgetItem([group.title])
+            top.setSizeHint(0, size + QSize(0, theme.SPACE_M))
             font = QFont(self.font())
             font.setBold(True)
             top.setFont(0, font)
@@ -87,6 +92,7 @@ class ShortcutSheet(QDialog):
             for row in group.rows:
                 line = QTreeWidgetItem([row.title, ", ".join(row.keys)])
                 line.setToolTip(0, row.what)
+                line.setSizeHint(0, size)
                 keys = line.text(1) or "no key"
                 line.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{row.title}: {keys}")
                 top.addChild(line)

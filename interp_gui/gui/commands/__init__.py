@@ -6,12 +6,16 @@ from interp_gui.gui.actions import ActionSpec
 from interp_gui.gui.commands.edit import edit_commands
 from interp_gui.gui.commands.feature import feature_actions, follow_targets
 from interp_gui.gui.commands.file import file_commands
+from interp_gui.gui.commands.focus import focus_commands
 from interp_gui.gui.commands.help import help_commands
+from interp_gui.gui.commands.images import image_commands
 from interp_gui.gui.commands.palette import palette_commands
 from interp_gui.gui.commands.preferences import preference_commands
 from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
+from interp_gui.gui.focus_ring import KeyboardFocus
+from interp_gui.gui.text_keys import TextKeys
 from interp_gui.gui.window_drops import WindowDrops
 
 if TYPE_CHECKING:
@@ -26,10 +30,12 @@ def early_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that name the panels."""
     return (
+        *image_commands(window),
         *view_commands(window),
         *views_commands(window),
         *feature_actions(window),
         *palette_commands(window),
+        *focus_commands(window),
         *help_commands(window),
         *preference_commands(window),
     )
@@ -39,3 +45,5 @@ def connect(window: "MainWindow") -> None:
     """Connect commands with what comes later: views register what they do with features."""
     follow_targets(window)
     WindowDrops(window, window.background)
+    KeyboardFocus(window)
+    TextKeys(window)
