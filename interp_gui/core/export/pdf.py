@@ -31,7 +31,7 @@ def pdf_bytes(drawing: Drawing, *, scale: float = 1.0, recipe: str = "") -> byte
     if recipe:
         encoded = base64.b64encode(recipe.encode("utf-8")).decode("ascii")
         canvas.setKeywords(f"{RECIPE_KEYWORD}:{encoded};")
-    faces = _faces()
+    found = faces()
     # the drawing's origin is at the top, PDF's at the bottom
     canvas.translate(0, page[1])
     canvas.scale(factor, factor)
@@ -39,7 +39,7 @@ def pdf_bytes(drawing: Drawing, *, scale: float = 1.0, recipe: str = "") -> byte
         canvas.setFillColor(drawing.background)
         canvas.rect(0, -drawing.height, drawing.width, drawing.height, stroke=0, fill=1)
     for item in drawing.items:
-        _draw(canvas, item, faces)
+        _draw(canvas, item, found)
     canvas.showPage()
     canvas.save()
     return stream.getvalue()
@@ -76,7 +76,8 @@ def _draw(canvas: Any, item: Any, faces: tuple[str, str]) -> None:
             write(item.x, -item.y, printable(item.text))
 
 
-def _faces() -> tuple[str, str]:
+def faces() -> tuple[str, str]:
+    """Names of the regular and the bold typeface, registered with reportlab."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
