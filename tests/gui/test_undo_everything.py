@@ -163,8 +163,8 @@ class ByHand(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.bench.reset()
-        self.seen = {0: self.bench.snapshot()}
-        self.went = False
+        self.seen, self.at = {0: self.bench.snapshot()}, 0
+        self.went = self.may_merge = False
 
     # --- names and shelf -----------------------------------------------------------------------
 
@@ -190,6 +190,7 @@ class ByHand(RuleBasedStateMachine):
 
     @rule(index=UNITS, note=WORDS, tags=WORDS, name=WORDS, typed=st.booleans())
     def write(self, index, note, tags, name, typed):
+        self.may_merge = True
         for item in self.bench.ids(self.bench.shelf, [index]):
             self.bench.shelf.update(item, note=note, merge=f"note:{item}" if typed else "")
             self.bench.shelf.update(item, tags=tags)
@@ -249,12 +250,14 @@ class ByHand(RuleBasedStateMachine):
 
     @rule(index=UNITS, note=WORDS, included=st.booleans())
     def note_result(self, index, note, included):
+        self.may_merge = True
         for item in self.bench.ids(self.bench.kept, [index]):
             self.bench.kept.update(item, note=note)
             self.bench.kept.update(item, included=included)
 
     @rule(steps=st.integers(1, 99), rate=st.sampled_from([0.05, 0.1, 2.5]), fast=st.booleans())
     def change_settings(self, steps, rate, fast):
+        self.may_merge = True
         self.bench.form.control("steps").setValue(steps)
         self.bench.form.control("rate").setValue(rate)
         self.bench.form.control("fast").setChecked(fast)
@@ -314,9 +317,12 @@ class ByHand(RuleBasedStateMachine):
         assert all(undo.text(i).strip() for i in range(undo.count()))
         if not self.went:
             at = undo.index()
-            self.seen = {i: seen for i, seen in self.seen.items() if i < at}
+            # a merged change went into the last step; what had been undone is gone for good
+            last = self.at - 1 if self.may_merge and self.at else self.at
+            self.seen = {i: seen for i, seen in self.seen.items() if i <= last}
             self.seen[at] = self.bench.snapshot()
-        self.went = False
+        self.at = undo.index()
+        self.went = self.may_merge = False
 
     def teardown(self):
         undo = self.bench.undo
