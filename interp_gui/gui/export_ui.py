@@ -274,7 +274,7 @@ def sheet(title: str, what: Sequence[Exportable]) -> Exportable:
 
 
 def connect_export(view: ResultView[Any], state: AppState) -> None:
-    """Let a view's context menu export and copy, and open units."""
+    """Let a view's context menu export, copy, keep for the report, and open units."""
 
     def export() -> None:
         if view.result is not None:
@@ -284,7 +284,19 @@ def connect_export(view: ResultView[Any], state: AppState) -> None:
         if view.result is not None:
             copy_result(state, view.result)
 
+    def keep() -> None:
+        from interp_gui.gui.keeping import keep_view
+
+        keep_view(view, state)
+
+    def code(language: str) -> None:
+        from interp_gui.gui.keeping import copy_code
+
+        copy_code(state, view.recipe, "python" if language == "python" else "command")
+
     view.export_requested.connect(export)
+    view.keep_requested.connect(keep)
+    view.code_requested.connect(code)
     view.copy_requested.connect(copy)
     view.feature_activated.connect(state.open_feature)
 

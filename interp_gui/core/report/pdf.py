@@ -174,7 +174,9 @@ class _Layout:
             lines = "<br/>".join(_safe(line) for line in card.lines)
             words.append(self._marked(f"<b>{_safe(card.title)}</b><br/>{lines}", "card"))
         table = Table([pictures, words], colWidths=[room] * len(cards), hAlign="LEFT")
-        table.setStyle([*_BARE, ("RIGHTPADDING", (0, 0), (-1, -1), 8)])
+        # words stay with their pictures
+        extra = [("RIGHTPADDING", (0, 0), (-1, -1), 8), ("BOTTOMPADDING", (0, 1), (-1, 1), 6)]
+        table.setStyle([*_BARE, *extra, ("NOSPLIT", (0, 0), (-1, -1))])
         return table
 
     def _table(self, rows: Rows) -> Iterator[Any]:

@@ -104,13 +104,11 @@ class ImageTab(QWidget):
     def _arrange(self) -> None:
         left = QWidget()
         side = column(left, margin=8)
-        bar = row()
+        bar = FlowRow()
         for button in self.tool_buttons.values():
             bar.addWidget(button)
-        bar.addSpacing(8)
         bar.addWidget(self.brush)
         bar.addWidget(self.clear)
-        bar.addStretch(1)
         side.addLayout(bar)
         side.addWidget(self.canvas, 1)
         below = row()
@@ -299,6 +297,7 @@ class ImageTab(QWidget):
         if self.canvas.has_map:
             menu.addAction("Copy the map", self.canvas.copy_requested.emit)
             menu.addAction("Export the map…", self.canvas.export_requested.emit)
+            menu.addAction("Keep the map for the report", self.canvas.keep_requested.emit)
         menu.addAction("Export ranking…", self.ranking.export_all)
         menu.popup(self.canvas.mapToGlobal(where))
 

@@ -75,8 +75,8 @@ class GridView(ResultView[Grid]):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if item is not None and item.feature is not None:
             menu.addAction("Open unit page", lambda: self._activated(key))
-        menu.addAction("Copy", self.copy_requested.emit)
-        menu.addAction("Export…", self.export_requested.emit)
+        if self._result is not None:
+            self.fill_menu(menu)
         menu.popup(where)
 
 

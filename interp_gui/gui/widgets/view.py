@@ -20,14 +20,18 @@ class ResultView(QWidget, Generic[R]):
 
     Signals
     -------
-    export_requested, copy_requested
+    export_requested, copy_requested, keep_requested
         The user asked for it from the context menu.
+    code_requested
+        `command` or `python`: what makes the result again is wanted.
     feature_activated
         A feature shown here was opened (double click, Enter).
     """
 
     export_requested = Signal()
     copy_requested = Signal()
+    keep_requested = Signal()
+    code_requested = Signal(str)
     feature_activated = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -70,9 +74,18 @@ class ResultView(QWidget, Generic[R]):
         features = self.features_at(event.pos())
         if features:
             menu.addAction("Open unit page", lambda: self.feature_activated.emit(features[0]))
+        self.fill_menu(menu)
+        menu.popup(event.globalPos())
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """What can be done with any result."""
         menu.addAction("Copy", self.copy_requested.emit)
         menu.addAction("Export…", self.export_requested.emit)
-        menu.popup(event.globalPos())
+        menu.addAction("Keep for the report", self.keep_requested.emit)
+        if self._recipe is not None:
+            menu.addSeparator()
+            menu.addAction("Copy as command line", lambda: self.code_requested.emit("command"))
+            menu.addAction("Copy as Python", lambda: self.code_requested.emit("python"))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         left = event.button() == Qt.MouseButton.LeftButton
