@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from interp_gui.core.csv_text import is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.gui.background import Background
 from interp_gui.gui.documents import MODEL_SUFFIXES, Documents, kind_of
@@ -28,9 +29,12 @@ class Files(QObject):
     -------
     session_wanted
         Path of a session file that is to be opened.
+    table_wanted
+        Path of a table of images that is to be imported.
     """
 
     session_wanted = Signal(str)
+    table_wanted = Signal(str)
 
     def __init__(
         self,
@@ -105,6 +109,9 @@ class Files(QObject):
         if sessions:
             self.session_wanted.emit(sessions[0])
         plain = [path for path in plain if path not in sessions]
+        for table in [path for path in plain if is_table(path) and os.path.isfile(path)]:
+            plain.remove(table)
+            self.table_wanted.emit(table)
         pictures = [p for p in plain if Path(p).suffix.lower() in PICTURE_SUFFIXES]
         pictures = [p for p in pictures if kind_of(p) != "missing"]
         if len(pictures) > LOOKED_INTO:

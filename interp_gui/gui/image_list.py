@@ -7,6 +7,7 @@ Every change is undoable. An undo step keeps only what it added or took away, be
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,6 +18,9 @@ from interp_gui.engine.messages import ForgetDataset, RegisterDataset
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.state import AppState
+
+if TYPE_CHECKING:
+    from interp_gui.core.folders import Scan
 
 AT_ENGINE = 2
 """Lists that the engine keeps: the current one, and the one that waiting jobs may still name."""
@@ -45,13 +49,21 @@ class ImageList(QObject):
         """List images of files and folders behind those that are listed."""
         wanted = [str(path) for path in paths]
 
-        def scan() -> Dataset:
-            from interp_gui.core.folders import scan
+        def scan() -> "Scan":
+            from interp_gui.core.folders import scan_all
 
-            return scan(wanted)
+            return scan_all(wanted)
+
+        def found(what: "Scan") -> None:
+            self.add_entries(what.dataset, then=then)
+            if what.notes:
+                details = "\n".join(what.notes)
+                self._state.notify(
+                    "warning", "Not all of it could be read.", what.notes[0], details
+                )
 
         if wanted:
-            self._background.run(scan, lambda found: self.add_entries(found, then=then))
+            self._background.run(scan, found)
 
     def add_entries(self, found: Dataset, *, then: Callable[[], object] | None = None) -> None:
         """List entries that were read already; those whose path is listed are left out."""
@@ -144,6 +156,12 @@ class ImageList(QObject):
                 self.restore(msgspec.structs.replace(dataset, classes=wanted))
 
         self._state.undo.change(title, lambda: put(dict(classes)), lambda: put(before))
+
+    def restore_classes(self, classes: dict[str, int]) -> None:
+        """Take what was confirmed before for the same labels, without an undo step."""
+        dataset = self._state.dataset
+        if dataset is not None and classes != dataset.classes:
+            self.restore(msgspec.structs.replace(dataset, classes=classes))
 
     def restore(self, dataset: Dataset | None) -> None:
         """Make another list current, without a way back (a session is opened)."""

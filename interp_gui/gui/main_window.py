@@ -20,6 +20,7 @@ from interp_gui.gui.closing import ask_to_close
 from interp_gui.gui.commands.analyse import ANALYSE, analysis_commands
 from interp_gui.gui.commands.file import RECENT, recent_commands
 from interp_gui.gui.commands.session import RECENT_SESSION, recent_session_commands
+from interp_gui.gui.datasets.desk import DatasetDesk
 from interp_gui.gui.documents import Documents
 from interp_gui.gui.files import Files
 from interp_gui.gui.layout import WindowLayout
@@ -36,10 +37,11 @@ from interp_gui.gui.reopen import Reopener
 from interp_gui.gui.session.sessions import Sessions
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, Notification
+from interp_gui.gui.target_selector import TargetSelector
 from interp_gui.gui.theme import Theme, ThemeName
 from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.toast import Toasts
-from interp_gui.gui.toolbar import DeviceBadge, EngineBadge, TargetSelector
+from interp_gui.gui.toolbar import DeviceBadge, EngineBadge
 
 
 class MainWindow(QMainWindow):
@@ -126,6 +128,10 @@ class MainWindow(QMainWindow):
         self.images = ImagesPanel(
             self.state, self.documents, self.actions_, self.thumbnails, self.background
         )  # fmt: skip
+        self.datasets = DatasetDesk(
+            self, self.state, self.bridge, self.documents, self.background, self.files,
+            self.settings, self.images,
+        )  # fmt: skip
         self.output = OutputPanel(self.state, self.bridge)
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)
@@ -164,7 +170,7 @@ class MainWindow(QMainWindow):
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.actions_.build_toolbar(bar)
         bar.addSeparator()
-        self.target = TargetSelector(self.state)
+        self.target = TargetSelector(self.state, self.bridge)
         bar.addWidget(self.target)
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -187,6 +193,7 @@ class MainWindow(QMainWindow):
         state.notified.connect(self._on_note)
         self.painted.connect(self.centre.prepare)
         state.model_changed.connect(self._on_model)
+        self.model_panel.layers.beside.connect(self.centre.open_wall_beside)
         self.sessions.changed.connect(self._show_title)
         self.sessions.recent_changed.connect(self._list_recent)
         self.files.session_wanted.connect(self.sessions.open)

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QMenu, QToolButton, QWidget
 
-from interp_gui.gui import parts
+from interp_gui.gui import parts, theme
 from interp_gui.gui.panels.images.query import (
     ADDED,
     BROKEN,
@@ -46,6 +46,7 @@ class FilterBar(QWidget):
         self.filters = _menu_button("filter", "Filter by label or column", self._fill_filters)
         self.orders = _menu_button("sort", "Sort images", self._fill_orders)
         row = parts.row()
+        row.setContentsMargins(theme.SPACE_S, 0, theme.SPACE_S, theme.SPACE_S)
         row.addWidget(self.field, 1)
         row.addWidget(self.filters)
         row.addWidget(self.orders)

@@ -245,9 +245,14 @@ class ImageGrid(QListView):
         self.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         return fits
 
+    def selected_ranges(self) -> list[QItemSelectionRange]:
+        """Stretches of cells that are selected."""
+        selection = self.selectionModel().selection()
+        return [selection.at(i) for i in range(selection.size())]
+
     def selected_places(self) -> NDArray[np.int64]:
         """Cells that are selected, ascending."""
-        ranges = sorted((r.top(), r.bottom()) for r in self.selectionModel().selection())
+        ranges = sorted((r.top(), r.bottom()) for r in self.selected_ranges())
         if not ranges:
             return np.zeros(0, np.int64)
         return np.concatenate([np.arange(first, last + 1) for first, last in ranges])

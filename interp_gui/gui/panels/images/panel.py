@@ -26,8 +26,8 @@ from interp_gui.gui.thumbnails import Thumbnails
 
 MENU = (
     "images.show", "images.show_in_folder", "", "images.copy", "images.copy_path", "",
-    "images.filter_label", "images.use_as_reference", "", "images.predict", "images.classes",
-    "images.check_preprocessing", "images.check_files", "", "images.remove",
+    "images.filter_label", "", "images.predict", "images.classes",
+    "images.check_preprocessing", "images.check_files", "", "images.remove", "images.remove_broken",
 )  # fmt: skip
 """Commands of the list's menus; an empty text is a line between them."""
 _KEPT_SELECTED = 5000
@@ -136,8 +136,6 @@ class ImagesPanel(QWidget):
         column.addWidget(self.filter)
         column.addWidget(self._note_row)
         column.addLayout(self._stack, 1)
-        margin = theme.SPACE_S
-        self.filter.layout().setContentsMargins(margin, 0, margin, margin)
 
     # --- following -----------------------------------------------------------------------------
 
@@ -178,7 +176,7 @@ class ImagesPanel(QWidget):
             text = f"{shown:,} of {total:,} images"
         broken = self.broken.count
         text += f", {broken:,} broken" if broken and total else ""
-        chosen = sum(r.height() for r in self.view.selectionModel().selection())
+        chosen = sum(r.height() for r in self.view.selected_ranges())
         self.count.setText(text)
         self.count.setToolTip(f"{chosen:,} selected" if chosen > 1 else "")
         self.view.setAccessibleDescription(text)
