@@ -60,7 +60,8 @@ class FocusRound(QObject):
         centre: QWidget | None = self._window.centralWidget()
         if centre is not None:
             tabs = [t for t in centre.findChildren(QTabWidget) if _is_outermost(t, centre)]
-            for part in [group for group in tabs if _is_seen(group)] or [centre]:
+            seen: list[QWidget] = [group for group in tabs if _is_seen(group)]
+            for part in seen or [centre]:
                 place(2, part)
         for dock in self._window.findChildren(QDockWidget):
             panel = dock.widget()

@@ -1,103 +1,14 @@
-"""What the toolbar holds beside buttons: the target, the device, the engine's state."""
+"""What the toolbar holds beside buttons: the device and the engine's state."""
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QComboBox, QCompleter, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from interp_gui.core.target import Target
 from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.changes import choose_target
 from interp_gui.gui.job_row import total_text
-from interp_gui.gui.state import AppState, Level
-
-TOP_CLASS = "Top class"
-_KINDS = {"logit": "Logit", "probability": "Probability"}
-
-
-class TargetSelector(QWidget):
-    """The number being explained: of which class, as logit or probability."""
-
-    def __init__(self, state: AppState) -> None:
-        super().__init__()
-        self._state = state
-        self._following = False
-        self.kind = QComboBox()
-        self.kind.setAccessibleName("Kind of target")
-        self.kind.setToolTip("Which number of the class is explained")
-        for value, title in _KINDS.items():
-            self.kind.addItem(title, value)
-        self.classes = QComboBox()
-        self.classes.setAccessibleName("Target class")
-        self.classes.setToolTip("The class that is explained; type to search")
-        self.classes.setEditable(True)
-        self.classes.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.classes.setMinimumContentsLength(20)
-        self.classes.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        completer = QCompleter(self.classes.model(), self.classes)
-        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-        self.classes.setCompleter(completer)
-        caption = parts.label("Target", dim=True, wrap=False)
-        caption.setBuddy(self.classes)
-        layout = parts.row(spacing=theme.SPACE_S)
-        self.setLayout(layout)
-        for widget in (caption, self.kind, self.classes):
-            layout.addWidget(widget)
-        self.kind.activated.connect(self._chosen)
-        self.classes.activated.connect(self._chosen)
-        edit = self.classes.lineEdit()
-        if edit is not None:
-            edit.setAccessibleName("Search a target class")
-            edit.editingFinished.connect(self._typed)
-        state.model_changed.connect(self._on_model)
-        state.target_changed.connect(self._follow)
-        self._on_model()
-
-    def _on_model(self) -> None:
-        model = self._state.model
-        count = model.description.class_count if model is not None else 0
-        self.classes.clear()
-        self.classes.addItem(TOP_CLASS, None)
-        if model is not None:
-            for index in range(count):
-                self.classes.addItem(model.description.class_name(index), index)
-        self.setEnabled(count > 0)
-        if model is not None and not count:
-            self.setToolTip("This model has no classes to choose from.")
-        else:
-            self.setToolTip("")
-        self._follow()
-
-    def _follow(self) -> None:
-        target = self._state.target
-        self._following = True
-        self.kind.setCurrentIndex(max(0, self.kind.findData(target.kind)))
-        self.classes.setCurrentIndex(0 if target.index is None else target.index + 1)
-        self._following = False
-
-    def _typed(self) -> None:
-        """Take a name that was typed; anything else goes back to what was chosen."""
-        found = self.classes.findText(self.classes.currentText(), Qt.MatchFlag.MatchFixedString)
-        if found >= 0:
-            self.classes.setCurrentIndex(found)
-            self._chosen()
-        else:
-            self._follow()
-
-    def _chosen(self) -> None:
-        if self._following or self._state.model is None or not self.isEnabled():
-            return
-        target = Target(
-            kind=self.kind.currentData(),
-            index=self.classes.currentData(),
-            output=self._state.target.output,
-        )
-        choose_target(self._state, target)
+from interp_gui.gui.state import Level
 
 
 class Badge(QWidget):

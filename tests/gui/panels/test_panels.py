@@ -12,7 +12,7 @@ from interp_gui.gui.panels.model import facts
 from interp_gui.gui.panels.preprocessing import PreprocessingForm
 from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.toast import Toasts
-from interp_gui.gui.toolbar import TargetSelector
+from interp_gui.gui.target_selector import TargetSelector
 
 # --- log -------------------------------------------------------------------------------------
 
@@ -152,8 +152,8 @@ def test_target_of_a_class_found_by_typing(qtbot, state, model):
     selector.classes.setEditText("no such animal")
     selector.classes.lineEdit().editingFinished.emit()
     assert selector.classes.currentText() == "animal 7"
-    selector.kind.setCurrentIndex(1)
-    selector.kind.activated.emit(1)
+    selector.kind.setCurrentIndex(selector.kind.findData("probability"))
+    selector.kind.activated.emit(selector.kind.currentIndex())
     assert (state.target.kind, state.target.index) == ("probability", 7)
 
 
