@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
-from interp_gui.core.session.document import KeptResult
+from interp_gui.core.session.document import KeptResult, ReportHead
 from interp_gui.gui.state import AppState
 
 Items = tuple[KeptResult, ...]
@@ -32,6 +32,12 @@ class KeptResults(QObject):
         super().__init__(state)
         self._state = state
         self._items: Items = ()
+        self._head = ReportHead()
+
+    @property
+    def head(self) -> ReportHead:
+        """Title, author and introduction of the report."""
+        return self._head
 
     @property
     def items(self) -> Items:
@@ -118,17 +124,36 @@ class KeptResults(QObject):
             lambda items: tuple(sorted(items, key=lambda item: order.index(item.id))),
         )
 
+    def write_head(self, **fields: str) -> None:
+        """Change `title`, `author` or `intro`; letters typed one after another are one step."""
+        before, after = self._head, msgspec.structs.replace(self._head, **fields)
+        if before != after:
+            self._state.undo.change(
+                f"edit the {' and '.join(fields)} of the report",
+                lambda: self._set_head(after),
+                lambda: self._set_head(before),
+                merge=f"report-{'-'.join(fields)}",
+            )
+
+    def _set_head(self, head: ReportHead) -> None:
+        self._head = head
+        self.changed.emit()
+
     def _change(self, title: str, to: Callable[[Items], Items], *, merge: str = "") -> None:
         before, after = self._items, to(self._items)
         self._state.undo.change(
-            title, lambda: self.restore(after), lambda: self.restore(before), merge=merge
+            title, lambda: self._set(after), lambda: self._set(before), merge=merge
         )
 
     # --- whole contents --------------------------------------------------------------------------
 
-    def restore(self, items: Sequence[KeptResult]) -> None:
+    def restore(self, items: Sequence[KeptResult], head: ReportHead | None = None) -> None:
         """Hold exactly these, as a session does when it is opened; cannot be undone."""
-        self._items = tuple(items)
+        self._head = head if head is not None else ReportHead()
+        self._set(tuple(items))
+
+    def _set(self, items: Items) -> None:
+        self._items = items
         self.changed.emit()
 
 

@@ -123,6 +123,24 @@ def test_what_changes_nothing_is_no_step(kept, state):
     assert state.undo.count() == before
 
 
+def test_the_head_of_the_report_is_undone_field_by_field(kept, state):
+    for text in ("M", "My", "My report"):
+        kept.write_head(title=text)
+    kept.write_head(author="A. Person")
+    kept.write_head(author="A. Person")
+    assert state.undo.count() == 2
+    state.undo.undo()
+    assert (kept.head.title, kept.head.author) == ("My report", "")
+    state.undo.undo()
+    assert kept.head.title == ""
+    state.undo.redo()
+    head = kept.head
+    kept.restore(())
+    assert kept.head.title == ""
+    kept.restore((), head)
+    assert kept.head.title == "My report"
+
+
 def test_restoring_is_no_step(kept, state):
     kept.keep(picture(), None)
     held, count = kept.items, state.undo.count()

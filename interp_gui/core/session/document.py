@@ -97,6 +97,14 @@ class KeptResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     model_name: str = ""
 
 
+class ReportHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands over the report of the kept results."""
+
+    title: str = ""
+    author: str = ""
+    intro: str = ""
+
+
 class SessionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """Everything in a session file.
 
@@ -120,6 +128,7 @@ class SessionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     names: dict[str, dict[str, str]] = {}
     shelf: tuple[ShelfItem, ...] = ()
     kept: tuple[KeptResult, ...] = ()
+    report: ReportHead = ReportHead()
     views: dict[str, Any] = {}
     saved: str = ""
     """When, as ISO 8601 in UTC."""

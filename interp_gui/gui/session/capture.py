@@ -46,6 +46,7 @@ def capture(
         names=names_of(state).snapshot(),
         shelf=shelf_of(state).items,
         kept=kept_of(state).items,
+        report=kept_of(state).head,
         views=views,
         saved=datetime.now(UTC).isoformat(timespec="seconds"),
         program=interp_gui.__version__,

@@ -98,7 +98,7 @@ class Restorer(QObject):
                 documents.close_model(model.handle)
         names_of(state).restore(document.names)
         shelf_of(state).restore(document.shelf)
-        kept_of(state).restore(document.kept)
+        kept_of(state).restore(document.kept, document.report)
         found = document.dataset
         documents.images.restore(
             Dataset(name=found.name, images=found.images, classes=found.classes)
