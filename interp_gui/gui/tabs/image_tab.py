@@ -30,6 +30,7 @@ from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.brushed import BrushedPlaces
 from interp_gui.gui.tabs.image_ranking import ImageRanking
+from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.region import GRID, RegionCanvas
 
 _TOOLS = {

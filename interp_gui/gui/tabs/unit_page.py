@@ -12,7 +12,7 @@ from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
-from interp_gui.gui.parts import column, icon_button, label, row
+from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
@@ -22,6 +22,7 @@ from interp_gui.gui.tabs.optimisation import ANALYSIS
 from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
 from interp_gui.gui.tabs.wall_work import MANY_IMAGES
+from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.grid import GridView
 from interp_gui.gui.widgets.view import numbers_text
 
@@ -79,12 +80,12 @@ class UnitPage(QWidget):
 
     def _arrange(self) -> None:
         layout = column(self, margin=8, spacing=8)
-        head = row(spacing=8)
+        head = FlowRow(spacing=8)
         head.addWidget(self.previous)
         head.addWidget(self.next)
         head.addWidget(self.title)
-        head.addWidget(self.name, 1)
-        head.addStretch(1)
+        head.addWidget(self.name)
+        head.add_gap()
         for widget in (self.copy, self.export):
             head.addWidget(widget)
         layout.addLayout(head)

@@ -31,6 +31,7 @@ from interp_gui.gui.tabs.wall_similarity import Similarity
 from interp_gui.gui.tabs.wall_sort import SIMILARITY, SortBox
 from interp_gui.gui.tabs.wall_work import WallWork
 from interp_gui.gui.widgets.cards import CardList
+from interp_gui.gui.widgets.flow import FlowRow
 
 PICTURES = "feature-visualization"
 SORTED_BY_SUMMARY = ("response", "peak", "selective", "dead")
@@ -93,10 +94,10 @@ class LayerWall(QWidget):
 
     def _arrange(self) -> None:
         layout = column(self, margin=8)
-        top = row()
+        top = FlowRow()
         top.addWidget(self.layers)
         top.addWidget(self.sort)
-        top.addWidget(self.filter, 1)
+        top.addWidget(self.filter)
         top.addWidget(self.optimise)
         top.addWidget(self.export)
         layout.addLayout(top)
