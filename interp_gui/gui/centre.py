@@ -158,6 +158,10 @@ class Centre(QStackedWidget):
             self.desk.put(frame, self.desk.beside(active))
         return frame
 
+    def open_wall_beside(self, layer: str) -> None:
+        """A wall of another layer, beside what is there."""
+        self.open_beside("wall", pinned={"model": self._state.model, "layer": layer})
+
     def copy_beside(self, frame: ViewFrame) -> None:
         """A second view of what a view shows now, held fast, while that one goes on."""
         copy = self._make(frame.kind, self.desk.free_key(frame.kind))
@@ -280,11 +284,12 @@ class Centre(QStackedWidget):
             self.open(kind)
         self._is_following = False
 
-    def _on_activated(self, frame: ViewFrame | None) -> None:
+    def _on_activated(self, frame: ViewFrame | None, came: bool) -> None:
         self._actions.refresh_later()
         if frame is not None and not self._is_following:
             self._is_following = True
-            self._state.set_tab(frame.kind)
+            # To work now on this side and now on that is no way to go back along.
+            self._state.set_tab(frame.kind, visit=came)
             self._is_following = False
 
     def reveal_job(self, view: str) -> bool:
@@ -325,7 +330,7 @@ class Centre(QStackedWidget):
             frame.restore_settings(entries[key].get("settings"))
             frame.state.restore(entries[key].get("pins"))
         self._is_following = False
-        self._on_activated(self.desk.active)
+        self._on_activated(self.desk.active, came=False)
 
     def reset(self) -> None:
         """Bring the standard views back, unsplit and following; close all others."""

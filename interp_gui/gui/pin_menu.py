@@ -87,10 +87,10 @@ def fill_pin_menu(menu: QMenu, state: ViewState) -> None:
         action = menu.addAction(TITLES[pin])
         action.setCheckable(True)
         action.setChecked(pin in state.pins)
-        action.triggered.connect(partial(_toggle, state, pin))
+        action.triggered.connect(lambda on, pin=pin: _toggle(state, pin, on=on))
 
 
-def _toggle(state: ViewState, pin: Pin, on: bool) -> None:
+def _toggle(state: ViewState, pin: Pin, *, on: bool) -> None:
     pins = set(state.pins)
     if on:
         pins.add(pin)

@@ -1,5 +1,9 @@
+import pytest
+
+from interp_gui.core.feature import Feature
 from interp_gui.core.model import Preprocessing
 from interp_gui.engine.messages import (
+    CloseModel,
     ErrorInfo,
     OpenModel,
     RegisterDataset,
@@ -93,3 +97,144 @@ def test_preprocessing_is_applied_and_taken_back(opened, client, describe, qtbot
     assert opened.state.layer == "features.14"
     form.reset.click()
     assert client.requests[client.last(SetPreprocessing)].preprocessing == Preprocessing()
+
+
+# --- several models ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(opened, client, tmp_path, describe, qtbot):
+    """A window with two checkpoints open, the second one current."""
+    other = tmp_path / "tuned.pth"
+    other.write_bytes(b"other weights")
+    opened.files.open([str(other)])
+    tuned = describe(name="tuned.pth", weights_sha256="cc" * 32)
+    client.end(client.last(OpenModel), description=tuned)
+    qtbot.waitUntil(lambda: len(opened.state.models) == 2)
+    return opened
+
+
+def closed(client):
+    return [r.model for r in client.requests.values() if isinstance(r, CloseModel)]
+
+
+def test_a_second_model_is_opened_beside_the_first(two, client):
+    first, second = two.state.models
+    assert two.state.model is second
+    assert two.state.layer == "features.14", "the layer that was looked at is there too"
+    assert closed(client) == []
+    box = two.model_panel.models
+    assert [box.itemText(i) for i in range(box.count())] == ["small.pth", "tuned.pth"]
+    assert box.currentText() == "tuned.pth"
+    box.activated.emit(0)
+    assert two.state.model is first
+
+
+def test_a_model_shows_again_what_was_looked_at_in_it(two):
+    first, second = two.state.models
+    two.state.set_feature(Feature(layer="features.1", units=(2,)))
+    two.documents.models.choose(first.handle)
+    assert two.state.layer == "features.14"
+    two.state.set_layer("features.0")
+    two.documents.models.choose(second.handle)
+    assert two.state.feature == Feature(layer="features.1", units=(2,))
+    two.documents.models.choose(first.handle)
+    assert (two.state.layer, two.state.feature) == ("features.0", None)
+
+
+def test_back_leads_to_the_model_before(two, qtbot):
+    first, second = two.state.models
+    qtbot.waitUntil(lambda: two.state.history.current.model == second.handle)
+    two.state.back()
+    assert two.state.model is first
+    two.state.forward()
+    assert two.state.model is second
+
+
+def test_a_closed_model_is_freed_and_the_other_becomes_current(two, client, qtbot):
+    first, second = two.state.models
+    two.actions_.refresh()
+    two.actions_["file.close_model"].trigger()
+    assert closed(client) == [second.handle]
+    assert two.state.model is first
+    assert two.state.models == (first,)
+    qtbot.waitUntil(lambda: not two.actions_["view.forward"].isEnabled())
+    two.model_panel.close_model.click()
+    assert closed(client) == [second.handle, first.handle]
+    assert two.state.model is None
+    assert two.centre.currentWidget() is two.centre.welcome
+
+
+def test_a_view_pinned_to_a_closed_model_says_so_and_reopens_it(two, client, describe, qtbot):
+    first, second = two.state.models
+    two.documents.models.choose(first.handle)
+    two.state.set_tab("wall")
+    frame = two.centre.desk.active
+    frame.state.pin_all()
+    two.documents.models.choose(second.handle)
+    assert frame.state.model is first
+    two.documents.close_model(first.handle)
+    assert "Its model was closed" in frame.strip.text.text()
+    assert not frame.content.isEnabled()
+    frame.strip.reopen.click()
+    request = client.requests[client.last(OpenModel)]
+    assert request.path == first.path
+    client.end(client.last(OpenModel), description=describe())
+    qtbot.waitUntil(lambda: not frame.state.is_closed)
+    assert frame.content.isEnabled()
+    assert frame.state.model in two.state.models
+
+
+def test_several_checkpoints_dropped_at_once_are_all_opened(ready, client, tmp_path, describe,
+                                                            drop, qtbot):  # fmt: skip
+    paths = [tmp_path / f"m{i}.pth" for i in range(3)]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    drop(ready, paths)
+    for i in range(3):
+        qtbot.waitUntil(
+            lambda i=i: sum(isinstance(r, OpenModel) for r in client.requests.values()) == i + 1
+        )
+        client.end(client.last(OpenModel), description=describe(name=f"m{i}.pth"))
+    qtbot.waitUntil(lambda: len(ready.state.models) == 3)
+    assert [model.path for model in ready.state.models] == [str(path) for path in paths]
+
+
+def test_a_file_that_is_open_already_is_chosen_unless_it_changed(two, client, checkpoint, qtbot):
+    first, _ = two.state.models
+    before = len(client.requests)
+    two.files.open([checkpoint])
+    assert two.state.model is first
+    assert not any(isinstance(client.requests[j], OpenModel) for j in range(before + 1,
+                   len(client.requests) + 1))  # fmt: skip
+    with open(checkpoint, "ab") as file:
+        file.write(b"trained on")
+    two.files.open([checkpoint])
+    assert client.requests[client.last(OpenModel)].path == checkpoint
+    assert client.last(OpenModel) > before
+
+
+def test_a_large_third_model_is_the_users_choice(two, client, tmp_path, monkeypatch, messages):
+    monkeypatch.setattr("interp_gui.gui.model_list.free_memory_bytes", lambda: 100)
+    large = tmp_path / "large.pth"
+    large.write_bytes(b"x" * 60)
+    before = len(client.requests)
+    two.files.open([str(large)])
+    assert len(client.requests) == before
+    toast = two.toasts.shown[-1]
+    assert "may not fit into the free memory" in toast.note.message
+    assert toast.note.action == "Open it too"
+    toast.note.on_action()
+    assert client.requests[client.last(OpenModel)].path == str(large)
+
+
+def test_preprocessing_of_one_model_leaves_the_other_alone(two, client, describe, qtbot):
+    first, second = two.state.models
+    wanted = Preprocessing(size=(96, 96))
+    two.documents.set_preprocessing(wanted)
+    two.documents.models.choose(first.handle)
+    changed = describe(name="tuned.pth", weights_sha256="cc" * 32, preprocessing=wanted)
+    client.end(client.last(SetPreprocessing), description=changed)
+    qtbot.waitUntil(lambda: two.state.models[1].description.preprocessing == wanted)
+    assert two.state.model is first
+    assert two.state.models[1].handle == second.handle

@@ -1,11 +1,14 @@
 """The layers of the current model as a tree with a filter."""
 
-from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QStandardItem, QStandardItemModel
+from functools import partial
+
+from PySide6.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QLineEdit,
+    QMenu,
     QToolButton,
     QTreeView,
     QWidget,
@@ -23,7 +26,15 @@ LAYER, SHAPE, KIND = range(3)
 
 
 class LayersView(QWidget):
-    """Choosing a layer makes it current and shows its wall."""
+    """Choosing a layer makes it current and shows its wall.
+
+    Signals
+    -------
+    beside
+        Address of a layer whose wall is to be shown beside the other views.
+    """
+
+    beside = Signal(str)
 
     def __init__(self, state: AppState) -> None:
         super().__init__()
@@ -70,6 +81,8 @@ class LayersView(QWidget):
         header.setStretchLastSection(False)
         tree.clicked.connect(self._choose)
         tree.activated.connect(self._choose)
+        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        tree.customContextMenuRequested.connect(self._show_menu)
         return tree
 
     def rebuild(self) -> None:
@@ -121,6 +134,24 @@ class LayersView(QWidget):
         if address:
             self._state.set_layer(address)
             self._state.set_tab("wall")
+
+    def _show_menu(self, where: QPoint) -> None:
+        index = self.tree.indexAt(where)
+        address = index.siblingAtColumn(0).data(ADDRESS)
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if address:
+            menu.addAction(icons.icon("wall"), "Open the wall", lambda: self._choose(index))
+            beside = menu.addAction("Open the wall beside", partial(self.beside.emit, address))
+            beside.setToolTip("Keep the views that are open, and see this layer next to them")
+            menu.addAction(
+                icons.icon("copy"), "Copy address",
+                lambda: QGuiApplication.clipboard().setText(address),
+            )  # fmt: skip
+            menu.addSeparator()
+        menu.addAction("Unfold all", self.tree.expandAll)
+        menu.addAction("Fold all", self.tree.collapseAll)
+        menu.popup(self.tree.viewport().mapToGlobal(where))
 
     def _follow(self) -> None:
         item = self._items.get(self._state.layer)

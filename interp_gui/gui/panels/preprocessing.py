@@ -29,7 +29,7 @@ _CHANNELS = {"RGB": "RGB", "BGR": "BGR", "L": "Grey"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-class PreprocessingForm(QScrollArea):
+class PreprocessingForm(QWidget):
     """A form over a `Preprocessing`; nothing changes before Apply.
 
     Signals
@@ -102,18 +102,25 @@ class PreprocessingForm(QScrollArea):
         form.addRow("Mean", self.mean)
         form.addRow("Deviation", self.std)
         column.addLayout(form)
-        column.addWidget(self.problem)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setAccessibleName("Preprocessing")
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # Below what scrolls, so that they are in sight however low the panel is.
+        below = parts.column(margin=theme.SPACE_M)
+        below.addWidget(self.problem)
         buttons = parts.row()
         buttons.addStretch(1)
         buttons.addWidget(self.reset)
         buttons.addWidget(self.apply)
-        column.addLayout(buttons)
-        column.addStretch(1)
-        self.setWidget(content)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        below.addLayout(buttons)
+        outer = parts.column(self, spacing=0)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(below)
 
     # --- form and value ------------------------------------------------------------------------
 
@@ -122,8 +129,9 @@ class PreprocessingForm(QScrollArea):
         model = self._state.model
         if model is not None:
             current = model.description.preprocessing
-            if model.handle not in self._original:
-                self._original = {model.handle: current}
+            open_ones = {known.handle for known in self._state.models}
+            self._original = {h: p for h, p in self._original.items() if h in open_ones}
+            self._original.setdefault(model.handle, current)
             self._fill(current)
         self._on_edited()
 

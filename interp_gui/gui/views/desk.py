@@ -27,12 +27,13 @@ class Desk(QObject):
     Signals
     -------
     activated
-        Another `ViewFrame` is the one that is worked with, or None.
+        Another `ViewFrame` is the one that is worked with, or None; and whether it came into
+        view by that.
     menu_asked
         `ViewFrame` and global position.
     """
 
-    activated = Signal(object)
+    activated = Signal(object, bool)
     menu_asked = Signal(object, QPoint)
 
     def __init__(
@@ -117,17 +118,17 @@ class Desk(QObject):
         if focus is None or not frame.isAncestorOf(focus):
             frame.content.setFocus()
 
-    def _note(self, frame: ViewFrame | None) -> None:
+    def _note(self, frame: ViewFrame | None, *, came: bool = False) -> None:
         if frame is None or frame is self.active:
             return
         if frame in self._recent:
             self._recent.remove(frame)
         self._recent.insert(0, frame)
-        self.activated.emit(frame)
+        self.activated.emit(frame, came)
 
     def _on_fronted(self, group: TabGroup) -> None:
         if group.isVisible():
-            self._note(group.current_frame)
+            self._note(group.current_frame, came=True)
 
     def _on_touched(self, group: TabGroup) -> None:
         self._note(group.current_frame)
@@ -241,7 +242,7 @@ class Desk(QObject):
         if after is not None:
             self.activate(after)
         else:
-            self.activated.emit(None)
+            self.activated.emit(None, False)
 
     def clear(self) -> None:
         """Close all views and windows."""

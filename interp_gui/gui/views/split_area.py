@@ -43,23 +43,24 @@ class SplitArea(QWidget):
         if isinstance(holder, QSplitter) and holder.orientation() == way:
             at, sizes = holder.indexOf(group), holder.sizes()
             holder.insertWidget(at + 1, new)
+            new.show()
             half = sizes[at] // 2
             holder.setSizes([*sizes[:at], sizes[at] - half, half, *sizes[at + 1 :]])
             return new
         splitter = _splitter(way)
         room = group.width() if side == "right" else group.height()
+        # Not replaceWidget: Python would go on owning the new splitter, and delete it.
         if isinstance(holder, QSplitter):
             sizes = holder.sizes()
-            holder.replaceWidget(holder.indexOf(group), splitter)
+            holder.insertWidget(holder.indexOf(group), splitter)
             splitter.addWidget(group)
-            group.show()
-            splitter.addWidget(new)
             holder.setSizes(sizes)
         else:
             self._set_root(splitter)
             splitter.addWidget(group)
-            group.show()
-            splitter.addWidget(new)
+        splitter.addWidget(new)
+        for widget in (splitter, group, new):
+            widget.show()  # now: what is put into it is to get the focus
         splitter.setSizes([room // 2, room - room // 2])
         return new
 
@@ -86,7 +87,8 @@ class SplitArea(QWidget):
             above = holder.parentWidget()
             if isinstance(above, QSplitter):
                 sizes = above.sizes()
-                above.replaceWidget(above.indexOf(holder), left)
+                above.insertWidget(above.indexOf(holder), left)
+                holder.setParent(None)
                 above.setSizes(sizes)
             else:
                 self._set_root(left)
