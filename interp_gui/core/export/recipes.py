@@ -51,7 +51,7 @@ def recipe_from_bytes(data: bytes, name: str) -> Recipe:
     try:
         text = _find(data)
     except (
-        ValueError, KeyError, IndexError, struct.error, zlib.error, zipfile.BadZipFile, OSError,
+        ValueError, LookupError, struct.error, zlib.error, zipfile.BadZipFile, OSError,
         EOFError, ElementTree.ParseError, binascii.Error, msgspec.MsgspecError,
     ):  # fmt: skip
         raise RecipeMismatch(

@@ -11,7 +11,7 @@ from interp_gui.analyses.real_examples import ANALYSIS
 from interp_gui.analyses.real_examples import survey as survey_module
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
-from interp_gui.core.images import read_image
+from interp_gui.core.preprocessing import load_input
 
 WHOLE = {"cropped": False, "k": 4}
 
@@ -24,14 +24,14 @@ def test_an_image_that_vanishes_during_a_pass_is_not_remembered_as_broken(
     away = tmp_path / "away"
     victim = Path(paths[7])
 
-    def vanishing(path):
+    def vanishing(path, preprocessing):
         if victim.exists():
             victim.rename(away)
-        return read_image(path)
+        return load_input(path, preprocessing)
 
     given = {"dataset": entries, "features": (Feature(layer="last", units=(2,)),), "cache": memory}
     with monkeypatch.context() as patched:
-        patched.setattr(survey_module, "read_image", vanishing)
+        patched.setattr(survey_module, "load_input", vanishing)
         (without,) = run_analysis(ANALYSIS, runtimes["cnn"], WHOLE, **given).results
     assert without.numbers["broken_images"] == 1
     assert without.numbers["images"] == len(paths) - 1
