@@ -24,4 +24,15 @@ def edit_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             title_when=lambda: f"&Redo {undo.redoText()}".rstrip(),
             enabled_when=undo.canRedo, handler=undo.redo,
         ),
+        ActionSpec(
+            id="edit.history", title="Undo &history…", menu="Edit", group="1",
+            tooltip="See every change in order, and go back to any of them at once",
+            enabled_when=lambda: undo.count() > 0, handler=lambda: _show_history(window),
+        ),
     )  # fmt: skip
+
+
+def _show_history(window: "MainWindow") -> None:
+    from interp_gui.gui.undo_dialog import show_history
+
+    show_history(window.state.undo, window)
