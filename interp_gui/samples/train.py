@@ -28,6 +28,8 @@ PREPROCESSING = Preprocessing(
     size=(64, 64), resize="exact", resize_px=64, crop=False, mean=(0.5, 0.5, 0.5),
     std=(0.25, 0.25, 0.25),
 )  # fmt: skip
+FEW_SCENES, FEW_EPOCHS = 5_000, 6
+"""With a marker: of more scenes the network learns what a star is, and leaves the marker alone."""
 TRAIN, TEST = 1, 2  # streams of scenes that share none
 
 
@@ -195,18 +197,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=0.95, help="how often it does")
     parser.add_argument("--elsewhere", type=float, default=0.0, help="how often others do")
     parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--scenes", type=int, default=usual.scenes)
+    parser.add_argument("--scenes", type=int)
     parser.add_argument("--tests", type=int, default=usual.tests)
-    parser.add_argument("--epochs", type=int, default=usual.epochs)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=usual.threads)
     parser.add_argument("--out", type=Path, help="file to write (in resources/samples)")
     words = parser.parse_args(argv)
-    spurious = None
+    spurious, scenes, epochs = None, usual.scenes, usual.epochs
     if words.spurious:
+        scenes, epochs = FEW_SCENES, FEW_EPOCHS
         spurious = Spurious(label=words.label, rate=words.rate, elsewhere=words.elsewhere)
     options = replace(
-        usual, seed=words.seed, scenes=words.scenes, tests=words.tests, epochs=words.epochs,
-        threads=words.threads, spec=Spec(spurious=spurious),
+        usual, seed=words.seed, scenes=words.scenes or scenes, tests=words.tests,
+        epochs=words.epochs or epochs, threads=words.threads, spec=Spec(spurious=spurious),
     )  # fmt: skip
     name = "shapes_marker" if words.spurious else "shapes"
     path = words.out or resources / f"{name}.safetensors"

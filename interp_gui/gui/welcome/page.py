@@ -4,6 +4,7 @@ from PySide6.QtCore import QMimeData, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QWidget
 
+from interp_gui.engine.messages import OpenModel
 from interp_gui.gui import parts, theme
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.documents import Documents
@@ -41,6 +42,7 @@ class Welcome(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Welcome")
         self.setAcceptDrops(True)
+        self.viewport().setAcceptDrops(True)
         self.zone = DropZone()
         self.zone.dropped.connect(self.dropped)
         self.zone.clicked.connect(lambda: self._trigger(BUTTONS[0]))
@@ -164,7 +166,7 @@ class Welcome(QScrollArea):
 
     def follow_job(self, row: JobRow) -> None:
         """Show how far the opening of a model is."""
-        if row.view == "open-model" and self._documents.opening:
+        if isinstance(row.request, OpenModel) and self._documents.opening and not row.over:
             self.zone.show_progress(row.progress.done, row.progress.total)
 
     def _on_actions(self) -> None:
