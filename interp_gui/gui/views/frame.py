@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from interp_gui.gui import icons, parts, theme
@@ -58,6 +59,9 @@ class ViewFrame(QWidget):
         self.content.setObjectName(kind)
         self.setObjectName(key)
         self.setFocusProxy(self.content)
+        # Fusion fills tabs with a lighter colour of its own, on which text is harder to read.
+        self.setBackgroundRole(QPalette.ColorRole.Window)
+        self.setAutoFillBackground(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
