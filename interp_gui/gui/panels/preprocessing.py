@@ -1,5 +1,6 @@
 """How images become the model's input: shown, changed, and seen on the current image."""
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -20,6 +21,7 @@ from interp_gui.core.errors import InterpError, InvalidValue
 from interp_gui.core.model import Preprocessing
 from interp_gui.gui import parts, theme
 from interp_gui.gui.background import Background
+from interp_gui.gui.panels.intensity import IntensityWindow
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.pixels import to_image
 
@@ -46,7 +48,6 @@ class PreprocessingForm(QWidget):
         self._background = background
         self._original: dict[str, Preprocessing] = {}
         self._filling = False
-        self._window: tuple[float, float] | None = None
         self.resize_rule = _choice("Resize rule", _RULES)
         self.resize_px = _pixels("Length of the shorter side in pixels")
         self.height_px = _pixels("Input height in pixels")
@@ -56,6 +57,7 @@ class PreprocessingForm(QWidget):
         self.channels = _choice("Channel order", _CHANNELS)
         self.mean = _numbers("Mean of each channel, for values from 0 to 1")
         self.std = _numbers("Standard deviation of each channel, for values from 0 to 1")
+        self.intensity = IntensityWindow(background)
         self.apply = QPushButton("Apply")
         self.reset = QPushButton("Reset")
         self.reset.setToolTip("Back to what the checkpoint was opened with")
@@ -101,6 +103,10 @@ class PreprocessingForm(QWidget):
         form.addRow("Channels", self.channels)
         form.addRow("Mean", self.mean)
         form.addRow("Deviation", self.std)
+        form.addRow("Window", self.intensity)
+        form.setRowVisible(self.intensity, False)
+        self.intensity.wanted_changed.connect(partial(form.setRowVisible, self.intensity))
+        self.intensity.edited.connect(self._on_edited)
         column.addLayout(form)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -137,7 +143,7 @@ class PreprocessingForm(QWidget):
 
     def _fill(self, p: Preprocessing) -> None:
         self._filling = True
-        self._window = p.window
+        self.intensity.set_value(p.window)
         self.resize_rule.setCurrentIndex(self.resize_rule.findData(p.resize))
         self.resize_px.setValue(p.resize_px)
         self.height_px.setValue(p.size[0])
@@ -160,7 +166,7 @@ class PreprocessingForm(QWidget):
             mean=_parse(self.mean.text(), "mean"),
             std=_parse(self.std.text(), "deviation"),
             channels=self.channels.currentData(),
-            window=self._window,
+            window=self.intensity.value,
         )
 
     def _checked(self) -> Preprocessing:
@@ -204,6 +210,7 @@ class PreprocessingForm(QWidget):
 
     def _show_seen(self) -> None:
         path = self._state.image
+        self.intensity.follow(path)
         if path is None or self._state.model is None:
             self.seen.setPixmap(QPixmap())
             self.caption.setText("Open an image to see what the network sees of it.")
