@@ -77,6 +77,7 @@ class ShelfPanel(QWidget):
         bar = parts.row(theme.SPACE_S)
         bar.addWidget(self.search, 2)
         bar.addWidget(self.chips, 3)
+        bar.addStretch(1)
         for widget in (self.status, self.copy, self.remove):
             bar.addWidget(widget)
         self.split = QSplitter(Qt.Orientation.Horizontal)
@@ -132,7 +133,7 @@ class ShelfPanel(QWidget):
         self.list.set_cards([self._card(item) for item in shown])
         count = f"{len(items):,} kept" if items else ""
         self.status.setText(count + (f" · {len(shown):,} shown" if len(shown) < len(items) else ""))
-        for widget in (self.search, self.copy, self.remove, self.inspector):
+        for widget in (self.search, self.status, self.copy, self.remove, self.inspector):
             widget.setVisible(bool(items))
         self._show_chosen()
 
@@ -348,7 +349,11 @@ class ShelfPanel(QWidget):
                 menu.addAction("Open its model", self._open_model_of_chosen)
             menu.addAction("Note and tags", self.edit_note)
             menu.addAction("Move to the front", lambda: self.shelf.move(keys, 0))
-            menu.addAction("Remove from the shelf", self.remove_chosen)
+            remove = menu.addAction("Remove from the shelf", self.remove_chosen)
+            # Shown only: the key is the list's own, as it means something else elsewhere.
+            remove.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
+            remove.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            remove.setShortcutVisibleInContextMenu(True)
             menu.addSeparator()
         menu.addAction("Select all", self.list.select_all).setEnabled(bool(self.list.cards))
 
