@@ -109,7 +109,10 @@ class Callout(QFrame):
         room = parent.rect()
         side, corner = _beside(target, size, room)
         self._side = side
-        self.setGeometry(QRect(corner, size))
+        moved = self.geometry() != QRect(corner, size)
+        if moved:
+            self.setGeometry(QRect(corner, size))
+            self.raise_()
         if target is not None and side:
             middle = target.center()
             tip = QPointF(middle.x() - corner.x(), middle.y() - corner.y())
@@ -118,8 +121,8 @@ class Callout(QFrame):
                 min(max(tip.x(), low), size.width() - low),
                 min(max(tip.y(), low), size.height() - low),
             )
-        self.raise_()
-        self.update()
+        if moved:
+            self.update()
 
     @property
     def side(self) -> Side:
@@ -173,10 +176,10 @@ class Outline(QWidget):
         parent = self.parentWidget()
         room = parent.rect() if parent is not None else place
         wanted = place.adjusted(-_GAP_PX, -_GAP_PX, _GAP_PX, _GAP_PX).intersected(room)
-        if wanted != self.geometry():
+        if wanted != self.geometry() or self.isHidden():
             self.setGeometry(wanted)
-        self.show()
-        self.raise_()
+            self.show()
+            self.raise_()  # not at every look: messages come to lie over it
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

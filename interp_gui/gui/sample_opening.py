@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
+from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import InterpError
 from interp_gui.gui.background import Background
 from interp_gui.gui.documents import Documents
@@ -20,9 +22,9 @@ USUAL = "mobilenet"
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Pictures of a sample, and those of all samples that may give way to them."""
+    """Pictures of a sample, and which pictures may give way to them: those of all samples."""
 
-    paths: tuple[str, ...]
+    dataset: Dataset | None
     replaceable: Callable[[str], bool]
 
 
@@ -73,13 +75,13 @@ class SampleOpener(QObject):
         self._documents.open_model(path)
 
     def _add(self, pictures: _Pictures) -> None:
-        dataset = self._state.dataset
-        if dataset is not None and all(map(pictures.replaceable, dataset.paths)):
-            if set(pictures.paths) == set(dataset.paths):
+        listed, found = self._state.dataset, pictures.dataset
+        if listed is not None and all(map(pictures.replaceable, listed.paths)):
+            if found is not None and listed.paths == found.paths:
                 return
             self._documents.clear_images()  # pictures of two samples are no set
-        if pictures.paths:
-            self._documents.add_images(pictures.paths)
+        if found is not None:
+            self._documents.images.add_entries(found)
 
     def _failed(self, sample_id: str, downloaded: bool, error: Exception) -> None:
         self._say("", "")
@@ -112,13 +114,19 @@ def find_model(sample_id: str, *, download: bool) -> str:
 
 def find_pictures(sample_id: str) -> _Pictures:
     """Pictures of a sample, drawn if they are missing; not for the Qt thread."""
+    from interp_gui.core.folders import scan
     from interp_gui.samples import find_sample, photographs
     from interp_gui.samples.places import samples_folder
 
+    sample = find_sample(sample_id)
     drawn = f"{samples_folder().absolute()}{os.sep}"
     taken = {str(path) for path in photographs()}
-    paths = tuple(str(path) for path in find_sample(sample_id).images())
-    return _Pictures(paths, lambda path: path.startswith(drawn) or path in taken)
+    paths = sample.images()
+    dataset = scan(paths) if paths else None
+    if dataset is not None:
+        classes = {name: index for index, name in enumerate(sample.classes)}
+        dataset = msgspec.structs.replace(dataset, name=sample.title, classes=classes)
+    return _Pictures(dataset, lambda path: path.startswith(drawn) or path in taken)
 
 
 def download_mb(sample_id: str) -> int:

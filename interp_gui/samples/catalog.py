@@ -10,6 +10,9 @@ from interp_gui.samples.mobilenet import mobilenet_path
 from interp_gui.samples.photographs import photographs
 from interp_gui.samples.places import PICTURES, shapes_folder, shapes_model
 
+SHAPES = ("circle", "ring", "square", "triangle", "star", "cross", "heart", "moon")
+"""As in `samples.shapes`, which needs numpy and is not imported at the start of a window."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
@@ -29,6 +32,8 @@ class Sample:
         Finds its network, or downloads it if told to: path, or FileProblem.
     images
         Finds or draws its pictures: paths of files, folders or tables.
+    classes
+        Labels of the pictures in the order of the network's outputs; none where they have none.
     """
 
     id: str
@@ -39,6 +44,7 @@ class Sample:
     download_mb: int
     model: Callable[[bool], Path]
     images: Callable[[], tuple[Path, ...]]
+    classes: tuple[str, ...] = ()
 
     def is_here(self) -> bool:
         """Whether it opens without a download; may read a file of some megabytes."""
@@ -62,6 +68,7 @@ def samples() -> tuple[Sample, ...]:
             download_mb=0,
             model=partial(_shapes_model, False),
             images=partial(_shapes_images, False),
+            classes=SHAPES,
         ),
         Sample(
             id="shapes-marker",
@@ -73,6 +80,7 @@ def samples() -> tuple[Sample, ...]:
             download_mb=0,
             model=partial(_shapes_model, True),
             images=partial(_shapes_images, True),
+            classes=SHAPES,
         ),
         Sample(
             id="mobilenet",

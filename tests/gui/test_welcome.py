@@ -136,6 +136,7 @@ def test_a_sample_opens_with_its_pictures_and_their_labels(ready, client, page, 
     assert len(entries) == 8
     assert {entry.label for entry in entries} >= {"circle", "star"}
     assert set(entries[0].metadata) >= {"colour", "texture", "marker"}
+    assert ready.state.dataset.classes["star"] == 4, "labels are known to be the classes"
 
 
 def test_pictures_of_another_sample_give_way_and_own_ones_stay(ready, pictures, qtbot):

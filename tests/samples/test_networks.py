@@ -6,7 +6,7 @@ import torch
 
 from interp_gui.checkpoints.opening import open_checkpoint
 from interp_gui.core.preprocessing import preprocess
-from interp_gui.samples import shapes_model
+from interp_gui.samples import find_sample, shapes_model
 from interp_gui.samples.shapes import MARKER, OBJECTS, Spec, Spurious, scene
 from interp_gui.samples.train import PREPROCESSING, as_input
 
@@ -54,6 +54,12 @@ def test_what_belongs_to_a_network_comes_with_its_file(marker):
     assert found.outputs[0].kind == "softmax"
     assert found.class_count == 8
     assert found.notes == ()
+
+
+def test_labels_of_the_samples_are_the_classes():
+    for name in ("shapes", "shapes-marker"):
+        sample = find_sample(name)
+        assert sample.classes == open_checkpoint(sample.model(False)).description.class_names
 
 
 def test_scenes_are_trained_on_as_they_are_looked_at():
