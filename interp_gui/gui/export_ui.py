@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSettings, QStandardPaths, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -16,17 +18,20 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from interp_gui.core.errors import InterpError
+from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, Picture, Pixels
 from interp_gui.gui.drag import copy_to_clipboard
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.widgets.cards import CardList
 from interp_gui.gui.widgets.pixels import to_image
 from interp_gui.gui.widgets.view import ResultView, numbers_text
 
@@ -299,6 +304,22 @@ def connect_export(view: ResultView[Any], state: AppState) -> None:
     view.code_requested.connect(code)
     view.copy_requested.connect(copy)
     view.feature_activated.connect(state.open_feature)
+    view.add_feature_entries = partial(_add_feature_entries, view, state)
+
+
+def _add_feature_entries(
+    view: ResultView[Any], state: AppState, menu: QMenu, features: tuple[Feature, ...]
+) -> None:
+    from interp_gui.gui.feature_menu import build_feature_menu
+
+    cards = getattr(view, "list", None)
+    image = QImage()
+    if isinstance(view.result, Picture):
+        image = to_image(view.result.pixels)
+    elif isinstance(cards, CardList):
+        image = cards.picture_of(features[0])
+    # What is exported is the whole result: its own entry says so.
+    build_feature_menu(menu, state, features, source=view, image=image, leave_out=("save-picture",))
 
 
 def _tell(state: AppState, problem: Exception) -> None:

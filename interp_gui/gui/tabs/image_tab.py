@@ -1,9 +1,10 @@
 """The image tab: from a place in the image to the units that made the answer."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QMimeData, QPoint, Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
     QMenu,
@@ -24,7 +25,10 @@ from interp_gui.core.result import AnyResult, Heatmap, Pixels
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.drop_hint import DropHint
+from interp_gui.gui.drop_sentences import of_features
 from interp_gui.gui.export_ui import connect_export
+from interp_gui.gui.feature_commands import why_no_map
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
@@ -134,6 +138,7 @@ class ImageTab(QWidget):
         self.destroyed.connect(lambda: background.forget(key))
         self.canvas.region_changed.connect(self.ranking.ask_later)
         self.canvas.region_changed.connect(self._region_changed)
+        DropHint(self.canvas, self._drop_sentence)
         self.canvas.feature_dropped.connect(self.show_map)
         self.canvas.drop_refused.connect(state.notify_problem)
         connect_export(self.canvas, state)
@@ -148,6 +153,11 @@ class ImageTab(QWidget):
         self.canvas.customContextMenuRequested.connect(self._show_canvas_menu)
         self._region_changed()
         self._clear_map()
+
+    def _drop_sentence(self, mime: QMimeData) -> str:
+        return of_features(
+            mime, "Show where {} responds".format, why_not=partial(why_no_map, self._state)
+        )
 
     def _brush_changed(self, value: int) -> None:
         self.canvas.radius = value / 100
@@ -289,16 +299,15 @@ class ImageTab(QWidget):
 
             build_feature_menu(
                 menu, self._state, (self._mapped,), source=self.canvas, image=self.canvas.image,
-                export=self.canvas.export_requested.emit, leave_out=("map",),
+                leave_out=("map", "save-picture"),
             )  # fmt: skip
+            menu.addSeparator()
+        if self.canvas.has_map:
+            self.canvas.fill_menu(menu)
             menu.addSeparator()
             menu.addAction("Take the heat map away", self._clear_map)
         whole = menu.addAction("Whole image", self.canvas.clear_region)
         whole.setEnabled(not self.canvas.region.empty)
-        if self.canvas.has_map:
-            menu.addAction("Copy the map", self.canvas.copy_requested.emit)
-            menu.addAction("Export the map…", self.canvas.export_requested.emit)
-            menu.addAction("Keep the map for the report", self.canvas.keep_requested.emit)
         menu.addAction("Export ranking…", self.ranking.export_all)
         menu.popup(self.canvas.mapToGlobal(where))
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
-from interp_gui.core.result import Grid, GridItem
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult, Grid, GridItem, Picture
 from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.cards import CardList
 from interp_gui.gui.widgets.pixels import to_image
@@ -29,6 +30,7 @@ class GridView(ResultView[Grid]):
         self.list.set_card_width(118)
         self.list.activated.connect(self._activated)
         self.list.menu_requested.connect(self._show_menu)
+        self.list.result_of = self._result_of
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list)
@@ -69,12 +71,27 @@ class GridView(ResultView[Grid]):
             if item.feature is not None:
                 self.feature_activated.emit(item.feature)
 
+    def _result_of(self, card: Card) -> tuple[AnyResult, Recipe | None] | None:
+        """What a card that is dragged to the desktop becomes a file of."""
+        item = self._item(card.key)
+        if item is None or self._result is None:
+            return None
+        picture = Picture(
+            key=card.key,
+            title=f"{self._result.title}: {item.title}",
+            pixels=item.pixels,
+            numbers=item.numbers,
+            feature=item.feature,
+        )
+        return picture, self._recipe
+
     def _show_menu(self, key: str, where: QPoint) -> None:
         item = self._item(key) if key else None
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if item is not None and item.feature is not None:
-            menu.addAction("Open unit page", lambda: self._activated(key))
+            others = (f for f in self.list.selected_features() if f != item.feature)
+            self.fill_feature_menu(menu, (item.feature, *dict.fromkeys(others)))
         if self._result is not None:
             self.fill_menu(menu)
         menu.popup(where)

@@ -1,6 +1,6 @@
 """What every view of a result shares."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -39,6 +39,8 @@ class ResultView(QWidget, Generic[R]):
         self._result: R | None = None
         self._recipe: Recipe | None = None
         self._pressed: QPoint | None = None
+        self.add_feature_entries: Callable[[QMenu, tuple[Feature, ...]], object] | None = None
+        """Fills a menu with what can be done with features; None: they can only be opened."""
 
     @property
     def result(self) -> R | None:
@@ -71,11 +73,18 @@ class ResultView(QWidget, Generic[R]):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        features = self.features_at(event.pos())
-        if features:
-            menu.addAction("Open unit page", lambda: self.feature_activated.emit(features[0]))
+        self.fill_feature_menu(menu, self.features_at(event.pos()))
         self.fill_menu(menu)
         menu.popup(event.globalPos())
+
+    def fill_feature_menu(self, menu: QMenu, features: tuple[Feature, ...]) -> None:
+        """What can be done with the features under the cursor."""
+        if features and self.add_feature_entries is not None:
+            self.add_feature_entries(menu, features)
+        elif features:
+            menu.addAction("Open unit page", lambda: self.feature_activated.emit(features[0]))
+        if features:
+            menu.addSeparator()
 
     def fill_menu(self, menu: QMenu) -> None:
         """What can be done with any result."""
