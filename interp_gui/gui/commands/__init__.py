@@ -11,6 +11,7 @@ from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.images import image_commands
 from interp_gui.gui.commands.palette import palette_commands
 from interp_gui.gui.commands.preferences import preference_commands
+from interp_gui.gui.commands.report import report_commands
 from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
@@ -36,6 +37,7 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         *feature_actions(window),
         *palette_commands(window),
         *focus_commands(window),
+        *report_commands(window),
         *help_commands(window),
         *preference_commands(window),
     )

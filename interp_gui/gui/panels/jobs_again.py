@@ -23,7 +23,8 @@ class Views(Protocol):
     """What of the centre is needed here."""
 
     def show_analysis(self, analysis_id: str) -> object: ...
-    def tab(self, tab: str) -> QWidget | None: ...
+    def tab(self, kind: str) -> QWidget | None: ...
+    def reveal_job(self, view: str) -> bool: ...
 
 
 class JobActions(QObject):
@@ -52,20 +53,19 @@ class JobActions(QObject):
     def show_result(self, row: JobRow) -> None:
         """Bring up the view that asked for the job, with what it was about."""
         tab = tab_of(row)
-        if isinstance(row.request, Run):
-            if not self._restore(row.request):
-                return
-            closed = tab.startswith(ANALYSIS) and self._views().tab(tab) is None
-            if closed:
-                self._state.notify(
-                    "info",
-                    f"The view of '{row.title}' was closed.",
-                    "Run it again to see its result.",
-                    action="Run again",
-                    on_action=lambda: self.run_again(row),
-                )
-                return
-        if tab:
+        if isinstance(row.request, Run) and not self._restore(row.request):
+            return
+        if row.view and self._views().reveal_job(row.view):
+            return
+        if tab.startswith(ANALYSIS):
+            self._state.notify(
+                "info",
+                f"The view of '{row.title}' was closed.",
+                "Run it again to see its result.",
+                action="Run again",
+                on_action=lambda: self.run_again(row),
+            )
+        elif tab:
             self._state.set_tab(tab)
 
     def run_again(self, row: JobRow) -> None:

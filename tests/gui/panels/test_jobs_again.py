@@ -26,6 +26,10 @@ class Centre:
     def tab(self, name):
         return self.tabs.get(name)
 
+    def reveal_job(self, view):
+        self.revealed = view if view.partition("@")[0] in self.tabs else ""
+        return bool(self.revealed)
+
 
 @pytest.fixture
 def centre(qtbot):
@@ -64,11 +68,16 @@ def test_the_result_is_shown_where_it_is_with_what_it_was_about(acts, state, cen
     centre.show_analysis("brightness")
     target = Target(index=3)
     acts.show_result(row(request(target=target), "analysis:brightness@2"))
-    assert state.tab == "analysis:brightness"
+    assert centre.revealed == "analysis:brightness@2", "the very view that asked"
     assert state.image == "/pictures/b.png"
     assert state.feature == UNIT
     assert state.layer == "features.1"
     assert state.target == target
+
+
+def test_a_view_that_comes_back_by_itself_is_opened_anew(acts, state):
+    acts.show_result(row(request(), "unit-examples@3"))
+    assert state.tab == "unit"
 
 
 def test_a_result_whose_view_was_closed_is_offered_again(acts, state, centre):

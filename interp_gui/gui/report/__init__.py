@@ -1,0 +1,1 @@
+"""The report of kept results: its list, its words, its export."""
