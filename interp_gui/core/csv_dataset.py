@@ -12,6 +12,7 @@ from interp_gui.core.csv_text import TableText, looks_like_image, read_text, rec
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import FileProblem, unknown_name
 from interp_gui.core.image_places import Places
+from interp_gui.core.polite import politely
 
 ProblemKind = Literal["missing", "duplicate", "short", "long", "no path"]
 
@@ -189,7 +190,7 @@ def read_csv(
         )
     folder = os.path.abspath(root if root is not None else Path(path).parent)
     reading = _Reading(header, columns, Places(folder))
-    for number, row in enumerate(rows, start=start):
+    for number, row in enumerate(politely(rows), start=start):
         if row and any(row):
             reading.take(number, row)
     if not reading.entries:

@@ -42,8 +42,9 @@ def scan_all(paths: Iterable[str | os.PathLike[str]]) -> Scan:
     """List the images of files, folders and tables, each once.
 
     A folder with images of its own is a plain folder. One with images only in its subfolders is a
-    class folder: the subfolder's name is the label. Where all subfolders are named as splits
-    (train, val, test), the classes are one level deeper, and the split is kept as metadata.
+    class folder: the subfolder's name is the label. Folders that hold everything (`images/cat`,
+    `images/dog`) are passed through. Where all subfolders are named as splits (train, val, test),
+    the classes are one level deeper, and the split is kept as metadata.
     Folders are in natural order. A file that ends in .csv or .tsv is a table of images
     (`core.csv_dataset`), in its own order. Other files named directly are taken whatever their
     suffix; broken ones are found when decoded.
@@ -121,16 +122,31 @@ def _folder(root: Path, notes: list[str]) -> list[ImageEntry]:
     found = [found[i] for i in natural_order("\0".join(file.parts) for file in found)]
     if any(len(file.parts) == 1 for file in found):
         return [_entry(root, file) for file in politely(found)]
-    split = {file.parts[0].casefold() for file in found} <= _SPLITS
+    level = _class_level(found)
+    split = {file.parts[level].casefold() for file in found} <= _SPLITS
     if split:
         return [
-            _entry(root, file, split=file.parts[0], label=_second(file)) for file in politely(found)
+            _entry(root, file, split=file.parts[level], label=_folder_at(file, level + 1))
+            for file in politely(found)
         ]
-    return [_entry(root, file, label=file.parts[0]) for file in politely(found)]
+    return [_entry(root, file, label=file.parts[level]) for file in politely(found)]
 
 
-def _second(file: Path) -> str:
-    return file.parts[1] if len(file.parts) > 2 else ""
+def _class_level(found: Sequence[Path]) -> int:
+    """How deep the folders lie that tell images apart: below those that hold everything."""
+    level = 0
+    while (
+        found
+        and len({file.parts[level] for file in found}) == 1
+        and found[0].parts[level].casefold() not in _SPLITS
+        and all(len(file.parts) > level + 2 for file in found)
+    ):
+        level += 1
+    return level
+
+
+def _folder_at(file: Path, level: int) -> str:
+    return file.parts[level] if len(file.parts) > level + 1 else ""
 
 
 def _entry(root: Path, file: Path, *, label: str = "", split: str = "") -> ImageEntry:

@@ -46,6 +46,22 @@ def test_splits_above_classes(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_folder_that_holds_everything_is_no_label(tmp_path):
+    for name in ("data/images/cat/1.png", "data/images/dog/more/2.png"):
+        picture(tmp_path / name)
+    assert [entry.label for entry in scan([tmp_path]).images] == ["cat", "dog"]
+    picture(tmp_path / "alone" / "images" / "3.png")
+    assert [entry.label for entry in scan([tmp_path / "alone"]).images] == ["images"]
+
+
+def test_splits_below_a_folder_that_holds_everything(tmp_path):
+    for name in ("all/train/cat/1.png", "all/train/2.png"):
+        picture(tmp_path / name)
+    assert [(e.label, e.metadata) for e in scan([tmp_path]).images] == [
+        ("", {"split": "train"}), ("cat", {"split": "train"}),
+    ]  # fmt: skip
+
+
 def test_files_and_folders_each_once(tmp_path):
     one = picture(tmp_path / "a" / "1.png")
     picture(tmp_path / "a" / "2.png")
