@@ -262,6 +262,12 @@ class Centre(QStackedWidget):
 
     # --- following -------------------------------------------------------------------------------
 
+    @property
+    def active(self) -> QWidget | None:
+        """The view that is worked with, pinned or not, wherever it is."""
+        frame = self.desk.active
+        return frame.content if frame is not None else None
+
     def tab(self, kind: str) -> QWidget | None:
         """The view of a kind that follows, or any; the one that was worked with last."""
         frame = self._best(kind) or next((f for f in self.desk.recent if f.kind == kind), None)

@@ -156,6 +156,7 @@ class PicturePanel(QWidget):
         self.picture.clear()
         self.numbers.set_numbers({})
         self.notes.clear()
+        self._phase()
         self.picture_changed.emit()
 
     def settings(self) -> Settings:

@@ -1,5 +1,6 @@
 """Units that speak for the answer: what the engine found, as cards in the order asked for."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,7 +43,7 @@ class RankedUnit:
     @property
     def verdict(self) -> str:
         """Whether switching it off bears the ranking out; empty where that was not tried."""
-        if self.effect is None:
+        if self.effect is None or math.isnan(self.effect):
             return ""
         if self.percentile is None:
             return "switched off"

@@ -150,8 +150,9 @@ class PinStrip(QFrame):
         """Set the words."""
         words = f"Pinned: {text}" if text else "Pinned"
         if closed:
-            words += ". Its model was closed."
+            words = f"Its model was closed. {words}"
         self.text.setText(words)
+        self.text.setWordWrap(closed)
         self.text.setToolTip(words)
         self.setAccessibleName(words)
         self.reopen.setVisible(closed)
