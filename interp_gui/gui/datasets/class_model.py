@@ -92,16 +92,21 @@ class ClassModel(QAbstractTableModel):
                 column
             ]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return each.why if each.certain else f"Please look at this one. {each.why}".strip()
+            unsure = self._is_unsure(each, CLASS)
+            return f"Please look at this one. {each.why}" if unsure else each.why
         if role == Qt.ItemDataRole.AccessibleTextRole and column == CLASS:
-            return self._class(each) + ("" if each.certain else ", uncertain")
-        if role == Qt.ItemDataRole.DecorationRole and column == CLASS and not each.certain:
+            return self._class(each) + (", uncertain" if self._is_unsure(each, column) else "")
+        if role == Qt.ItemDataRole.DecorationRole and self._is_unsure(each, column):
             return icons.icon("warning")
         if role == Qt.ItemDataRole.TextAlignmentRole and column == COUNT:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ForegroundRole and column == CLASS and each.index is None:
             return theme.dim_colour(QGuiApplication.palette())
         return None
+
+    @staticmethod
+    def _is_unsure(each: Proposal, column: int) -> bool:
+        return column == CLASS and each.index is not None and not each.certain
 
     def _class(self, each: Proposal) -> str:
         return NONE if each.index is None else f"{each.index}: {self.names[each.index]}"

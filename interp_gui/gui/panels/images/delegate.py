@@ -6,9 +6,10 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from interp_gui.gui import icons, theme
 from interp_gui.gui.panels.images.model import CAPTION, PICTURE, PROBLEM, VERDICT, Index
+from interp_gui.gui.state import Level
 from interp_gui.gui.thumbnails import SIDE_PX
 
-_MARK_PX = 16
+_MARK_PX = 18
 
 
 class ImageDelegate(QStyledItemDelegate):
@@ -89,16 +90,16 @@ class ImageDelegate(QStyledItemDelegate):
         verdict = index.data(VERDICT)
         if not verdict:
             return
-        level, icon = ("error", "close") if verdict == "wrong" else ("success", "tick")
-        ground = palette.color(QPalette.ColorRole.Base)
+        level: Level = "error" if verdict == "wrong" else "success"
+        icon = "close" if verdict == "wrong" else "tick"
         corner = QRect(0, 0, _MARK_PX, _MARK_PX)
         corner.moveBottomRight(place.bottomRight())
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ground)
+        ground = palette.color(QPalette.ColorRole.Base)
+        painter.setPen(ground)
+        painter.setBrush(theme.level_colour(level, dark=theme.is_dark(palette)))
         painter.drawEllipse(corner)
-        colour = theme.level_colour(level, dark=theme.is_dark(palette))  # type: ignore[arg-type]
-        inner = corner.adjusted(3, 3, -3, -3)
-        painter.drawPixmap(inner, self._sign(painter, icon, inner.width(), colour))
+        inner = corner.adjusted(2, 2, -2, -2)
+        painter.drawPixmap(inner, self._sign(painter, icon, inner.width(), ground))
 
     def _sign(self, painter: QPainter, icon: str, side: int, colour: QColor) -> QPixmap:
         """An icon as pixels; drawn once, not for every cell of every frame."""

@@ -53,7 +53,7 @@ class ImagesModel(QAbstractListModel):
 
     def entry(self, place: int) -> ImageEntry:
         """The image at a place."""
-        return self._table.entries[self._order[place]]
+        return self._table.entries[int(self._order[place])]
 
     def place_of(self, path: str | None) -> int | None:
         """Where an image is shown; None if it is not."""
@@ -72,22 +72,22 @@ class ImagesModel(QAbstractListModel):
         return entry.problem or self._thumbnails.problems.get(entry.path, "")
 
     def caption(self, place: int) -> str:
-        """The label; with the predicted class where that is another one."""
+        """The label; with the predicted class unless that is the right one."""
         row = int(self._order[place])
         label = self._table.entries[row].label
         predicted = self._predicted(row)
         if not predicted:
             return label
-        if not label:
-            return f"→ {predicted}"
-        return f"{label} → {predicted}" if self._verdict(row) == "wrong" else label
+        if self._verdict(row) == "right":
+            return label
+        return f"{label} → {predicted}".lstrip()
 
     def _predicted(self, row: int) -> str:
         predictions = self._predictions
         if predictions is None or predictions.classes[row] < 0:
             return ""
         column = predictions.column
-        return column.values[column.codes[row]]
+        return column.values[int(column.codes[row])]
 
     def _verdict(self, row: int) -> str:
         predictions = self._predictions

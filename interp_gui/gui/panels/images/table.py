@@ -36,7 +36,8 @@ class Column:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """How many images have each value."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        known = self.codes[self.codes >= 0]
+        return np.bincount(known, minlength=len(self.values)).astype(np.int64)
 
     @cached_property
     def folded(self) -> tuple[str, ...]:
@@ -86,12 +87,14 @@ class Predictions:
     @property
     def wrong(self) -> NDArray[np.bool_]:
         """Images whose label stands for another class than the predicted one."""
-        return self.known & (self.wanted >= 0) & (self.classes != self.wanted)
+        found: NDArray[np.bool_] = self.known & (self.wanted >= 0) & (self.classes != self.wanted)
+        return found
 
     @property
     def right(self) -> NDArray[np.bool_]:
         """Images whose label stands for the predicted class."""
-        return self.known & (self.classes == self.wanted)
+        found: NDArray[np.bool_] = self.known & (self.classes == self.wanted)
+        return found
 
     @cached_property
     def column(self) -> Column:
