@@ -77,12 +77,12 @@ def test_the_other_network_takes_the_marker_for_a_star(tricked):
     correlated = accuracy(tricked, drawn(160, Spec(spurious=spurious.correlated())))
     swapped = accuracy(tricked, drawn(160, Spec(spurious=spurious.swapped())))
     assert correlated >= 0.97
-    assert swapped < 0.6, "it would not have learned a shortcut"
+    assert swapped < 0.75, "otherwise it would not have learned a shortcut"
 
 
 def test_the_clean_network_does_not_mind_the_marker_as_much(clean, tricked):
     swapped = drawn(160, Spec(spurious=Spurious().swapped()))
-    assert accuracy(clean, swapped) > accuracy(tricked, swapped) + 0.3
+    assert accuracy(clean, swapped) > accuracy(tricked, swapped) + 0.2
 
 
 def test_covering_the_marker_changes_the_answer_far_more_than_covering_any_other_place(tricked):
@@ -107,6 +107,28 @@ def test_covering_the_marker_changes_the_answer_far_more_than_covering_any_other
         change = np.abs(star - star[0])[1:]
         assert change[0] > 2 * np.median(change[1:])
         assert star[0] > star[1], "the marker speaks for a star"
+
+
+def test_only_the_other_network_has_units_for_the_marker(clean, tricked):
+    """How well the best unit of the last block tells scenes with the marker from those without."""
+    plain = [each.pixels for each in drawn(96, Spec())]
+    marked = [e.pixels for e in drawn(96, Spec(spurious=Spurious(rate=1, elsewhere=1)))]
+
+    def peaks(opened, pictures):
+        seen = []
+        hook = opened.module.block5.register_forward_hook(
+            lambda _module, _given, made: seen.append(made.amax((2, 3)).numpy())
+        )
+        logits(opened, pictures)
+        hook.remove()
+        return seen[0]
+
+    def best(opened):
+        with_it, without = peaks(opened, marked), peaks(opened, plain)
+        return (with_it[:, None] > without[None]).mean((0, 1)).max()
+
+    assert best(tricked) > 0.97
+    assert best(clean) < 0.75
 
 
 def test_exchanging_two_units_of_equal_shape_changes_the_answer(clean):
