@@ -22,7 +22,8 @@ class _Change(QUndoCommand):
         undo: Callable[[], object],
         merge: int,
     ) -> None:
-        super().__init__(title)
+        # What lists show, and behind the line break what menus show after "Undo".
+        super().__init__(f"{title[:1].upper()}{title[1:]}\n{title}")
         self._stack, self._redo, self._undo, self._merge = stack, redo, undo, merge
 
     def redo(self) -> None:
@@ -46,7 +47,7 @@ class _Change(QUndoCommand):
         if not isinstance(other, _Change):
             return False
         self._redo = other._redo
-        self.setText(other.text())
+        self.setText(f"{other.text()}\n{other.actionText()}")
         return True
 
 

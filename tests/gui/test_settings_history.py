@@ -41,7 +41,7 @@ def test_each_setting_is_a_step_with_a_title(made):
     form.control("rate").setValue(0.1)
     form.control("fast").setChecked(True)
     assert [undo.text(i) for i in range(undo.count())] == [
-        "set steps to 128", "set step size to 0.1", "switch fast mode on",
+        "Set steps to 128", "Set step size to 0.1", "Switch fast mode on",
     ]  # fmt: skip
     end = form.values()
     for _ in range(3):

@@ -131,3 +131,12 @@ def test_clearing_forgets_steps_and_what_would_merge(stack, box):
     box.set(2, merge="slider")
     stack.undo()
     assert box.value == 1
+
+
+def test_lists_begin_with_a_capital_and_menus_do_not(stack, box):
+    box.set(3, merge="slider")
+    box.set(4, merge="slider")
+    assert stack.text(0) == "Set 4"
+    assert stack.undoText() == "set 4"
+    stack.undo()
+    assert stack.redoText() == "set 4"

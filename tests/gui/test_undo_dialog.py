@@ -20,7 +20,7 @@ def test_choosing_a_step_goes_there(window, model, qtbot):
     dialog = window.findChild(UndoDialog)
     rows = dialog.view.model()
     words = [rows.data(rows.index(i, 0)) for i in range(rows.rowCount())]
-    assert words == ["As it was at first", "rename features.14:7", "rename a", "rename b"]
+    assert words == ["As it was at first", "Rename features.14:7", "Rename a", "Rename b"]
     dialog.view.setCurrentIndex(rows.index(1, 0))
     assert names.name(UNIT) == "a"
     qtbot.keyClick(dialog.view, Qt.Key.Key_End)
