@@ -357,8 +357,9 @@ def _input(preprocessing: Preprocessing) -> str:
 
 
 def _again(recipe: Recipe, text: Text, info: AnalysisInfo | None) -> Again:
-    plain = _cleaned(msgspec.to_builtins(recipe), text)
-    shown = msgspec.json.format(msgspec.json.encode(plain), indent=1).decode()
+    # before it is quoted, which would hide paths
+    recipe = msgspec.convert(_cleaned(msgspec.to_builtins(recipe), text), Recipe)
+    shown = msgspec.json.format(msgspec.json.encode(recipe), indent=1).decode()
     if len(shown) > LONGEST_RECIPE:
         shown = "It is too long to be shown; the exported picture and the session hold it."
         name = "PICTURE.png"
@@ -366,9 +367,7 @@ def _again(recipe: Recipe, text: Text, info: AnalysisInfo | None) -> Again:
             shown, command_line(recipe, info=info, recipe_file=name),
             python_lines(recipe, info=info, recipe_file=name),
         )  # fmt: skip
-    return Again(
-        shown, text(command_line(recipe, info=info)), text(python_lines(recipe, info=info))
-    )
+    return Again(shown, command_line(recipe, info=info), python_lines(recipe, info=info))
 
 
 def _cleaned(value: Any, text: Text) -> Any:

@@ -76,10 +76,10 @@ def _section(section: Section) -> Iterator[str]:
         yield '<div class="note">'
         yield from _paragraphs(section.note)
         yield "</div>"
-    yield from _shown(section.shown)
+    yield from _shown(section.shown, heading="h3")
     for companion in section.companions:
         yield f"<h3>{escape(companion.title)}</h3>"
-        yield from _shown(companion)
+        yield from _shown(companion, heading="h4")
     yield "<h3>What it rests on</h3>"
     yield from _facts(section.facts, "facts")
     again = section.again
@@ -97,11 +97,11 @@ def _section(section: Section) -> Iterator[str]:
     yield "</section>"
 
 
-def _shown(shown: Shown) -> Iterator[str]:
+def _shown(shown: Shown, *, heading: str) -> Iterator[str]:
     if shown.picture is not None:
         yield f"<figure>{_image(shown.picture, shown.alt, scale=shown.scale)}</figure>"
     if shown.cards:
-        yield from _cards(shown)
+        yield from _cards(shown, heading)
     elif shown.kind == "grid":
         yield "<p>There is nothing in it.</p>"
     if shown.numbers:
@@ -121,7 +121,7 @@ def _shown(shown: Shown) -> Iterator[str]:
         yield "</ul>"
 
 
-def _cards(shown: Shown) -> Iterator[str]:
+def _cards(shown: Shown, heading: str) -> Iterator[str]:
     group = None
     opened = False
     for card in shown.cards:
@@ -129,7 +129,7 @@ def _cards(shown: Shown) -> Iterator[str]:
             if opened:
                 yield "</div>"
             if card.group:
-                yield f"<h4>{escape(card.group)}</h4>"
+                yield f"<{heading}>{escape(card.group)}</{heading}>"
             yield '<div class="cards">'
             group, opened = card.group, True
         yield from _card(card)

@@ -21,6 +21,8 @@ _SMALLEST_PT = 150.0
 """Small pictures are shown at least so wide."""
 _BOLDER = 1.25
 """A sign of a heading is so much wider than one of a cell."""
+_CELL_SIGNS, _CARD_SIGNS, _FACT_SIGNS = 400, 120, 1200
+"""Longest texts of a cell, a card and a fact; the HTML holds them whole."""
 _CODE_SIGNS = 112
 """Signs a line of the appendix."""
 
@@ -171,8 +173,9 @@ class _Layout:
             height, width = card.pixels.shape[:2]
             factor = side / max(height, width)
             pictures.append(Flowable(_stream(card.pixels), width * factor, height * factor))
-            lines = "<br/>".join(_safe(line) for line in card.lines)
-            words.append(self._marked(f"<b>{_safe(card.title)}</b><br/>{lines}", "card"))
+            lines = "<br/>".join(_safe(_cut(line, _CARD_SIGNS)) for line in card.lines)
+            title = _safe(_cut(card.title, _CARD_SIGNS))
+            words.append(self._marked(f"<b>{title}</b><br/>{lines}", "card"))
         table = Table([pictures, words], colWidths=[room] * len(cards), hAlign="LEFT")
         # words stay with their pictures
         extra = [("RIGHTPADDING", (0, 0), (-1, -1), 8), ("BOTTOMPADDING", (0, 1), (-1, 1), 6)]
@@ -183,10 +186,14 @@ class _Layout:
         from reportlab.platypus import Table
 
         count = len(rows.header)
-        header = [self._marked(f"<b>{_safe(name)}</b>", "cell") for name in rows.header]
+        if not count:
+            return
+        header = [
+            self._marked(f"<b>{_safe(_cut(name, _CARD_SIGNS))}</b>", "cell") for name in rows.header
+        ]
         body = [
             [
-                self._text(text, "number" if number else "cell")
+                self._text(_cut(text, _CELL_SIGNS), "number" if number else "cell")
                 for text, number in zip(row, rows.numeric, strict=True)
             ]
             for row in rows.rows
@@ -223,7 +230,10 @@ class _Layout:
     def _facts(self, facts: tuple[tuple[str, str], ...]) -> Any:
         from reportlab.platypus import Table
 
-        rows = [[self._text(name, "soft"), self._text(value, "soft")] for name, value in facts]
+        rows = [
+            [self._text(_cut(text, _FACT_SIGNS), "soft") for text in (name, value)]
+            for name, value in facts
+        ]
         table = Table(rows, colWidths=[self._width * 0.2, self._width * 0.8], hAlign="LEFT")
         table.setStyle([*_BARE, ("VALIGN", (0, 0), (-1, -1), "TOP")])
         return table
@@ -282,6 +292,11 @@ _BARE: list[tuple[Any, ...]] = [
     ("BOTTOMPADDING", (0, 0), (-1, -1), 0),
     ("VALIGN", (0, 0), (-1, -1), "TOP"),
 ]
+
+
+def _cut(text: str, signs: int) -> str:
+    """A cell has to fit on a page."""
+    return text if len(text) <= signs else f"{text[: signs - 1]}…"
 
 
 def _safe(text: str) -> str:
