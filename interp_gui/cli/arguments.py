@@ -17,6 +17,7 @@ COMMANDS = {
     "analyses": "list the analyses with their settings",
     "run": "run an analysis, or a recipe again, and write its results",
     "samples": "list the samples, or write pictures of shapes with masks of every concept",
+    "report": "bind the kept results of a session into one HTML or PDF file",
     "doctor": "say what is here and what is missing, why it matters and what to do",
 }
 _MOST_TOP, _TOP_DIGITS = 1000, 9  # as the analysis says, without loading it
@@ -149,6 +150,18 @@ def _commands() -> _Parser:
     command("analyses")
     _run_options(command("run", help=False))
     _samples_options(command("samples"))
+    report = command("report")
+    report.add_argument("session", metavar="SESSION", help="session file (.interp)")
+    report.add_argument(
+        "--out", metavar="FILE", required=True, help="file to write, ending in .html or .pdf"
+    )
+    report.add_argument("--title", metavar="TEXT", help="title (that of the session's report)")
+    report.add_argument(
+        "--paths", action="store_true", help="leave the folders of this machine in it"
+    )
+    report.add_argument(
+        "--no-recipes", action="store_true", help="leave out how each result is made again"
+    )
     command("doctor")
     return parser
 

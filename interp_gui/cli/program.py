@@ -82,6 +82,10 @@ def _command(name: str) -> Callable[[Any, Output], int]:
         from interp_gui.cli.sampling import samples
 
         return samples
+    if name == "report":
+        from interp_gui.cli.reporting import make_report
+
+        return make_report
     if name == "doctor":
         from interp_gui.cli.doctor import doctor
 
