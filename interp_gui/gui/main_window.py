@@ -110,10 +110,10 @@ class MainWindow(QMainWindow):
         self._make_docks()
         for spec in commands.late_commands(self):
             self.actions_.add(spec)
-        commands.connect(self)
         self._list_recent()
         self.actions_.build_menus(self.menuBar())
         self._make_toolbar()
+        commands.connect(self)
         self._connect()
         theme.choose(settings.preferences.theme)
         engine = client if isinstance(client, EngineSettings) else None

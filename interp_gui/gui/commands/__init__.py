@@ -1,5 +1,6 @@
 """The window's own commands, declared by menu: what they are called, when they can be used."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
@@ -16,6 +17,7 @@ from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
 from interp_gui.gui.focus_ring import KeyboardFocus
+from interp_gui.gui.panel_menus import add_panel_menus, show_images_of
 from interp_gui.gui.text_keys import TextKeys
 from interp_gui.gui.window_drops import WindowDrops
 
@@ -49,3 +51,5 @@ def connect(window: "MainWindow") -> None:
     WindowDrops(window, window.background)
     KeyboardFocus(window)
     TextKeys(window)
+    add_panel_menus(window)
+    window.output.images_wanted.connect(partial(show_images_of, window))

@@ -3,25 +3,36 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Bars
+from interp_gui.core.target import Target, TargetKind
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.changes import choose_target
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:
-    from interp_gui.gui.widgets.bars import BarsView
+    from interp_gui.gui.panels.answer_bars import AnswerBars
 
 ANALYSIS = "predict"
 VIEW = "output"
 
 
 class OutputPanel(QWidget):
-    """The strongest answers as bars; asks again whenever model or image change."""
+    """The strongest answers as bars; asks again whenever model or image change.
+
+    Signals
+    -------
+    images_wanted
+        Filter that lists the images of a class.
+    """
+
+    images_wanted = Signal(str)
 
     def __init__(self, state: AppState, bridge: EngineBridge) -> None:
         super().__init__()
@@ -30,14 +41,18 @@ class OutputPanel(QWidget):
         self.setMinimumWidth(150)
         self.heading = parts.label()
         self.message = parts.label(dim=True)
-        self.bars: BarsView | None = None
+        self.bars: AnswerBars | None = None
+        self.target = parts.label(dim=True)
+        self.target.setVisible(False)
         column = parts.column(self, margin=theme.SPACE_M, spacing=theme.SPACE_M)
         column.addWidget(self.heading)
         column.addWidget(self.message)
+        column.addWidget(self.target)
         column.addStretch(1)
         self._column = column
         state.model_changed.connect(self.ask)
         state.image_changed.connect(self.ask)
+        state.target_changed.connect(self._show_target)
         bridge.ready.connect(self.ask)
         bridge.lost.connect(lambda _lost: self.ask())
         self.ask()
@@ -54,7 +69,7 @@ class OutputPanel(QWidget):
         self.heading.setText(Path(image).name)
         self.heading.setVisible(True)
         if self.bars is not None:
-            self.bars.setEnabled(False)
+            self.bars.setEnabled(self.bars.hasFocus())  # which it would lose
         else:
             self.message.setText("Asking the model…")
             self.message.setVisible(True)
@@ -69,6 +84,7 @@ class OutputPanel(QWidget):
     def _say(self, text: str) -> None:
         self._bridge.drop(VIEW)
         self.heading.setVisible(False)
+        self.target.setVisible(False)
         if self.bars is not None:
             self.bars.setVisible(False)
         self.message.setText(text)
@@ -82,17 +98,70 @@ class OutputPanel(QWidget):
         self.bars.set_result(result, recipe)
         self.bars.setVisible(True)
         self.bars.setEnabled(True)
+        self._show_target()
         self.message.setText("\n".join(result.notes))
         self.message.setVisible(bool(result.notes))
 
-    def _make_bars(self) -> "BarsView":
+    def _make_bars(self) -> "AnswerBars":
         # Here and not above: views of results bring the drawing of exports with them, which the
         # first paint of the window need not wait for.
-        from interp_gui.gui.widgets.bars import BarsView
+        from interp_gui.gui.export_ui import connect_export
+        from interp_gui.gui.panels.answer_bars import AnswerBars
 
-        bars = BarsView()
-        self._column.insertWidget(self._column.count() - 1, bars)
+        bars = AnswerBars(self._why_no_images)
+        connect_export(bars, self._state)
+        bars.explain.connect(self._explain)
+        bars.compare.connect(self._compare)
+        bars.images.connect(self._want_images)
+        self._column.insertWidget(1, bars)
         return bars
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def _show_target(self) -> None:
+        """Frame the row that is explained, and say which number of it."""
+        model, target = self._state.model, self._state.target
+        if self.bars is None or self.bars.result is None or model is None:
+            return
+        index = target.index
+        if index is None and target.kind not in ("similarity", "scalar"):
+            index = self.bars.index_of(0)  # the top class
+        self.bars.comparable = model.description.class_count > 1
+        self.bars.set_target(index)
+        self.target.setText(f"Explained: {target.title(model.description)}")
+        self.target.setVisible(not self.bars.isHidden())
+
+    def _explain(self, index: int) -> None:
+        target, model = self._state.target, self._state.model
+        if model is None:
+            return
+        kind: TargetKind = "probability" if target.kind == "probability" else "logit"
+        if not model.description.class_count:
+            kind = "scalar"
+        choose_target(self._state, Target(kind=kind, index=index, output=target.output))
+
+    def _compare(self, index: int) -> None:
+        target = self._state.target
+        own = self.bars.target if self.bars is not None else None
+        choose_target(
+            self._state,
+            Target(kind="logit_difference", index=own, versus=index, output=target.output),
+        )
+
+    def _labels_of(self, index: int) -> list[str]:
+        dataset = self._state.dataset
+        return [name for name, of in dataset.classes.items() if of == index] if dataset else []
+
+    def _why_no_images(self, index: int) -> str:
+        if self._state.dataset is None:
+            return "Open some images first."
+        known = bool(self._labels_of(index))
+        return "" if known else "No label of the images stands for this class."
+
+    def _want_images(self, index: int) -> None:
+        from interp_gui.gui.panels.images.filter_bar import written
+
+        self.images_wanted.emit(written("label", self._labels_of(index)[0]))
 
     def _on_end(self, ended: Ended) -> None:
         if ended.error is not None:

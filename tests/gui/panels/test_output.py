@@ -1,0 +1,87 @@
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMenu
+
+from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.result import Bars
+from interp_gui.core.target import Target
+from interp_gui.engine.messages import Produced, Run
+from interp_gui.gui.panels.output import OutputPanel
+
+
+@pytest.fixture
+def panel(qtbot, state, bridge, client, greet, model):
+    panel = OutputPanel(state, bridge)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.activateWindow()
+    with qtbot.waitSignal(bridge.ready):
+        client.emit(greet())
+    state.set_models((model,))
+    state.set_model(model)
+    state.set_image("/pictures/a.png")
+    job = client.last(Run)
+    top = [{"index": i, "name": f"animal {i}", "probability": p} for i, p in ((4, 0.7), (2, 0.2))]
+    bars = Bars(
+        key="0", title="Answer", labels=("animal 4", "animal 2"), values=(0.7, 0.2),
+        unit="probability", maximum=1.0, provenance={"top": top},
+    )  # fmt: skip
+    client.emit(Produced(job=job, generation=client.options[job]["generation"], result=bars))
+    qtbot.waitUntil(lambda: panel.bars is not None)
+    return panel
+
+
+def menu_at(panel, row, reason=QContextMenuEvent.Reason.Mouse):
+    where = panel.bars.row_place(row) if reason == QContextMenuEvent.Reason.Mouse else QPoint(1, 1)
+    event = QContextMenuEvent(reason, where, panel.bars.mapToGlobal(where))
+    QApplication.sendEvent(panel.bars, event)
+    (menu,) = [m for m in panel.bars.findChildren(QMenu) if m.isVisible()]
+    menu.close()
+    return {action.text().replace("&", ""): action for action in menu.actions()}
+
+
+def test_the_row_that_is_explained_is_named(panel, state):
+    assert panel.bars.target == 4, "the top class"
+    assert panel.target.text() == "Explained: logit of the top class"
+    state.set_target(Target(index=2))
+    assert panel.bars.target == 2
+    assert panel.target.text() == "Explained: logit of animal 2"
+
+
+def test_a_row_becomes_the_target_by_its_menu(panel, state):
+    found = menu_at(panel, 1)
+    found["Explain this: make it the Target"].trigger()
+    assert state.target == Target(index=2)
+    assert not menu_at(panel, 1)["Explain this: make it the Target"].isEnabled()
+    menu_at(panel, 0)["Compare the Target with it"].trigger()
+    assert state.target == Target(kind="logit_difference", index=2, versus=4)
+    state.undo.undo()
+    state.undo.undo()
+    assert state.target == Target()
+
+
+def test_rows_are_reached_by_keys(panel, state, qtbot):
+    panel.bars.setFocus()
+    qtbot.keyClick(panel.bars, Qt.Key.Key_Down)
+    assert "animal 2 20.0%, 2 of 2" in panel.bars.accessibleDescription()
+    qtbot.keyClick(panel.bars, Qt.Key.Key_Return)
+    assert state.target.index == 2
+    menu_at(panel, 0, QContextMenuEvent.Reason.Keyboard)["Copy this row"].trigger()
+    assert QGuiApplication.clipboard().text() == "animal 2\t20.0%"
+    qtbot.keyClick(panel.bars, Qt.Key.Key_Up)
+    qtbot.keyClick(panel.bars, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "animal 4\t70.0%"
+
+
+def test_images_of_a_class_are_those_of_its_label(panel, state):
+    wanted = []
+    panel.images_wanted.connect(wanted.append)
+    assert menu_at(panel, 0)["Images of this class"].toolTip() == "Open some images first."
+    images = (ImageEntry(path="/a.png", label="big cat"),)
+    state.set_dataset(Dataset(name="d", images=images, classes={"big cat": 4}), "d1")
+    found = menu_at(panel, 1)["Images of this class"]
+    assert not found.isEnabled()
+    assert "No label" in found.toolTip()
+    menu_at(panel, 0)["Images of this class"].trigger()
+    assert wanted == ['label:"big cat"']
