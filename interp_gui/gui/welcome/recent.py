@@ -8,9 +8,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.actions import ActionRegistry
 
-MOST = 5
-MARK = ".recent"
-"""Part of the ids of all commands that open something anew."""
+MARKS = {"session.recent.": 3, "file.recent.": 4}
+"""Beginnings of the ids of commands that open something anew, and how many of each are listed."""
 
 
 class RecentList(QWidget):
@@ -26,7 +25,11 @@ class RecentList(QWidget):
 
     def refresh(self) -> None:
         """List the commands that there are now."""
-        found = [spec for spec in self._actions.specs if MARK in spec.id][:MOST]
+        found = [
+            spec
+            for mark, most in MARKS.items()
+            for spec in [each for each in self._actions.specs if each.id.startswith(mark)][:most]
+        ]
         shown = tuple((spec.id, spec.title) for spec in found)
         if shown == self._shown:
             return
@@ -42,7 +45,7 @@ class RecentList(QWidget):
         button = QToolButton()
         button.setAutoRaise(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        session = path.suffix == ".interp" or "session" in action_id
+        session = path.suffix == ".interp"
         button.setIcon(icons.icon("open-folder" if session else "open-model"))
         where = f"   ·   {path.parent.name}" if path.parent.name else ""
         button.setText(f"{path.name}{where}".replace("&", "&&"))
