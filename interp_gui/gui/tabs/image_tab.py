@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QMimeData, QPoint, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QMenu,
@@ -37,6 +38,8 @@ from interp_gui.gui.tabs.image_ranking import ImageRanking
 from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.region import GRID, RegionCanvas
 
+NARROW_PX = 440
+"""Below it picture and cards side by side would both be too small to be seen."""
 _TOOLS = {
     "new": ("Pick", "Click or brush a place; a new one replaces it"),
     "add": ("Add", "Brush more (or hold Shift)"),
@@ -121,7 +124,7 @@ class ImageTab(QWidget):
         below.addWidget(self.opacity)
         below.addWidget(self.hide_map)
         side.addLayout(below)
-        split = QSplitter(Qt.Orientation.Horizontal)
+        self.split = split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.addWidget(left)
         split.addWidget(self.ranking)
@@ -162,6 +165,14 @@ class ImageTab(QWidget):
     def _brush_changed(self, value: int) -> None:
         self.canvas.radius = value / 100
         self.canvas.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Side by side where there is room, else one above the other."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX and self.height() > self.width()
+        way = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
+        if way != self.split.orientation():
+            self.split.setOrientation(way)
 
     # --- the image ---------------------------------------------------------------------------
 

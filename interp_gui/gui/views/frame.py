@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.pins import pin_text
@@ -131,8 +131,7 @@ class PinStrip(QFrame):
         self.setVisible(False)
         self.setAutoFillBackground(True)
         self.sign = QLabel()
-        self.text = parts.label(wrap=False)
-        self.text.setMinimumWidth(40)
+        self.text = ElidedLabel()
         self.reopen = QPushButton("Open it again")
         self.reopen.setToolTip("Open the model to which this view is pinned")
         self.follow = QPushButton("Follow again")
@@ -152,7 +151,6 @@ class PinStrip(QFrame):
         if closed:
             words = f"Its model was closed. {words}"
         self.text.setText(words)
-        self.text.setWordWrap(closed)
         self.text.setToolTip(words)
         self.setAccessibleName(words)
         self.reopen.setVisible(closed)
@@ -168,3 +166,19 @@ class PinStrip(QFrame):
         picture.setDevicePixelRatio(ratio)
         self.sign.setPixmap(picture)
         self.sign.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+
+class ElidedLabel(QLabel):
+    """One line that is cut in the middle where there is too little room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        middle = Qt.TextElideMode.ElideMiddle
+        text = self.fontMetrics().elidedText(self.text(), middle, self.width())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.end()
