@@ -156,12 +156,7 @@ class EngineBridge(QObject):
         )
         if view:
             self._views.jobs[view] = job
-        self._change(
-            JobRow(
-                job=job, title=title, priority=priority, view=view, request=request,
-                asked_s=time.time(),
-            )
-        )  # fmt: skip
+        self._change(JobRow(job=job, title=title, priority=priority, view=view, request=request))
         return job
 
     def estimate(self, request: Run, on_cost: OnCost, *, view: str = "") -> int:
@@ -274,7 +269,7 @@ class EngineBridge(QObject):
         row = self.jobs.get(event.job)
         if row is not None and not row.over:
             state: JobState = "paused" if row.state == "paused" else "running"
-            self._change(replace(row, state=state, started_s=time.monotonic()))
+            self._change(replace(row, state=state, started_s=time.monotonic(), began_s=time.time()))
 
     def _on_progressed(self, event: Progressed) -> None:
         row = self.jobs.get(event.job)

@@ -28,8 +28,8 @@ class JobRow:
     view: str = ""
     progress: Progress = field(default_factory=Progress)
     left_s: float | None = None
-    asked_s: float = 0.0
-    """Time of day when it was asked for, in seconds since 1970."""
+    began_s: float = 0.0
+    """When it began to run, in seconds since 1970; 0 before."""
     started_s: float | None = None
     """Monotonic clock when it began to run."""
     ended_s: float | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
@@ -21,6 +21,7 @@ from interp_gui.gui.widgets.view import ResultView
 Language = Literal["command", "python"]
 MOST_COMPANIONS = 6
 MOST_PATHS = 12
+_KINDS = ("picture", "heatmap", "table", "curve", "bars", "grid", "atlas", "graph")
 WORDS: dict[Language, str] = {"command": "The command is", "python": "The lines of Python are"}
 
 
@@ -63,8 +64,8 @@ def keep_view(view: ResultView[Any], state: AppState) -> None:
 def beside(view: ResultView[Any]) -> list[Exportable]:
     """What is shown next to a view, in the same page."""
     parent = view.parentWidget()
-    while parent is not None and not parent.isWindow():
-        shown = [(v.result, v.recipe) for v in parent.findChildren(ResultView)]
+    while parent is not None and not isinstance(parent, QMainWindow):
+        shown = [(v.result, v.recipe) for v in parent.findChildren(ResultView) if v.isVisible()]
         found = [Exportable(result, recipe) for result, recipe in shown if result is not None]
         if len(found) > 1:
             return found
@@ -81,10 +82,15 @@ def focused_view(page: QWidget | None) -> ResultView[Any] | None:
         if widget is page:
             break
         widget = widget.parentWidget()
-    for view in page.findChildren(ResultView) if page is not None else ():
-        if view.result is not None and view.isVisible():
-            return view
-    return None
+    views = page.findChildren(ResultView) if page is not None else []
+    shown = [view for view in views if view.result is not None and view.isVisible()]
+    # what the page is about comes before what stands beside it
+    return min(shown, key=_rank, default=None)
+
+
+def _rank(view: ResultView[Any]) -> int:
+    result: AnyResult | None = view.result
+    return _KINDS.index(result.kind) if result is not None else len(_KINDS)
 
 
 # --- as code -------------------------------------------------------------------------------------

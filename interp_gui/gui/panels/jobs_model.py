@@ -102,7 +102,7 @@ def cell_text(row: JobRow, column: int) -> str:
         case 3:
             return time_text(row.left_s)
         case 4:
-            return started_text(row.asked_s)
+            return started_text(row.began_s)
         case 5:
             return elapsed_text(row.elapsed_s(now_s))
         case _:
@@ -144,11 +144,11 @@ def time_text(seconds: float | None) -> str:
     return f"about {seconds / 3600:.0f} h"
 
 
-def started_text(asked_s: float) -> str:
-    """Time of day, with the date where it was not today."""
-    if not asked_s:
+def started_text(began_s: float) -> str:
+    """Time of day, with the date where it was not today; empty while it waits."""
+    if not began_s:
         return ""
-    then = time.localtime(asked_s)
+    then = time.localtime(began_s)
     today = time.localtime()[:3] == then[:3]
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", then)
 

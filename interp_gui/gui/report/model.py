@@ -1,5 +1,6 @@
 """Kept results as rows of a list: ticked, dragged into order, with a small picture each."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from interp_gui.gui.widgets.pixels import to_image
 Index = QModelIndex | QPersistentModelIndex
 MIME_TYPE = "application/x-interp-gui-report-rows"
 THUMBNAIL_PX = 64
+MOST_OBLONG = 1.4
 
 
 class ReportModel(QAbstractListModel):
@@ -156,7 +158,9 @@ def thumbnail_of(result: AnyResult, size_px: int = THUMBNAIL_PX) -> Pixels:
         pixels = result.items[0].pixels
     else:
         pixels = result_image(result)
-    image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
+    longest = math.ceil(MOST_OBLONG * min(pixels.shape[:2]))
+    # of what is long only the beginning could be made out
+    image = Image.fromarray(np.ascontiguousarray(pixels[:longest, :longest])).convert("RGB")
     image.thumbnail((size_px, size_px), Image.Resampling.LANCZOS)
     square = Image.new("RGB", (size_px, size_px), (255, 255, 255))
     square.paste(image, ((size_px - image.width) // 2, (size_px - image.height) // 2))

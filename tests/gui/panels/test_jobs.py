@@ -96,7 +96,7 @@ def test_several_are_paused_and_cancelled_at_once(jobs, bridge, client):
 def test_the_row_tells_progress_rate_times_and_state(jobs, bridge, client, qtbot):
     job = bridge.run(REQUEST, title="Work")
     assert cells(jobs, STATE) == ["Waiting"]
-    assert cells(jobs, ELAPSED) == [""]
+    assert cells(jobs, ELAPSED) == cells(jobs, STARTED) == [""]
     begin(client, job, done=128, total=512, left_s=200.0)
     qtbot.waitUntil(lambda: cells(jobs, LEFT) == ["about 3 min"])
     assert cells(jobs, PROGRESS) == ["128 of 512 · optimising"]
