@@ -39,7 +39,9 @@ def keep(
     state.notify(
         "success",
         "Kept for the report.",
-        f"{count} result{'s are' if count > 1 else ' is'} in it; View, Report shows them.",
+        f"{count} results are in it; View, Report shows them."
+        if count > 1
+        else "View, Report shows it.",
     )
 
 

@@ -181,7 +181,8 @@ def _section(
     return Section(
         number=number,
         shown=replace(
-            _shown(item.result, text, paths=options.include_paths), title=text(_title(item, infos))
+            _shown(item.result, text, paths=options.include_paths),
+            title=text(section_title(item, infos)),
         ),
         companions=tuple(
             _shown(each, text, paths=options.include_paths) for each in item.companions
@@ -192,12 +193,12 @@ def _section(
     )
 
 
-def _title(item: KeptResult, infos: dict[str, AnalysisInfo]) -> str:
+def section_title(item: KeptResult, infos: dict[str, AnalysisInfo] | None = None) -> str:
     """The result's title; one that only names its feature says what was made of it."""
     result, recipe = item.result, item.recipe
     if recipe is None or result.feature is None or result.title != result.feature.title:
         return result.title
-    info = infos.get(recipe.analysis)
+    info = (infos or {}).get(recipe.analysis)
     what = info.title if info is not None else recipe.analysis.replace("-", " ").capitalize()
     return f"{what} of {result.title}"
 

@@ -17,6 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPixmap
 from shiboken6 import isValid
 
+from interp_gui.core.report.content import section_title
 from interp_gui.core.result import AnyResult, Grid, Picture, Pixels
 from interp_gui.core.session.document import KeptResult
 from interp_gui.gui.background import Background
@@ -78,7 +79,7 @@ class ReportModel(QAbstractListModel):
         item = self._items[index.row()]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return f"{item.result.title}\n{_second_line(item)}"
+                return f"{section_title(item)}\n{_second_line(item)}"
             case Qt.ItemDataRole.DecorationRole:
                 return self._pictures.get(item.id)
             case Qt.ItemDataRole.CheckStateRole:
@@ -88,7 +89,7 @@ class ReportModel(QAbstractListModel):
                 return QSize(180, THUMBNAIL_PX + 8)
             case Qt.ItemDataRole.AccessibleTextRole:
                 ticked = "in the report" if item.included else "left out"
-                return f"{item.result.title}, {_second_line(item)}, {ticked}"
+                return f"{section_title(item)}, {_second_line(item)}, {ticked}"
             case Qt.ItemDataRole.ToolTipRole:
                 return item.note or None
         return None
