@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QObject, QStringListModel, Qt
+from PySide6.QtCore import QAbstractItemModel, QObject, QStringListModel, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCompleter,
@@ -140,7 +140,6 @@ class ClassChooser(QStyledItemDelegate):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setMaxVisibleItems(12)
-        completer.activated.connect(lambda _text: self.commitData.emit(editor))
         editor.setCompleter(completer)
         return editor
 
@@ -153,10 +152,3 @@ class ClassChooser(QStyledItemDelegate):
     def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
         if isinstance(editor, QLineEdit):
             self._model.setData(index, editor.text())
-
-    def eventFilter(self, editor: QObject, event: QEvent) -> bool:
-        # Enter in the list of completions chooses there; only then does it end the editing.
-        popup = editor.completer().popup() if isinstance(editor, QLineEdit) else None
-        if popup is not None and popup.isVisible() and event.type() == QEvent.Type.FocusOut:
-            return False
-        return super().eventFilter(editor, event)

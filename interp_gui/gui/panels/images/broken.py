@@ -1,9 +1,9 @@
 """Image files that cannot be read: found without the event loop, marked, told of once."""
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,8 @@ class BrokenFiles(QObject):
         self._background = background
         self._told: set[str] = set()
         self._checking = False
+        self._left: deque[ImageEntry] = deque()
+        self._tells_good = False
         self._report = QTimer(self, singleShot=True, interval=REPORT_AFTER_MS)
         self._report.timeout.connect(self.tell)
         thumbnails.broken.connect(self._on_broken)
@@ -92,37 +94,39 @@ class BrokenFiles(QObject):
             self._check(shown.fresh)
 
     def check_all(self) -> None:
-        """Read the headers of all files."""
+        """Read the headers of all files, and tell also where all of them are sound."""
         self._told.clear()
-        self._check(list(self._model.table.entries), tell_good=True)
+        self._tells_good = True
+        self._left.clear()
+        self._check(self._model.table.entries)
 
-    def _check(self, entries: Sequence[ImageEntry], *, tell_good: bool = False) -> None:
-        rest = iter(entries)
-        self._checking = True
+    def _check(self, entries: Sequence[ImageEntry]) -> None:
+        self._left.extend(entries)
+        if not self._checking:
+            self._go_on()
 
-        def go_on() -> None:
-            chunk = list(islice(rest, CHUNK))
-            if chunk:
-                self._background.run(partial(headers, chunk), took, key="image-headers")
-                return
-            self._checking = False
-            if tell_good and not self.count:
-                self._state.notify("success", f"All {counted(len(entries))} can be read.")
-            self.tell()
+    def _go_on(self) -> None:
+        chunk = [self._left.popleft() for _ in range(min(CHUNK, len(self._left)))]
+        self._checking = bool(chunk)
+        if chunk:
+            self._background.run(partial(headers, chunk), self._took)
+            return
+        if self._tells_good and not self.count:
+            self._state.notify("success", f"All {counted(len(self._model.table))} can be read.")
+        self._tells_good = False
+        self.tell()
 
-        def took(problems: dict[str, str]) -> None:
-            known = {p: text for p, text in problems.items() if p in self._model.table.rows}
-            if known:
-                self._thumbnails.note_problems(known)
-                for path in known:
-                    place = self._model.place_of(path)
-                    if place is not None:
-                        self._model.tell_changed(place)
-                self._move_on(set(known))
-                self.changed.emit()
-            go_on()
-
-        go_on()
+    def _took(self, problems: dict[str, str]) -> None:
+        known = {path: text for path, text in problems.items() if path in self._model.table.rows}
+        if known:
+            self._thumbnails.note_problems(known)
+            for path in known:
+                place = self._model.place_of(path)
+                if place is not None:
+                    self._model.tell_changed(place)
+            self._move_on(set(known))
+            self.changed.emit()
+        self._go_on()
 
     def _on_broken(self, path: str, _reason: str) -> None:
         if path not in self._model.table.rows:

@@ -133,10 +133,7 @@ class FilterBar(QWidget):
         action = menu.addAction(_plain(title))
         action.setCheckable(True)
         action.setChecked(checked)
-        action.triggered.connect(partial(self._chosen, word))
-
-    def _chosen(self, word: str, _on: bool) -> None:
-        self.toggle(word)
+        action.triggered.connect(lambda *_: self.toggle(word))
 
     def _fill_orders(self, menu: QMenu) -> None:
         shown, wanted = self._source.shown, self._source.wanted
@@ -149,24 +146,17 @@ class FilterBar(QWidget):
             orders += [("Probability", PROBABILITY)]
         orders.append(("Broken first", BROKEN))
         for title, sort in orders:
-            self._add_order(menu, title, sort == wanted.sort, partial(self._sort, sort))
+            action = self._add_order(menu, title, checked=sort == wanted.sort)
+            action.triggered.connect(lambda *_, sort=sort: self._source.arrange(sort=sort))
         menu.addSeparator()
-        self._add_order(menu, "Descending", wanted.descending, self._descend)
+        action = self._add_order(menu, "Descending", checked=wanted.descending)
+        action.triggered.connect(lambda on: self._source.arrange(descending=on))
 
-    def _add_order(
-        self, menu: QMenu, title: str, checked: bool, slot: Callable[[bool], None]
-    ) -> QAction:
+    def _add_order(self, menu: QMenu, title: str, *, checked: bool) -> QAction:
         action = menu.addAction(_plain(title))
         action.setCheckable(True)
         action.setChecked(checked)
-        action.triggered.connect(slot)
         return action
-
-    def _sort(self, sort: str, _on: bool) -> None:
-        self._source.arrange(sort=sort)
-
-    def _descend(self, on: bool) -> None:
-        self._source.arrange(descending=on)
 
 
 def written(key: str, value: str, *, sign: str = ":", negated: bool = False) -> str:
