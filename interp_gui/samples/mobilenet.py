@@ -1,9 +1,7 @@
 """MobileNetV2 with torchvision's ImageNet weights, wherever it lies on this machine."""
 
 import hashlib
-import importlib.metadata
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -61,6 +59,8 @@ def hub_folder() -> Path:
 
 
 def _places() -> Iterator[Path]:
+    import importlib.metadata  # not at the start of a window, which needs it only when asked
+
     yield hub_folder() / "checkpoints" / FILE_NAME
     try:
         files = importlib.metadata.distribution(PACKAGE).files or []
@@ -84,6 +84,8 @@ def _sha256(path: Path, size: int, modified_ns: int) -> str:
 
 
 def _download() -> Path:
+    import subprocess
+
     # in a process of its own: torch must not come into the window's
     ran = subprocess.run(
         [sys.executable, "-m", "interp_gui.samples.download"],

@@ -1,12 +1,9 @@
 """The Shapes sample on this machine: its networks are shipped, its pictures are drawn on demand."""
 
-import csv
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-
-from platformdirs import user_cache_dir
 
 from interp_gui.core.errors import FileProblem
 from interp_gui.resources import resource_path
@@ -66,11 +63,15 @@ def samples_folder() -> Path:
     chosen = os.environ.get("INTERP_GUI_CACHE", "")
     if chosen and chosen.lower() != "off":
         return Path(chosen) / "samples"
+    from platformdirs import user_cache_dir
+
     return Path(user_cache_dir("interp-gui")) / "samples"
 
 
 def _is_whole(folder: Path) -> bool:
     """Whether all pictures and masks are there."""
+    import csv
+
     with suppress(OSError, ValueError, csv.Error):
         with open(folder / "labels.csv", encoding="utf-8", newline="") as file:
             paths = [row["path"] or "" for row in csv.DictReader(file) if "path" in row]

@@ -74,7 +74,7 @@ def test_download_only_when_asked(tmp_path, monkeypatch):
         return subprocess.CompletedProcess(command, 1, "", "warning\nno route to host\n")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(mobilenet.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(FileProblem):
         mobilenet.mobilenet_path()
     assert started == []

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
-from interp_gui.gui.samples_gallery import show_gallery
 from interp_gui.samples.catalog import samples
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         ActionSpec(
             id="file.samples", title="Sa&mples…", icon="sample", menu="File", group="2",
             tooltip="Networks with pictures to begin with",
-            handler=lambda: show_gallery(window, files.samples),
+            handler=lambda: _show_gallery(window),
         ),
         *(
             ActionSpec(
@@ -77,3 +76,9 @@ def recent_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 
 def _plain(path: str) -> str:
     return path.replace("&", "&&")
+
+
+def _show_gallery(window: "MainWindow") -> None:
+    from interp_gui.gui.samples_gallery import show_gallery  # not at the start of every window
+
+    show_gallery(window, window.files.samples)

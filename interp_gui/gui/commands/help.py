@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
 from interp_gui.gui.dialogs import show_about, show_system
-from interp_gui.gui.guide import start_guide
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow
@@ -17,7 +16,7 @@ def help_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         ActionSpec(
             id="help.guided_start", title="&Guided start", icon="sample", menu="Help", group="0",
             tooltip="Six steps on the real interface, with a sample",
-            handler=lambda: start_guide(window),
+            handler=lambda: _start_guide(window),
         ),
         ActionSpec(
             id="help.system", title="&What it runs on…", icon="info", menu="Help", group="1",
@@ -34,3 +33,9 @@ def help_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             tooltip="Version and licence", handler=lambda: show_about(window),
         ),
     )  # fmt: skip
+
+
+def _start_guide(window: "MainWindow") -> None:
+    from interp_gui.gui.guide import start_guide  # not at the start of every window
+
+    start_guide(window)
