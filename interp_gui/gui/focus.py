@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
     QApplication,
+    QComboBox,
     QDockWidget,
     QLineEdit,
     QMainWindow,
@@ -161,4 +162,5 @@ def _best_stop(part: QWidget) -> QWidget | None:
 
 def _is_filter(edit: QLineEdit) -> bool:
     name = edit.accessibleName().lower()
-    return name.startswith(_FILTERS) and edit.isEnabled() and _is_seen(edit)
+    within_box = isinstance(edit.parentWidget(), QComboBox)
+    return not within_box and name.startswith(_FILTERS) and edit.isEnabled() and _is_seen(edit)

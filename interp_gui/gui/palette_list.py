@@ -2,13 +2,22 @@
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
     QPainter,
     QPalette,
+    QPixmap,
     QTextCharFormat,
     QTextLayout,
 )
@@ -73,6 +82,10 @@ def spoken(hit: Hit) -> str:
 class HitDelegate(QStyledItemDelegate):
     """Icon, title with the typed letters in bold, detail, and at the right shortcut and kind."""
 
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._drawn: dict[tuple[str, int, float], QPixmap] = {}
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(200, QFontMetrics(option.font).height() + 3 * theme.SPACE_S)
 
@@ -107,8 +120,12 @@ class HitDelegate(QStyledItemDelegate):
 
     def _icon(self, painter: QPainter, area: QRect, name: str, colour: QColor) -> None:
         ratio = painter.device().devicePixelRatioF()
-        picture = icons.draw(name, QSize(ICON_PX, ICON_PX) * ratio, colour)
-        picture.setDevicePixelRatio(ratio)
+        key = (name, colour.rgba(), ratio)
+        picture = self._drawn.get(key)
+        if picture is None:  # reading the drawing for each row and letter would take too long
+            picture = icons.draw(name, QSize(ICON_PX, ICON_PX) * ratio, colour)
+            picture.setDevicePixelRatio(ratio)
+            self._drawn[key] = picture
         painter.setOpacity(colour.alphaF())
         painter.drawPixmap(area.left(), area.center().y() - ICON_PX // 2 + 1, picture)
         painter.setOpacity(1.0)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from functools import partial
-from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from interp_gui.gui.palette_search import Candidate, Item
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState, OpenModelState
 
+MOST_IMAGES = 20_000
 RECENT_MENUS = ("Open recent", "Recent sessions")
 # No more than one short range: a long one would take time and memory at every letter typed.
 _UNIT = re.compile(r"^(?P<layer>[^:]*):(?P<unit>h?\d{1,5}(-\d{1,5}|(,h?\d{1,5})*))$")
@@ -30,8 +30,10 @@ class Actions:
 
     prefix, hint = ">", "actions"
 
-    def __init__(self, registry: ActionRegistry, *, leave_out: frozenset[str]) -> None:
-        self._registry, self._leave_out = registry, leave_out
+    def __init__(
+        self, registry: ActionRegistry, state: AppState, *, leave_out: frozenset[str]
+    ) -> None:
+        self._registry, self._state, self._leave_out = registry, state, leave_out
 
     def candidates(self, text: str) -> Iterator[Candidate]:
         self._registry.refresh()
@@ -53,7 +55,7 @@ class Actions:
         recent = plain_title(spec.menu).endswith(RECENT_MENUS)
         reason = ""
         if not action.isEnabled():
-            reason = (spec.why_not() if spec.why_not is not None else "") or "Not possible now"
+            reason = (spec.why_not() if spec.why_not is not None else "") or self._excuse()
         kind = "Recent" if recent else plain_title(spec.menu).partition("/")[0] or "Action"
         return Item(
             title=self._title(spec), kind=kind,
@@ -61,6 +63,10 @@ class Actions:
             shortcut=action.shortcut().toString(action.shortcut().SequenceFormat.NativeText),
             reason=reason, checked=action.isChecked(),
         )  # fmt: skip
+
+    def _excuse(self) -> str:
+        """For commands that give no reason of their own."""
+        return "Open a model first." if self._state.model is None else "Not possible now."
 
 
 class Layers:
@@ -154,23 +160,35 @@ class Images:
         self._of: object = None
         self._names: list[str] = []
 
-    def candidates(self, text: str) -> Iterator[Candidate]:
+    def candidates(self, text: str) -> Iterator[Candidate | None]:
         dataset = self._state.dataset
         images = dataset.images if dataset is not None else ()
         if self._of is not images:
             self._of, self._names = images, []
         names = self._names  # filled as far as a search has come, so that no search waits for all
+        # Most names are passed over by these, without a call of ours for each.
+        within = [
+            re.compile(".*?".join(map(re.escape, word)), re.DOTALL).search
+            for word in text.lower().split()
+        ]
+        matched = 0
         for i, entry in enumerate(images):
             if i == len(names):
-                names.append(entry.path.replace("\\", "/").rpartition("/")[2])
-            yield Candidate(names[i], entry)
+                names.append(entry.path.replace("\\", "/").rpartition("/")[2].lower())
+            if all(search(names[i]) for search in within):
+                yield Candidate(entry.path.replace("\\", "/").rpartition("/")[2], entry)
+                matched += 1
+                if matched == MOST_IMAGES:
+                    return  # so many fit that more letters are needed in any case
+            elif i % 64 == 0:
+                yield None
 
     def item(self, key: ImageEntry) -> Item | None:
-        folder = PurePath(key.path).parent.name
+        folder, _, name = key.path.replace("\\", "/").rpartition("/")
         return Item(
-            title=key.path.replace("\\", "/").rpartition("/")[2], kind="Image",
+            title=name, kind="Image",
             run=partial(self._state.open_image, key.path), icon="image",
-            detail=key.label or folder, reason=key.problem,
+            detail=key.label or folder.rpartition("/")[2], reason=key.problem,
         )  # fmt: skip
 
 

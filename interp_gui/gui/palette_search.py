@@ -12,9 +12,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from interp_gui.gui.fuzzy import Match, Query
 from interp_gui.gui.state import AppState
 
-SLICE_S = 0.006
+SLICE_S = 0.004
 """How long the event loop waits for a search at most; the rest is done when it is back."""
-TELL_S = 0.06
+TELL_S = 0.1
 MOST = 60
 """So many are shown."""
 
@@ -70,8 +70,12 @@ class Provider(Protocol):
     prefix: str
     hint: str
 
-    def candidates(self, text: str) -> Iterator[Candidate]:
-        """All there is, one at a time, none of them costly to make."""
+    def candidates(self, text: str) -> Iterator[Candidate | None]:
+        """All that may fit, one at a time, none of them costly to make.
+
+        None says that more is to come: whoever passes over many gives it now and then, so that
+        the event loop need not wait.
+        """
 
     def item(self, key: Any) -> Item | None:
         """What a key stands for; None if it has gone."""
@@ -171,8 +175,12 @@ class Search(QObject):
     def _search(self, text: str, providers: Sequence[Provider]) -> Iterator[None]:
         query, numbers = Query(text), count()
         for provider in providers:
+            yield
             for candidate in provider.candidates(text):
                 number = next(numbers)
+                if candidate is None:
+                    yield
+                    continue
                 match = Match(0.0) if candidate.sure else query.match(candidate.text)
                 if match is not None:
                     score = match.score + candidate.bonus

@@ -217,9 +217,15 @@ def test_names_of_images_are_made_once(state):
     for _ in range(10):
         next(walk)
     assert len(provider._names) == 10
-    assert [c.text for c in provider.candidates("")] == [f"{i}.png" for i in range(50)]
+    assert texts(provider, "") == [f"{i}.png" for i in range(50)]
+    assert texts(provider, "4 png") == [f"{i}.png" for i in range(50) if "4" in str(i)]
+    assert texts(provider, "[.*") == []
     state.set_dataset(Dataset(name="d", images=images[:1]), "d2")
-    assert [c.text for c in provider.candidates("")] == ["0.png"]
+    assert texts(provider, "") == ["0.png"]
+
+
+def texts(provider, text):
+    return [c.text for c in provider.candidates(text) if c is not None]
 
 
 def test_other_parts_add_what_they_know(window, looking, qtbot):

@@ -45,7 +45,7 @@ def _add_own(window: "MainWindow") -> None:
     from interp_gui.gui import palette_providers as found
 
     state, sources = window.state, palette_sources_of(window.state)
-    sources.add(found.Actions(window.actions_, leave_out=frozenset((FIND,))))
+    sources.add(found.Actions(window.actions_, state, leave_out=frozenset((FIND,))))
     for make in (
         found.Layers, found.Units, found.Images, found.Classes, found.OpenModels, found.OnShelf,
     ):  # fmt: skip
