@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from interp_gui.core.report.paths import PathFilter
 from interp_gui.engine.messages import Hello, LogLine, OpenModel, Request, Run
 from interp_gui.gui.dialogs import system_text
 from interp_gui.gui.job_row import JobRow
@@ -28,6 +27,9 @@ def failure_report(
     paths
         Files that are open: their folders are taken out, beside all that looks like a path.
     """
+    # The package of reports loads fonts and image formats: not before the first paint.
+    from interp_gui.core.report.paths import PathFilter
+
     known = [*paths, *_paths_of(row.request)]
     filter_ = PathFilter(known)
     error = row.error
