@@ -1,14 +1,13 @@
 """The centre of the window: an invitation, or the views that show the current model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
@@ -23,9 +22,6 @@ from interp_gui.gui.views.menu import popup_view_menu
 from interp_gui.gui.views.split_area import Side
 from interp_gui.gui.views.tab_group import TabGroup
 from interp_gui.gui.welcome import Welcome
-
-if TYPE_CHECKING:
-    from interp_gui.gui.feature_commands import FeatureCommands
 
 ANALYSIS = "analysis:"
 UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
@@ -225,40 +221,10 @@ class Centre(QStackedWidget):
         if adopt is not None:
             adopt(recipe, run=run)
 
-    # --- features --------------------------------------------------------------------------------
-
     def _offer_commands(self) -> None:
-        """Say what the centre does with features, wherever they are shown."""
-        from interp_gui.gui.feature_commands import feature_commands_of, why_no_map
+        from interp_gui.gui.views.feature_targets import register_targets
 
-        commands: FeatureCommands = feature_commands_of(self._state)
-        commands.register("open-beside", "Open unit page beside", self._beside, owner=self)
-        commands.register(
-            "map", "Show where it responds", self._map, owner=self,
-            why_not=partial(why_no_map, self._state),
-        )  # fmt: skip
-        commands.register(
-            "similar", "Sort the wall by similarity", self._similar, owner=self,
-            why_not=self._why_not_similar,
-        )  # fmt: skip
-
-    def _beside(self, features: Sequence[Feature]) -> None:
-        self.open_beside("unit", pinned={"model": self._state.model, "feature": features[0]})
-
-    def _map(self, features: Sequence[Feature]) -> None:
-        self._state.set_tab("image")
-        view: Any = self.tab("image")
-        view.show_map(features[0])
-
-    def _similar(self, features: Sequence[Feature]) -> None:
-        self._state.set_tab("wall")
-        view: Any = self.tab("wall")
-        view.sort_by_similarity(features[0])
-
-    def _why_not_similar(self, features: Sequence[Feature]) -> str:
-        if "unit-similarity" not in self._bridge.analyses:
-            return "The analysis that compares units is missing."
-        return "" if self._state.dataset is not None else "Open some images first."
+        register_targets(self, self._state, self._bridge)
 
     # --- following -------------------------------------------------------------------------------
 

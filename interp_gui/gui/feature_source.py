@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QMenuBar, QWidget
 
 from interp_gui.core.feature import Feature
 from interp_gui.gui.feature_commands import FeatureContext
+from interp_gui.gui.views.torn import TornWindow
 
 
 @runtime_checkable
@@ -42,7 +43,7 @@ class FeatureSource(QObject):
     @property
     def view(self) -> QWidget | None:
         """The view in which features were chosen last, if it still has the focus."""
-        focused = self._window.focusWidget()
+        focused = QApplication.focusWidget() or self._window.focusWidget()
         if focused is None or isinstance(focused, (QMenu, QMenuBar)):
             return self._last() if self._last is not None else None
         return provider_of(focused)
@@ -61,7 +62,10 @@ class FeatureSource(QObject):
         return FeatureContext(view or self._window, image)
 
     def _moved(self, _old: QWidget | None, now: QWidget | None) -> None:
-        if now is None or isinstance(now, (QMenu, QMenuBar)) or now.window() is not self._window:
+        if now is None or isinstance(now, (QMenu, QMenuBar)):
+            return
+        # a view that was torn off has a window of its own
+        if now.window() is not self._window and not isinstance(now.window(), TornWindow):
             return
         view = provider_of(now)
         self._last = weakref.ref(view) if view is not None else None

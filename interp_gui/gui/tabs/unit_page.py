@@ -11,7 +11,10 @@ from interp_gui.core.result import AnyResult, Grid, GridItem
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.drop_sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
+from interp_gui.gui.feature_commands import feature_commands_of
+from interp_gui.gui.feature_drop import FeatureDrop
 from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.shared import names_of
@@ -35,6 +38,8 @@ SIDEWAYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 class UnitPage(QWidget):
     """Follows the feature of its state."""
 
+    accessible_role = "Pane"
+
     def __init__(
         self,
         state: AppState,
@@ -44,6 +49,7 @@ class UnitPage(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setAccessibleName("Unit page")
+        self.setAccessibleDescription("Left and Right go to the units beside it, as the wall has them")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._state, self._bridge = state, bridge
         self._names, self._leave = names_of(state), leave_of(state)
@@ -65,6 +71,11 @@ class UnitPage(QWidget):
         self.caption = label(dim=True)
         self.ask = PassStrip(state, bridge)
         self._arrange()
+        self.drop = FeatureDrop(
+            self, lambda mime: of_features(mime, lambda called: f"Show {called} on this page")
+        )
+        self.drop.dropped.connect(self._dropped)
+        self.drop.problem.connect(state.notify_problem)
         connect_export(self.examples, state)
         self.examples.feature_activated.disconnect()
         self.examples.list.installEventFilter(self)
@@ -116,6 +127,13 @@ class UnitPage(QWidget):
     def picture_of(self, feature: Feature) -> QImage:
         """The picture that is shown of it."""
         return self.panel.picture.image if feature == self._feature else QImage()
+
+    def _dropped(self, features: tuple[Feature, ...]) -> None:
+        problem = feature_commands_of(self._state).why_foreign(features[:1])
+        if problem:
+            self._state.notify("info", problem)
+        else:
+            self._state.set_feature(features[0])
 
     def _follow(self) -> None:
         if self._state.feature != self._feature:

@@ -18,13 +18,13 @@ from interp_gui.gui.drag import copy_to_clipboard
 from interp_gui.gui.drop_sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
 from interp_gui.gui.feature_drop import FeatureDrop
-from interp_gui.gui.parts import column, label, row
+from interp_gui.gui.parts import as_filter, column, label, row
 from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer, unit_feature
 from interp_gui.gui.tabs.pass_strip import PassStrip
-from interp_gui.gui.tabs.wall_cards import WallCards
+from interp_gui.gui.tabs.wall_cards import WallCards, hint
 from interp_gui.gui.tabs.wall_menu import popup_card_menu, popup_export_menu
 from interp_gui.gui.tabs.wall_order import adopt_similarity, adopt_summary, ordered, ranges
 from interp_gui.gui.tabs.wall_similarity import Similarity
@@ -71,7 +71,7 @@ class LayerWall(QWidget):
         self.filter.setPlaceholderText("Filter units")
         self.filter.setMinimumWidth(SHORTEST_PX)
         self.filter.setToolTip("Indices (3,10-20), dead, alive, named, or a part of a name")
-        self.filter.setClearButtonEnabled(True)
+        as_filter(self.filter)
         self.zoom = QSlider(Qt.Orientation.Horizontal)
         self.zoom.setRange(84, 320)
         self.zoom.setValue(132)
@@ -162,7 +162,7 @@ class LayerWall(QWidget):
             features = [unit_feature(description, layer.name, u) for u in range(layer.units)]
         self.contents.begin(features, self._names.name)
         self._tell_empty()
-        self.list.set_hint(self._hint())
+        self.list.set_hint(hint(self._state, some=bool(self.contents.rows)))
         self.work.begin(features)
         self._compare()
         self._arrange_cards()
@@ -170,15 +170,6 @@ class LayerWall(QWidget):
 
     def _tell_empty(self) -> None:
         self.contents.empty = "…" if self._leave.dataset_for(self._state) else "no images"
-
-    def _hint(self) -> str:
-        if self._state.model is None:
-            return "Open a model: drop a checkpoint on the window, or choose File ▸ Open model."
-        if not self._state.layer:
-            return "Choose a layer above or in the Model panel to see its units."
-        if self.contents.rows:
-            return "No unit fits the filter."
-        return "This layer has no units to look at. Choose another one above."
 
     def _arrange_cards(self) -> None:
         key = self.sort.key
@@ -244,8 +235,7 @@ class LayerWall(QWidget):
 
     def _compare(self) -> None:
         """Ask how alike the units are, where that is what they are sorted by."""
-        wanted = self.sort.key == SIMILARITY and not self._stale
-        if wanted:
+        if self.sort.key == SIMILARITY and not self._stale:
             self.similarity.compare(self.similarity.feature)
             return
         self.similarity.stop()
@@ -315,7 +305,8 @@ class LayerWall(QWidget):
         if card is None:
             return
         features = self.list.selected_features() or tuple(filter(None, (card.feature,)))
-        copy_to_clipboard(features, image=card.main)
+        text = "\n".join([*(f.text for f in features), card.caption]).strip()
+        copy_to_clipboard(features, image=card.main, text=text)
         self._state.notify("success", f"Copied {features[0].title}.")
 
     def exportables(self, keys: Sequence[str]) -> list[Exportable]:
@@ -341,10 +332,8 @@ class LayerWall(QWidget):
 
     def snapshot(self) -> dict[str, Any]:
         """How it is sorted, filtered and sized, as JSON can hold it."""
-        found: dict[str, Any] = {
-            "sort": self.sort.key, "filter": self.filter.text(),
-            "size": self.zoom.value(),
-        }  # fmt: skip
+        found: dict[str, Any] = {"sort": self.sort.key, "filter": self.filter.text()}
+        found["size"] = self.zoom.value()
         if self.similarity.feature is not None and self.sort.key == SIMILARITY:
             found["similar"] = msgspec.to_builtins(self.similarity.feature)
         return found

@@ -10,6 +10,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, Picture
 from interp_gui.gui.export_ui import Exportable
+from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.wall_order import UnitRow
 from interp_gui.gui.widgets.card import STRIP, Card
 from interp_gui.gui.widgets.pixels import shrunk, to_image
@@ -144,3 +145,14 @@ def picture_tag(picture: Picture) -> str:
         return ""
     steps = picture.numbers.get("steps", picture.numbers.get("step"))
     return f"{steps} steps" if isinstance(steps, int) else "optimising"
+
+
+def hint(state: AppState, *, some: bool) -> str:
+    """What an empty wall says; `some`: whether the layer has units."""
+    if state.model is None:
+        return "Open a model: drop a checkpoint on the window, or choose File ▸ Open model."
+    if not state.layer:
+        return "Choose a layer above or in the Model panel to see its units."
+    if some:
+        return "No unit fits the filter."
+    return "This layer has no units to look at. Choose another one above."

@@ -1,11 +1,13 @@
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 
 from interp_gui.core.analysis import Progress
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.result import Grid, GridItem, Picture
 from interp_gui.engine.messages import Estimate
+from interp_gui.gui.drag import mime_for
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.tabs.unit_page import UnitPage
 
@@ -196,3 +198,15 @@ def test_a_long_pass_over_the_images_is_listed_among_the_jobs(page, state, bridg
     entries = tuple(ImageEntry(path=f"/{i}.png") for i in range(1000))
     state.set_dataset(Dataset(name="many", images=entries), "d2")
     assert "Looking through 1,000 images for late:7" in [row.title for row in bridge.active]
+
+
+def test_a_feature_dropped_on_the_page_is_shown_there(page, state, started, unit, qapp):
+    data = mime_for((unit(12),))
+    rest = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    enter = QDragEnterEvent(QPoint(60, 60), *rest)
+    qapp.sendEvent(page, enter)
+    assert enter.isAccepted()
+    assert page.drop.text == "Show late:12 on this page"
+    qapp.sendEvent(page, QDropEvent(QPoint(60, 60).toPointF(), *rest))
+    assert state.feature == unit(12)

@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QImage
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QAccessible, QImage, QMouseEvent
 
 from interp_gui.core.feature import Feature
+from interp_gui.core.result import Picture
 from interp_gui.gui.accessible import AccessibleFactory
 from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.card_layout import CardLayout
@@ -176,3 +178,21 @@ def test_every_card_is_told_to_assistive_technology(qtbot):
     middle = third.rect().center()
     assert told.indexOfChild(told.childAt(middle.x(), middle.y())) == 3
     factory.close()
+
+
+def test_a_dragged_card_carries_what_it_becomes_a_file_of(card_list, monkeypatch, qtbot):
+    card_list.set_cards(cards(5))
+    carried = []
+    monkeypatch.setattr(
+        "interp_gui.gui.drag.start_drag", lambda source, features, **what: carried.append(what)
+    )
+    picture = Picture(key="p", title="p", pixels=np.zeros((4, 4, 3), np.uint8))
+    card_list.result_of = lambda card: (picture, None) if card.key == "u0" else None
+    start = card_list._rect(0).center()
+    qtbot.mousePress(card_list.viewport(), Qt.MouseButton.LeftButton, pos=start)
+    move = QMouseEvent(
+        QEvent.Type.MouseMove, (start + QPoint(40, 0)).toPointF(), QPoint(0, 0).toPointF(),
+        Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    card_list.mouseMoveEvent(move)
+    assert carried[0]["result"] is picture
