@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
 from interp_gui.cli.arguments import check_run
@@ -141,13 +141,13 @@ def _together(recipes: Sequence[Recipe]) -> list[list[Recipe]]:
 
 def _sample_of(recipe: Recipe) -> str:
     """The sample model, if the recipe seems to be about it; its weights are checked later."""
-    from interp_gui.samples import mobilenet_path
+    from interp_gui.samples import mobilenet_path, shapes_model
 
-    if recipe.model.architecture == "mobilenet_v2":
-        try:
+    with suppress(FileProblem):
+        if recipe.model.architecture == "mobilenet_v2":
             return str(mobilenet_path())
-        except FileProblem:
-            pass
+        if recipe.model.architecture == "shapes_cnn":
+            return str(shapes_model(marker="marker" in recipe.model.name))
     raise RecipeMismatch(
         f"The recipe does not hold its model '{recipe.model.name}'.",
         hint="Give the checkpoint with --model.",

@@ -1,6 +1,10 @@
 import json
 
+import pytest
+from PIL import Image
+
 from interp_gui.cli.program import run_program
+from interp_gui.samples import shapes_model
 from interp_gui.samples.shapes.dataset import read_masks
 
 
@@ -37,3 +41,15 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path, capsys):
     assert "1 to 1,000,000 scenes" in capsys.readouterr().err
     assert run_program(["samples", "cats", "--out", str(tmp_path / "x")]) == 2
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("marker", [False, True])
+def test_a_picture_made_with_a_sample_is_made_again_without_naming_the_sample(tmp_path, marker):
+    words = ["run", "feature-visualization", "--model", str(shapes_model(marker=marker))]
+    words += ["--feature", "block3:2", "--set", "size=32", "--set", "steps=2"]
+    assert run_program([*words, "--out", str(tmp_path / "a")]) == 0
+    (made,) = (tmp_path / "a").glob("*.png")
+    assert run_program(["run", "--recipe", str(made), "--out", str(tmp_path / "b")]) == 0
+    (again,) = (tmp_path / "b").glob("*.png")
+    with Image.open(made) as one, Image.open(again) as other:
+        assert one.tobytes() == other.tobytes()
