@@ -3,12 +3,12 @@
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from interp_gui.core.errors import InterpError
+from interp_gui.engine.crashes import Crashes
 from interp_gui.engine.delivery import Delivery
 from interp_gui.engine.environment import engine_command, engine_environment
 from interp_gui.engine.failures import describe, ending, lost
@@ -32,8 +32,6 @@ CANCEL_GRACE_S = 2.0
 """How long a cancelled job may show no life before the process is killed."""
 SILENCE_S = 30.0
 WARM_UP_S = 120.0
-RESPAWNS = 3
-RESPAWN_WINDOW_S = 60.0
 _TICK_S = 0.1
 _CLOSE_GRACE_S = 1.5
 
@@ -79,7 +77,7 @@ class EngineClient:
         self._ledger = Ledger()
         self._process: EngineProcess | None = None
         self._spawned = 0
-        self._crashes: deque[float] = deque()
+        self._crashes = Crashes()
         self._silent = False
         self._down = False
         self._restart = False
@@ -279,7 +277,7 @@ class EngineClient:
             asked, self._restart = self._restart, False
             process = self._process
             if asked:
-                self._crashes.clear()
+                self._crashes.forget()
                 self._down = False
         if asked and process is not None:
             self._lose(process, "The engine was restarted.", drop_running=True)
@@ -309,7 +307,7 @@ class EngineClient:
         if self._folder is not None:
             self._folder.discard(f"e{process.pid}-")
             self._folder.discard(f"w{self._spawned}-")
-        respawning = not guilty or self._may_respawn()
+        respawning = not guilty or self._crashes.another()
         if not respawning:
             reason += " It ended too often within a minute and is not started again."
         self._tell_lost(reason, process, respawning=respawning)
@@ -328,13 +326,6 @@ class EngineClient:
     def _tell_lost(self, reason: str, process: EngineProcess, *, respawning: bool) -> None:
         tail = process.stderr_tail
         self._delivery.settle(EngineLost(reason=reason, respawning=respawning, stderr_tail=tail))
-
-    def _may_respawn(self) -> bool:
-        now = time.monotonic()
-        self._crashes.append(now)
-        while now - self._crashes[0] > RESPAWN_WINDOW_S:
-            self._crashes.popleft()
-        return len(self._crashes) <= RESPAWNS
 
     def _go_down(self, reason: str) -> None:
         self._delivery.settle(EngineLost(reason=reason, respawning=False))

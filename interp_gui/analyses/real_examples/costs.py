@@ -140,7 +140,8 @@ def _cut_s(context: Context, layer: LayerInfo, path: str, *, size_px: int, cropp
                 box = field_box(context, layer, place, pixels.shape[:2])
             example_picture(pixels, values[0], box, size_px=size_px, floor=0.0, shaded=True)
 
-        return step_s(cut)
+        cut()  # finds the layer's field, which is kept
+        return step_s(cut, most=7)
 
     what = {
         "what": "cut", "layer": layer.name, "path": path, "size": size_px, "cropped": cropped,
