@@ -28,8 +28,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from interp_gui.core.errors import InterpError, InvalidValue
 from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.core.recipe import Recipe
-from interp_gui.core.result import AnyResult
-from interp_gui.gui.widgets.pixels import shrunk
+from interp_gui.core.result import AnyResult, Picture
+from interp_gui.gui.widgets.pixels import shrunk, to_array, to_image
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_FEATURES = 4096
@@ -173,9 +173,14 @@ def start_drag(
     Parameters
     ----------
     result, recipe
-        What a drop on the desktop saves as a PNG.
+        What a drop on the desktop saves as a PNG; without them it is `image`.
     """
     file = None
+    if result is None and image is not None and not image.isNull():
+        result = Picture(key="card", title=features[0].title, pixels=to_array(image),
+                         feature=features[0])  # fmt: skip
+    elif image is None and isinstance(result, Picture):
+        image = to_image(result.pixels)
     if result is not None:
         try:
             file = _write_picture(source, features[0].title, result, recipe)

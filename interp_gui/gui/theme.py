@@ -153,7 +153,6 @@ def _style(*, dark: bool) -> str:
         background: {high}; color: {on_high}; border: 1px solid {high}; border-radius: 3px; }}
     QPushButton:checked {{ padding: 3px 6px; }}
     QToolButton[autoRaise="false"]:checked {{ padding: 1px 2px 1px 1px; }}
-    QToolButton:focus {{ border: 2px solid {high}; border-radius: 4px; }}
     QCheckBox::indicator:unchecked, QRadioButton::indicator:unchecked,
     QAbstractItemView::indicator:unchecked {{
         border: 1px solid {dim}; background: {base}; }}

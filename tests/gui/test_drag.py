@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QMimeData
+from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QMimeData, QObject
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel
 
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.core.result import Picture
+from interp_gui.gui import drag
 from interp_gui.gui.drag import (
     MAX_BYTES,
     _write_picture,
@@ -131,3 +132,34 @@ def test_the_file_for_other_programs_goes_with_the_window(qtbot, qapp):
     del window
     gc.collect()
     assert not path.exists()
+
+
+def test_a_card_that_is_dragged_brings_its_picture_as_a_file(qtbot, monkeypatch):
+    """What other programs get: a PNG with the pixels of the card."""
+    from PIL import Image
+
+    dragged = {}
+
+    class Drag(QObject):
+        setMimeData = staticmethod(lambda mime: dragged.update(mime=mime))
+        setPixmap = staticmethod(lambda pixmap: dragged.update(pixmap=pixmap))
+        setHotSpot = exec = staticmethod(lambda _: None)
+
+    monkeypatch.setattr(drag, "QDrag", Drag)
+    card = QLabel("x")
+    qtbot.addWidget(card)
+    image = QImage(9, 5, QImage.Format.Format_RGB32)
+    image.fill(0xFF102030)
+    feature = Feature(layer="features.14", units=(7,))
+    drag.start_drag(card, [feature], image=image)
+    (url,) = dragged["mime"].urls()
+    with Image.open(url.toLocalFile()) as written:
+        assert written.convert("RGB").getpixel((1, 1)) == (0x10, 0x20, 0x30)
+    assert features_from_mime(dragged["mime"]) == (feature,)
+    plain = dragged["pixmap"].height()
+    pixels = np.full((30, 30, 3), 7, np.uint8)
+    drag.start_drag(card, [feature], result=Picture(key="a", title="a", pixels=pixels))
+    assert dragged["pixmap"].height() == plain, "a result brings its own picture"
+    drag.start_drag(card, [feature])
+    assert dragged["mime"].urls() == []
+    assert dragged["pixmap"].height() < plain
