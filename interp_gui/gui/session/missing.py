@@ -46,17 +46,13 @@ class MissingModel(QDialog):
         self.setMinimumWidth(480)
         self._folder, self._is_answered = folder, False
         name = ref.name or os.path.basename(ref.path)
-        self.heading = parts.label(
-            f"'{Path(other).name}' holds other weights than '{name}' did when the session was "
-            "saved."
-            if other
-            else f"The model '{name}' is not where the session says."
-        )
+        self.heading = parts.label(_what_is_wrong(ref, name, other))
+        self.heading.setFont(theme.heading_font(self.font()))
         facts = [f"It was at {ref.path}."]
         if other and other != ref.path:
             facts.append(f"Found in its place: {other}.")
         if ref.architecture:
-            facts.append(f"Architecture {ref.architecture}, weights {ref.weights_sha256[:12]}….")
+            facts.append(f"Architecture {ref.architecture}, weights {ref.weights_sha256[:12]}.")
         facts.append(
             "What was collected from it stays on the shelf, whatever you choose."
             + (" With other weights, its numbers and pictures would be others." if other else "")
@@ -112,3 +108,12 @@ class MissingModel(QDialog):
             self._is_answered = True
             self.skipped.emit()
         super().closeEvent(event)
+
+
+def _what_is_wrong(ref: ModelRef, name: str, other: str) -> str:
+    if other:
+        found = Path(other).name
+        return f"'{found}' holds other weights than '{name}' did when the session was saved."
+    if os.path.isfile(ref.path):
+        return f"The model '{name}' could not be opened."
+    return f"The model '{name}' is not where the session says."

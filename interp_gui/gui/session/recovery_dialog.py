@@ -47,10 +47,7 @@ class RecoveryDialog(QDialog):
         self.setMinimumWidth(500)
         one = len(found) == 1
         heading = parts.label(
-            "interp-gui ended without being closed. What was open in it was kept."
-            if one
-            else f"interp-gui ended {len(found)} times without being closed. What was open in it "
-            "was kept."
+            "Restore what was open?" if one else "Restore what was open, and which of it?"
         )
         heading.setFont(theme.heading_font(self.font()))
         self.list = QListWidget()
@@ -65,7 +62,11 @@ class RecoveryDialog(QDialog):
         shown = min(3, len(found))
         lines = sum(self.list.sizeHintForRow(i) for i in range(shown))
         self.list.setFixedHeight(lines + 2 * theme.SPACE_S * shown + theme.SPACE_L)
-        hint = parts.label("Later asks again at the next start.", dim=True)
+        hint = parts.label(
+            "interp-gui ended without being closed; this was kept. Later asks again at the next "
+            "start.",
+            dim=True,
+        )
         role = QDialogButtonBox.ButtonRole
         buttons = QDialogButtonBox()
         self.restore_button = buttons.addButton("Restore", role.AcceptRole)
@@ -77,7 +78,7 @@ class RecoveryDialog(QDialog):
         self.later_button.clicked.connect(self.close)
         self.list.itemActivated.connect(self._restore)
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
-        for widget in (heading, self.list, hint, buttons):
+        for widget in (heading, hint, self.list, buttons):
             column.addWidget(widget)
         self._confirmed: QPushButton | None = None
 
