@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QMenu, QWidget
 
 from interp_gui.core.analysis import Inputs
@@ -25,6 +25,9 @@ from interp_gui.gui.widgets.pixels import to_image
 
 ANALYSIS, VIEW = "unit-ranking", "image-ranking"
 SETTLE_MS = 150
+CARD_PX, SMALL_CARD_PX = 124, 96
+TIGHT_PX = (300, 360)
+"""Width and height below which cards are small and notes short."""
 Region = tuple[tuple[float, ...], ...]
 
 
@@ -77,7 +80,7 @@ class ImageRanking(QWidget):
         self.heading = label()
         self.notes = label(dim=True)
         self.list = CardList("Units for this answer")
-        self.list.set_card_width(124)
+        self.list.set_card_width(CARD_PX)
         self.list.result_of = self._result_of
         self._arrange()
         self._connect()
@@ -215,9 +218,25 @@ class ImageRanking(QWidget):
         self.list.set_cards(self._card(unit) for unit in units)
         place = ", in the brushed place" if self._region() else ""
         self.heading.setText(f"{ranking.title}{place}" if units else "")
-        self.notes.setText("\n".join(t for t in (ranking.summary, *ranking.notes) if t))
-        self.notes.setVisible(bool(self.notes.text()))
+        self._tell_notes()
         self.export.setEnabled(bool(self._results))
+
+    def _tell_notes(self) -> None:
+        """What the effects are compared to; how they were made stands behind where it is tight."""
+        lines = [t for t in (self._ranking.summary, *self._ranking.notes) if t]
+        self.notes.setText("\n".join(lines[:1] if self._is_tight else lines))
+        self.notes.setToolTip("\n".join(lines))
+        self.notes.setVisible(bool(lines))
+
+    @property
+    def _is_tight(self) -> bool:
+        return self.width() < TIGHT_PX[0] or self.height() < TIGHT_PX[1]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.list.set_card_width(CARD_PX if self.width() >= TIGHT_PX[0] else SMALL_CARD_PX)
+        if self._ranking.units:
+            self._tell_notes()
 
     def _card(self, unit: RankedUnit) -> Card:
         key = unit.feature.text

@@ -134,7 +134,7 @@ class PinStrip(QFrame):
         self.text = ElidedLabel()
         self.reopen = QPushButton("Open it again")
         self.reopen.setToolTip("Open the model to which this view is pinned")
-        self.follow = QPushButton("Follow again")
+        self.follow = QPushButton("Follow")
         self.follow.setToolTip("Let this view follow what is current (Ctrl+Shift+P)")
         row = parts.row(spacing=theme.SPACE_S)
         row.setContentsMargins(theme.SPACE_M, theme.SPACE_XS, theme.SPACE_M, theme.SPACE_XS)
