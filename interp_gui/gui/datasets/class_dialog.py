@@ -83,8 +83,10 @@ class ClassDialog(QDialog):
     def _table(self) -> QTableView:
         table = QTableView()
         table.setAccessibleName("Labels and classes")
+        table.setAccessibleDescription("Which class of the model each label stands for")
         table.setModel(self.model)
-        table.setItemDelegateForColumn(CLASS, ClassChooser(self.model, table))
+        self._chooser = ClassChooser(self.model, table)
+        table.setItemDelegateForColumn(CLASS, self._chooser)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         triggers = QAbstractItemView.EditTrigger
         table.setEditTriggers(
@@ -116,6 +118,10 @@ class ClassDialog(QDialog):
         self.message.setText(" ".join(said))
         self.message.setVisible(bool(said))
 
+    def done(self, result: int) -> None:
+        self._chooser.completer.popup().hide()
+        super().done(result)
+
     def accept(self) -> None:
         self._accepted(self.model.classes)
         super().accept()
@@ -129,18 +135,19 @@ class ClassChooser(QStyledItemDelegate):
         self._model = model
         # One list for all editors: a model may have 21,000 classes.
         words = [f"{i}: {name}" for i, name in enumerate(model.names)]
-        self._words = QStringListModel(words, self)
+        # It outlives the editors: a list that is deleted while it is in front takes the focus
+        # from a dialog that is half gone, and Qt crashes.
+        self.completer = QCompleter(QStringListModel(words, self), self)
+        self.completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.completer.setMaxVisibleItems(12)
 
     def createEditor(self, parent: QWidget, _option: QStyleOptionViewItem, index: Index) -> QWidget:
         editor = QLineEdit(parent)
         label = self._model.proposals[index.row()].label
         editor.setAccessibleName(f"Class of {label}")
         editor.setPlaceholderText("Name or number; empty for none")
-        completer = QCompleter(self._words, editor)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        completer.setMaxVisibleItems(12)
-        editor.setCompleter(completer)
+        editor.setCompleter(self.completer)
         return editor
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:

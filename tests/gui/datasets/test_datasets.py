@@ -115,7 +115,7 @@ def test_the_dialog_marks_what_is_uncertain_and_clears(qtbot):
     assert accepted == [{}]
 
 
-def test_a_class_is_chosen_by_typing_a_part_of_its_name(qtbot):
+def test_a_class_is_found_by_a_part_of_its_name(qtbot):
     dialog = ClassDialog(
         (Proposal(label="pup"),), [1], ("cat", "hot dog", "wolf"), lambda _classes: None
     )
@@ -124,14 +124,13 @@ def test_a_class_is_chosen_by_typing_a_part_of_its_name(qtbot):
     dialog.table.setFocus()
     dialog.table.edit(dialog.model.index(0, 1))
     line = dialog.table.findChild(QLineEdit)
-    QTest.keyClicks(line, "dog")
     completer = line.completer()
+    completer.setCompletionPrefix("dog")
     assert completer.completionCount() == 1
     assert completer.currentCompletion() == "1: hot dog"
-    completer.popup().hide()
     line.setText(completer.currentCompletion())
     QTest.keyClick(line, Qt.Key.Key_Return)
-    assert dialog.model.classes == {"pup": 1}
+    qtbot.waitUntil(lambda: dialog.model.classes == {"pup": 1})
     dialog.close()
 
 

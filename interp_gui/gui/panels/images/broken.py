@@ -54,17 +54,21 @@ class BrokenFiles(QObject):
         self._background = background
         self._told: set[str] = set()
         self._checking = False
+        self._count: int | None = None
         self._left: deque[ImageEntry] = deque()
         self._tells_good = False
         self._report = QTimer(self, singleShot=True, interval=REPORT_AFTER_MS)
         self._report.timeout.connect(self.tell)
         thumbnails.broken.connect(self._on_broken)
+        thumbnails.arrived.connect(self._on_sound)
         source.changed.connect(self._on_list)
 
     @property
     def count(self) -> int:
         """How many of the images are known to be broken."""
-        return len(self.paths())
+        if self._count is None:
+            self._count = len(self.paths())
+        return self._count
 
     def paths(self) -> set[str]:
         """Images that are known to be broken."""
@@ -87,6 +91,7 @@ class BrokenFiles(QObject):
 
     def _on_list(self, before: Shown) -> None:
         shown = self._source.shown
+        self._count = None
         if shown.table is before.table:
             return
         self._told.intersection_update(shown.table.rows)
@@ -120,6 +125,7 @@ class BrokenFiles(QObject):
         known = {path: text for path, text in problems.items() if path in self._model.table.rows}
         if known:
             self._thumbnails.note_problems(known)
+            self._count = None
             for path in known:
                 place = self._model.place_of(path)
                 if place is not None:
@@ -131,9 +137,13 @@ class BrokenFiles(QObject):
     def _on_broken(self, path: str, _reason: str) -> None:
         if path not in self._model.table.rows:
             return
+        self._count = None
         self.changed.emit()
         self._report.start()
         self._move_on({path})
+
+    def _on_sound(self, _path: str) -> None:
+        self._count = None  # what was broken may have been replaced
 
     def _move_on(self, broken: set[str]) -> None:
         """A broken image is no current one: the next that has a header is."""

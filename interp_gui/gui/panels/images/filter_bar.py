@@ -42,7 +42,7 @@ class FilterBar(QWidget):
             "Words in the file name, label:cat, split:val, pred:dog, wrong, right, broken, "
             "prob<0.5; a minus before a word means not (Ctrl+F)"
         )
-        self.field.setClearButtonEnabled(True)
+        parts.as_filter(self.field)
         self.filters = _menu_button("filter", "Filter by label or column", self._fill_filters)
         self.orders = _menu_button("sort", "Sort images", self._fill_orders)
         row = parts.row()

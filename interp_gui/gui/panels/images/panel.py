@@ -90,6 +90,7 @@ class ImagesPanel(QWidget):
     def _list(self) -> ImageGrid:
         view = ImageGrid()
         view.setAccessibleName("Images")
+        view.setAccessibleDescription("The image that is chosen here is shown in all views")
         view.setModel(self.model)
         view.setItemDelegate(self._delegate)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -123,6 +124,7 @@ class ImagesPanel(QWidget):
         self.note = parts.label(dim=True)
         self.note_button = QPushButton()
         self.note_button.setAccessibleName("Do what the note above the list offers")
+        self.note_button.setToolTip("What the note beside it is about")
         self.note_button.clicked.connect(self._act)
         self._on_note: Callable[[], object] | None = None
         self._note_row = QWidget()
