@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from interp_gui.core.csv_text import is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES
+from interp_gui.core.recipe import Recipe
 from interp_gui.gui.background import Background
 from interp_gui.gui.documents import MODEL_SUFFIXES, Documents, kind_of
 from interp_gui.gui.reopen import LOOKED_INTO, Reopener
@@ -57,6 +58,10 @@ class Files(QObject):
     def open_sample(self, sample_id: str = USUAL) -> None:
         """Open the network and pictures of a sample."""
         self.samples.open(sample_id)
+
+    def reopen(self, recipe: Recipe) -> None:
+        """Show again what a recipe made: of a picture, or of a kept result of a session."""
+        self._reopener.reopen(recipe)
 
     # --- dialogs -------------------------------------------------------------------------------
 

@@ -65,9 +65,12 @@ class Reopener(QObject):
 
     def reopen(self, recipe: Recipe) -> None:
         """Open the model if it is known, then show what the recipe names."""
-        model = self._state.model
+        current = self._state.model
         wanted = recipe.model.weights_sha256
-        if model is not None and model.description.weights_sha256 == wanted:
+        models = (*([current] if current is not None else []), *self._state.models)
+        found = next((m for m in models if m.description.weights_sha256 == wanted), None)
+        if found is not None:
+            self._documents.models.choose(found.handle)
             self._show(recipe)
             return
         path = self._settings.model_with(wanted)

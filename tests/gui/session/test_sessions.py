@@ -3,6 +3,7 @@
 import os
 
 import msgspec
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDropEvent
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import OutputProblem
 from interp_gui.core.feature import Feature
+from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture
 from interp_gui.core.session.files import read_session, write_session
 from interp_gui.core.target import Target
@@ -84,8 +86,6 @@ def work(window, pictures, qtbot):
     shelf_of(state).collect([unit])
     shelf_of(state).update(shelf_of(state).items[0].id, note="whiskers?")
     names_of(state).set_name(unit, "whiskers")
-    import numpy as np
-
     picture = Picture(key="p", title="a picture", pixels=np.full((4, 4, 3), 5, np.uint8))
     kept_of(state).keep(picture, None)
     state.set_edits(EditStack((Edit(feature=unit, kind="scale", amount=0.0),)))
@@ -154,6 +154,35 @@ def test_a_session_brings_everything_back(opened, pictures, tmp_path, answer, qt
     assert not state.undo.canUndo(), "what was done before concerns another document"
     assert window.windowTitle() == "one[*] – small.pth – interp-gui"
     assert window.settings.values.recent_sessions == (str(path),)
+
+
+def test_a_kept_result_of_a_session_can_be_shown_again(opened, tmp_path, answer, qtbot):
+    """As an exported picture of it can that is dropped on the window."""
+    window, state = opened, opened.state
+    found = state.model.description
+    recipe = Recipe(
+        analysis="real-examples", features=(UNIT,), layer=UNIT.layer,
+        preprocessing=found.preprocessing, target=Target(index=2),
+        model=ModelIdentity(
+            name=found.name, weights_sha256=found.weights_sha256,
+            architecture=found.architecture, library=found.library,
+        ),
+    )  # fmt: skip
+    picture = Picture(key="p", title="a picture", pixels=np.zeros((4, 4, 3), np.uint8))
+    kept_of(state).keep(picture, recipe)
+    save(window, tmp_path / "one.interp", qtbot)
+    begin_anew(window, qtbot)
+    window.sessions.open(str(tmp_path / "one.interp"))
+    answer()
+    qtbot.waitUntil(lambda: not window.sessions.restorer.is_active)
+    answer_kept = kept_of(state).items[0].recipe
+    assert answer_kept == recipe
+    window.documents.open_model(str(tmp_path / "study" / "other.pth"))
+    answer(weights_sha256="cd" * 32)
+    qtbot.waitUntil(lambda: state.model.description.weights_sha256 == "cd" * 32)
+    window.files.reopen(answer_kept)
+    assert state.model.description.weights_sha256 == found.weights_sha256, "the open one is chosen"
+    assert (state.feature, state.tab, state.target) == (UNIT, "unit", Target(index=2))
 
 
 def test_a_change_marks_the_window_and_undo_takes_the_mark_away(opened, tmp_path, qtbot):
