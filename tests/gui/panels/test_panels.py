@@ -10,9 +10,9 @@ from interp_gui.gui.panels.layers import LayersView
 from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import facts
 from interp_gui.gui.panels.preprocessing import PreprocessingForm
+from interp_gui.gui.target_selector import TargetSelector
 from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.toast import Toasts
-from interp_gui.gui.target_selector import TargetSelector
 
 # --- log -------------------------------------------------------------------------------------
 
