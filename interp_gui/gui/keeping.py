@@ -45,6 +45,13 @@ def keep(
     )
 
 
+def keep_all(state: AppState, found: Sequence[Exportable]) -> None:
+    """Keep what stands first among results of one view, with the others that belong to it."""
+    if found:
+        first = min(found, key=lambda each: _KINDS.index(each.result.kind))
+        keep(state, first.result, first.recipe, found)
+
+
 def belongs(result: AnyResult, recipe: Recipe | None, other: Exportable) -> bool:
     """Whether another result is shown with one: it is about the same, or of the whole run."""
     if other.result is result:

@@ -13,7 +13,7 @@ from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture, Table
 from interp_gui.gui.export_ui import Exportable, connect_export
-from interp_gui.gui.keeping import belongs, copy_code, focused_view, places
+from interp_gui.gui.keeping import belongs, copy_code, focused_view, keep_all, places
 from interp_gui.gui.kept import kept_of
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.widgets.views import view_for
@@ -105,6 +105,20 @@ def test_what_has_the_focus_is_kept_or_what_the_page_is_about(page, qtbot):
 def test_belonging(mine, theirs, together):
     assert belongs(mine, recipe(), Exportable(theirs, recipe(result="x"))) is together
     assert not belongs(mine, recipe(), Exportable(mine, recipe()))
+
+
+def test_of_several_results_the_telling_one_is_kept_with_the_others(state):
+    shown = Table(key="ranking", title="Ranking", columns=("a",), cells=((1,),))
+    from interp_gui.core.result import Grid
+
+    cards = Grid(key="units", title="Cards")
+    found = [Exportable(r, recipe(result=r.key)) for r in (cards, shown)]
+    keep_all(state, found)
+    (item,) = kept_of(state).items
+    assert item.result is shown
+    assert item.companions == (cards,)
+    keep_all(state, [])
+    assert len(kept_of(state).items) == 1
 
 
 def test_results_of_another_run_do_not_belong():

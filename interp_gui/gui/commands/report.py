@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from interp_gui.gui.actions import ActionSpec
 
 if TYPE_CHECKING:
+    from interp_gui.gui.export_ui import Exportable
     from interp_gui.gui.main_window import MainWindow
 
 
@@ -38,10 +39,14 @@ def show_report(window: "MainWindow") -> None:
 
 
 def _keep_focused(window: "MainWindow") -> None:
-    from interp_gui.gui.keeping import focused_view, keep_view
+    from interp_gui.gui.keeping import focused_view, keep_all, keep_view
 
-    view = focused_view(window.centre.tab(window.state.tab))
-    if view is None:
+    page = window.centre.active
+    view = focused_view(page)
+    found: list[Exportable] = getattr(page, "keepables", list)() if view is None else []
+    if found:
+        keep_all(window.state, found)
+    elif view is None:
         window.state.notify(
             "info", "There is no result in front.", "Run an analysis, or open a unit's page."
         )

@@ -14,6 +14,7 @@ from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import Exportable, ask_and_export
 from interp_gui.gui.feature_menu import build_feature_menu
+from interp_gui.gui.keeping import keep_all
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
@@ -306,8 +307,15 @@ class ImageRanking(QWidget):
             menu.addSeparator()
         menu.addAction("Select all", self.list.select_all)
         menu.addAction("Export ranking…", self.export_all)
+        menu.addAction(
+            "Keep ranking for the report", lambda: keep_all(self._state, self.keepables())
+        )
         menu.popup(where)
 
     def export_all(self) -> None:
         """Export the numbers and pictures of the ranking."""
-        ask_and_export(self, self._state, list(self._results.values()))
+        ask_and_export(self, self._state, self.keepables())
+
+    def keepables(self) -> list[Exportable]:
+        """What is kept for the report from here, and exported."""
+        return list(self._results.values())

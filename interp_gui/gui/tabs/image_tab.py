@@ -28,7 +28,7 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.drop_hint import DropHint
 from interp_gui.gui.drop_sentences import of_features
-from interp_gui.gui.export_ui import connect_export
+from interp_gui.gui.export_ui import Exportable, connect_export
 from interp_gui.gui.feature_commands import why_no_map
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of
@@ -321,6 +321,10 @@ class ImageTab(QWidget):
         whole.setEnabled(not self.canvas.region.empty)
         menu.addAction("Export ranking…", self.ranking.export_all)
         menu.popup(self.canvas.mapToGlobal(where))
+
+    def keepables(self) -> list[Exportable]:
+        """What is kept for the report from here, where no map is shown: the ranking."""
+        return self.ranking.keepables()
 
     # --- for sessions and copies ---------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.drag import copy_to_clipboard
 from interp_gui.gui.drop_sentences import of_features
-from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
+from interp_gui.gui.export_ui import Exportable, ask_and_export
 from interp_gui.gui.feature_drop import FeatureDrop
 from interp_gui.gui.parts import as_filter, column, label, row
 from interp_gui.gui.pass_leave import leave_of
@@ -25,7 +25,7 @@ from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer, unit_feature
 from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.wall_cards import WallCards, hint
-from interp_gui.gui.tabs.wall_menu import popup_card_menu, popup_export_menu
+from interp_gui.gui.tabs.wall_menu import chosen_cards, popup_card_menu, popup_export_menu
 from interp_gui.gui.tabs.wall_order import adopt_similarity, adopt_summary, ordered, ranges
 from interp_gui.gui.tabs.wall_similarity import Similarity
 from interp_gui.gui.tabs.wall_sort import SIMILARITY, SortBox
@@ -315,15 +315,15 @@ class LayerWall(QWidget):
 
     def export_selected(self, *, as_sheet: bool) -> None:
         """Export the selected cards, or those in view if none is."""
-        keys = self.list.selected_keys() or list(self.list.visible_keys())
-        found = self.exportables(keys)
-        if as_sheet and found:
-            title = f"{self._state.layer}, {len(found)} units"
-            found = [sheet(title, found)]
-        ask_and_export(self, self._state, found)
+        ask_and_export(self, self._state, chosen_cards(self, self._state, as_sheet=as_sheet))
+
+    def keepables(self) -> list[Exportable]:
+        """What is kept for the report from here: the cards on one sheet."""
+        return chosen_cards(self, self._state, as_sheet=True)
 
     def _show_export_menu(self) -> None:
-        popup_export_menu(self, self.export.mapToGlobal(self.export.rect().bottomLeft()))
+        where = self.export.mapToGlobal(self.export.rect().bottomLeft())
+        popup_export_menu(self, self._state, where)
 
     def _show_menu(self, key: str, where: QPoint) -> None:
         popup_card_menu(self, self._state, key, where)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
-from interp_gui.gui.export_ui import ask_and_export
+from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
 from interp_gui.gui.feature_menu import build_feature_menu
+from interp_gui.gui.keeping import keep_all
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:
@@ -30,15 +31,23 @@ def popup_card_menu(wall: "LayerWall", state: AppState, key: str, where: QPoint)
         menu.addAction("Optimise picture", lambda: wall.work.want_pictures(keys))
         menu.addSeparator()
     menu.addAction("Select all", wall.list.select_all)
-    _add_export(menu, wall)
+    _add_export(menu, wall, state)
     menu.popup(where)
 
 
-def popup_export_menu(wall: "LayerWall", where: QPoint) -> None:
+def popup_export_menu(wall: "LayerWall", state: AppState, where: QPoint) -> None:
     """How cards are exported."""
     menu = _menu(wall)
-    _add_export(menu, wall)
+    _add_export(menu, wall, state)
     menu.popup(where)
+
+
+def chosen_cards(wall: "LayerWall", state: AppState, *, as_sheet: bool) -> list[Exportable]:
+    """The selected cards, or those in view if none is; one by one or on one sheet."""
+    found = wall.exportables(wall.list.selected_keys() or list(wall.list.visible_keys()))
+    if as_sheet and found:
+        return [sheet(f"{state.layer}, {len(found)} units", found)]
+    return found
 
 
 def _menu(wall: "LayerWall") -> QMenu:
@@ -47,7 +56,8 @@ def _menu(wall: "LayerWall") -> QMenu:
     return menu
 
 
-def _add_export(menu: QMenu, wall: "LayerWall") -> None:
+def _add_export(menu: QMenu, wall: "LayerWall", state: AppState) -> None:
     what = "selected" if wall.list.selected_keys() else "visible"
     menu.addAction(f"Export {what} as one sheet…", lambda: wall.export_selected(as_sheet=True))
     menu.addAction(f"Export {what} as files…", lambda: wall.export_selected(as_sheet=False))
+    menu.addAction(f"Keep {what} for the report", lambda: keep_all(state, wall.keepables()))
