@@ -19,6 +19,10 @@ Of the class, because Qt asks as soon as a widget gets a name, and never again.
 """
 
 
+_OF_QT = {"QTabWidget": "LayeredPane", "QUndoView": "List"}
+"""Controls of Qt to which it gives no role."""
+
+
 @dataclass(frozen=True)
 class SpokenItem:
     """One item as it is told: what it is called, where it is painted, and its state."""
@@ -65,8 +69,8 @@ class AccessibleFactory:
         self._factory = lambda class_name, thing: self._make(class_name, thing)
         QAccessible.installFactory(self._factory)
 
-    def _make(self, _class_name: str, thing: QObject) -> QAccessibleInterface | None:
-        name = getattr(type(thing), ROLE, "")
+    def _make(self, class_name: str, thing: QObject) -> QAccessibleInterface | None:
+        name = getattr(type(thing), ROLE, "") or _OF_QT.get(class_name, "")
         if not isinstance(thing, QWidget) or not name:
             return None
         role = getattr(QAccessible.Role, name)

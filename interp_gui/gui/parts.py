@@ -3,7 +3,14 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from interp_gui.gui import icons, theme
 
@@ -40,6 +47,18 @@ def icon_button(
     if slot is not None:
         button.clicked.connect(slot)
     return button
+
+
+def as_filter(edit: QLineEdit) -> None:
+    """Make a field look like one to search with: its sign, and a button that empties it."""
+    sign = edit.addAction(icons.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+    sign.setText("Search")
+    edit.setClearButtonEnabled(True)
+    for button in edit.findChildren(QToolButton):
+        mine = sign in button.actions() or button.defaultAction() is sign
+        button.setAccessibleName("Search" if mine else "Clear")
+        button.setAccessibleDescription(edit.placeholderText() if mine else "Show all again")
+        button.setToolTip("" if mine else "Show all again")
 
 
 def label(text: str = "", *, dim: bool = False, wrap: bool = True) -> QLabel:

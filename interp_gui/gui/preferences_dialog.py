@@ -42,6 +42,7 @@ class PreferencesDialog(QDialog):
         self.forms: dict[str, ParameterForm] = {}
         self.pages = QListWidget()
         self.pages.setAccessibleName("Pages of preferences")
+        self.pages.setAccessibleDescription("Choose what the right side shows")
         self.pages.setFixedWidth(150)
         self.pages.setSpacing(theme.SPACE_XS)
         self.stack = QStackedWidget()

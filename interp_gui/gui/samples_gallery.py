@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QWidget,
 )
 
@@ -40,6 +41,7 @@ class SampleRow(QFrame):
         self.setAccessibleName(sample.title)
         self._missing = False
         picture = SamplePicture(sample.picture)
+        picture.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         picture.setFixedSize(232, 116)
         title = parts.label(sample.title)
         font = title.font()
@@ -48,6 +50,7 @@ class SampleRow(QFrame):
         self.status = parts.label(dim=True)
         self.button = QPushButton("Open")
         self.button.setAccessibleName(f"Open {sample.title}")
+        self.button.setToolTip("Open this network and its pictures")
         self.button.clicked.connect(lambda: open_(sample, self._missing))
         words = parts.column(margin=theme.SPACE_M, spacing=theme.SPACE_S)
         words.addWidget(title)

@@ -31,8 +31,7 @@ class ShortcutSheet(QDialog):
         self.filter = QLineEdit()
         self.filter.setAccessibleName("Filter keys")
         self.filter.setPlaceholderText("Filter by key or by what it does")
-        self.filter.setClearButtonEnabled(True)
-        self.filter.addAction(icons.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        parts.as_filter(self.filter)
         self.all = QCheckBox("&Also actions without a key")
         self.tree = self._tree()
         self.message = parts.label(dim=True)
@@ -65,6 +64,7 @@ class ShortcutSheet(QDialog):
     def _tree(self) -> QTreeWidget:
         tree = QTreeWidget()
         tree.setAccessibleName("Keys")
+        tree.setAccessibleDescription("Actions and their keys, in groups")
         tree.setHeaderLabels(["What", "Keys"])
         tree.setRootIsDecorated(False)
         tree.setItemsExpandable(False)

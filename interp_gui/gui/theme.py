@@ -17,6 +17,9 @@ _SCHEMES = {
     "dark": Qt.ColorScheme.Dark,
 }
 
+_FRAMED = ("QAbstractSpinBox", "QComboBox", "QLineEdit", "QPlainTextEdit", "QTextEdit")
+"""Controls whose outline tells where one can type or choose."""
+
 # Window, Base, AlternateBase, Button, text, dimmed text, line, highlight, text on it, link, frame
 _LIGHT = ("#f8f9fa", "#ffffff", "#f1f3f5", "#fdfdfe", "#1d2127", "#626a75", "#c9ced6",
           "#2563c9", "#ffffff", "#1c56b3", "#e9ecf0")  # fmt: skip
@@ -74,7 +77,11 @@ class Theme(QObject):
 
     def _apply(self) -> None:
         # Not every platform answers setColorScheme with a palette, so it is always set here.
-        self._app.setPalette(palette(dark=self.dark))
+        colours = palette(dark=self.dark)
+        self._app.setPalette(colours)
+        framed = framed_palette(colours)
+        for kind in _FRAMED:  # setting the palette above forgot those of classes
+            self._app.setPalette(framed, kind)
         self._app.setStyleSheet(_style(dark=self.dark))
         QPixmapCache.clear()
         self.changed.emit()
@@ -102,6 +109,19 @@ def palette(*, dark: bool) -> QPalette:
         result.setColor(group.Disabled, which, faint)
     result.setColor(group.Disabled, role.Highlight, line)
     result.setColor(group.Disabled, role.HighlightedText, dim)
+    return result
+
+
+def framed_palette(colours: QPalette) -> QPalette:
+    """The same palette, in which Fusion draws outlines that are seen in the dark too.
+
+    Fusion makes the outline of a field from the window's colour, darker by a factor of 1.4: on a
+    dark window it cannot be seen. Fields use the window's colour for nothing else.
+    """
+    result = QPalette(colours)
+    if is_dark(colours):
+        line = colours.color(QPalette.ColorRole.Mid)
+        result.setColor(QPalette.ColorRole.Window, line.lighter(160))
     return result
 
 
@@ -136,7 +156,7 @@ def small_font(base: QFont) -> QFont:
 
 
 def _style(*, dark: bool) -> str:
-    _, base, _, button, text, dim, line, high, on_high, _, frame = _DARK if dark else _LIGHT
+    _, base, alternate, button, text, dim, line, high, on_high, _, frame = _DARK if dark else _LIGHT
     return f"""
     QMainWindow, QMenuBar, QToolBar {{ background: {frame}; }}
     QMainWindow::separator {{ background: {frame}; width: 5px; height: 5px; }}
@@ -161,6 +181,10 @@ def _style(*, dark: bool) -> str:
     QRadioButton::indicator:unchecked {{ border-radius: 6px; width: 11px; height: 11px; }}
     QCheckBox::indicator:unchecked:disabled, QRadioButton::indicator:unchecked:disabled {{
         border-color: {line}; background: transparent; }}
+    QTreeView::item, QTableView::item, QListView[rows="true"]::item {{ padding: 3px 4px; }}
+    QHeaderView::section {{
+        background: {alternate}; color: {text}; padding: 4px 6px; border: none;
+        border-bottom: 1px solid {line}; border-right: 1px solid {line}; }}
     QLabel[dim="true"] {{ color: {dim}; }}
     QFrame[card="true"] {{ background: {base}; border: 1px solid {line}; border-radius: 6px; }}
     """

@@ -221,6 +221,7 @@ class DetailsDialog(QDialog):
         text = QPlainTextEdit(details)
         text.setReadOnly(True)
         text.setAccessibleName("Details")
+        text.setAccessibleDescription(title)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         copy = buttons.addButton("Copy", QDialogButtonBox.ButtonRole.ActionRole)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(f"{title}\n\n{details}"))

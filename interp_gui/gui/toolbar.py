@@ -14,9 +14,13 @@ from interp_gui.gui.state import Level
 class Badge(QWidget):
     """A dot or a sign with a few words."""
 
+    accessible_role = "StatusBar"
+
     def __init__(self, name: str, icon: str = "") -> None:
         super().__init__()
         self._name = name
+        self.setAccessibleName(name)
+        self.setAccessibleDescription("What the models are computed on" if icon else name)
         self._icon = icon
         self._level: Level = "info"
         self.text = QLabel()

@@ -17,6 +17,7 @@ class UndoDialog(QDialog):
         self.view = QUndoView(stack)
         self.view.setEmptyLabel("As it was at first")
         self.view.setAccessibleName("Steps that can be undone")
+        self.view.setAccessibleDescription("Choose a step to go back, or forward, to it")
         explained = parts.label(
             "Choose a step to go back to it, or on to it. A new change takes the place of all "
             "steps behind the chosen one.",
@@ -26,7 +27,7 @@ class UndoDialog(QDialog):
         buttons.rejected.connect(self.close)
         close = buttons.button(QDialogButtonBox.StandardButton.Close)
         close.setDefault(True)
-        column = parts.column(self, margin=theme.SPACE_M, spacing=theme.SPACE_M)
+        column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
         column.addWidget(explained)
         column.addWidget(self.view, 1)
         column.addWidget(buttons)

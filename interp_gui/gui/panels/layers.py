@@ -50,8 +50,7 @@ class LayersView(QWidget):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter layers")
         self.filter.setAccessibleName("Filter layers by name or kind")
-        self.filter.setClearButtonEnabled(True)
-        self.filter.addAction(icons.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        parts.as_filter(self.filter)
         self.filter.textChanged.connect(self._apply_filter)
         self.all = QToolButton()
         self.all.setText("All")
@@ -71,6 +70,7 @@ class LayersView(QWidget):
     def _tree(self) -> QTreeView:
         tree = QTreeView()
         tree.setAccessibleName("Layers")
+        tree.setAccessibleDescription("The layer that is chosen here is shown in all views")
         tree.setModel(self.proxy)
         tree.setUniformRowHeights(True)
         tree.setIndentation(14)

@@ -42,6 +42,7 @@ class ModelPanel(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Parts of the model")
+        self.tabs.setAccessibleDescription("Layers, facts and preprocessing of the current model")
         self.tabs.addTab(self.layers, "Layers")
         self.tabs.addTab(self.facts, "Facts")
         self.tabs.addTab(self.preprocessing, "Preprocessing")
@@ -83,6 +84,7 @@ class ModelBox(QComboBox):
         super().__init__()
         self._state, self._documents = state, documents
         self.setAccessibleName("Open models")
+        self.setAccessibleDescription("All views follow the model that is chosen here")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.activated.connect(self._chosen)

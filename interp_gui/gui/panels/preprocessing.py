@@ -48,17 +48,18 @@ class PreprocessingForm(QWidget):
         self._background = background
         self._original: dict[str, Preprocessing] = {}
         self._filling = False
-        self.resize_rule = _choice("Resize rule", _RULES)
+        self.resize_rule = _choice("Which way the image is brought to size", _RULES)
         self.resize_px = _pixels("Length of the shorter side in pixels")
         self.height_px = _pixels("Input height in pixels")
         self.width_px = _pixels("Input width in pixels")
         self.crop = QCheckBox("Cut out the centre")
-        self.interpolation = _choice("Interpolation", {n: n.title() for n in _INTERPOLATIONS})
-        self.channels = _choice("Channel order", _CHANNELS)
+        self.interpolation = _choice("How pixels between pixels are found", {n: n.title() for n in _INTERPOLATIONS})
+        self.channels = _choice("Order of the colour channels", _CHANNELS)
         self.mean = _numbers("Mean of each channel, for values from 0 to 1")
         self.std = _numbers("Standard deviation of each channel, for values from 0 to 1")
         self.intensity = IntensityWindow(background)
         self.apply = QPushButton("Apply")
+        self.apply.setToolTip("Ask the model anew with this preprocessing")
         self.reset = QPushButton("Reset")
         self.reset.setToolTip("Back to what the checkpoint was opened with")
         self.problem = parts.label()
@@ -256,6 +257,7 @@ def _parse(text: str, what: str) -> tuple[float, ...]:
 def _choice(name: str, options: dict[str, str]) -> QComboBox:
     box = QComboBox()
     box.setAccessibleName(name)
+    box.setToolTip(name)
     for value, title in options.items():
         box.addItem(title, value)
     return box

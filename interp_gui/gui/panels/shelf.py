@@ -57,7 +57,7 @@ class ShelfPanel(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search names, notes, #tags")
         self.search.setAccessibleName("Search the shelf")
-        self.search.setClearButtonEnabled(True)
+        parts.as_filter(self.search)
         self.search.setMinimumWidth(120)
         self.search.setMaximumWidth(260)
         self.chips = TagChips()

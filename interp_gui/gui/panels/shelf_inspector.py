@@ -56,6 +56,7 @@ class ShelfInspector(QWidget):
         self.note = QPlainTextEdit()
         self.note.setPlaceholderText("Note")
         self.note.setAccessibleName("Note")
+        self.note.setToolTip("What you want to remember of it")
         self.note.setTabChangesFocus(True)
         self.tags = QLineEdit()
         self.tags.setPlaceholderText("Tags, with commas between")

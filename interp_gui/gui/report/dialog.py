@@ -84,6 +84,7 @@ class ReportDialog(QDialog):
     def _make_list(self) -> QListView:
         view = QListView()
         view.setAccessibleName("Kept results")
+        view.setAccessibleDescription("In the order of the report; choose one to write a note on it")
         view.setModel(self.model)
         view.setIconSize(QSize(THUMBNAIL_PX, THUMBNAIL_PX))
         view.setUniformItemSizes(True)
@@ -118,9 +119,11 @@ class ReportDialog(QDialog):
             edit.setAccessibleName(name)
             edit.setPlaceholderText(hint)
         self.intro.setAccessibleName("Introduction")
+        self.intro.setAccessibleDescription("What stands at the beginning of the report")
         self.intro.setPlaceholderText("What this is about")
         self.intro.setMaximumHeight(90)
         self.note.setAccessibleName("Note on the chosen result")
+        self.note.setAccessibleDescription("What stands below it in the report")
         self.note.setPlaceholderText("What is to be seen in it")
         for box in (self.intro, self.note):
             box.setTabChangesFocus(True)

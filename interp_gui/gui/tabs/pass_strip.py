@@ -31,6 +31,7 @@ class PassStrip(QWidget):
         self.text = label()
         self.start = QPushButton("Start")
         self.start.setAccessibleName("Start looking through the images")
+        self.start.setToolTip("Look at every image once; it can be cancelled at any time")
         self.start.clicked.connect(lambda: self._leave.give(self._state))
         line = row()
         self.setLayout(line)

@@ -103,6 +103,7 @@ class PicturePanel(QWidget):
         self.settings_button = QToolButton()
         self.settings_button.setText("Settings")
         self.settings_button.setAccessibleName("Settings of the picture")
+        self.settings_button.setToolTip("Size, steps, objective and more")
         self.settings_button.setCheckable(True)
         self.settings_button.setAutoRaise(True)
         self.settings_button.setArrowType(Qt.ArrowType.RightArrow)

@@ -24,6 +24,7 @@ class SortBox(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Sort by")
+        self.setToolTip("Order of the cards")
         for key, words in SORTS.items():
             self.addItem(f"Sort by {words}", key)
         self.setMinimumWidth(SHORTEST_PX)

@@ -41,6 +41,7 @@ class TabGroup(QTabWidget):
         Key of a view that was dropped outside of all windows, and the global position.
     """
 
+    accessible_role = "LayeredPane"
     fronted = Signal(object)
     touched = Signal(object)
     menu_asked = Signal(object, QPoint)
@@ -54,10 +55,14 @@ class TabGroup(QTabWidget):
         self.setMovable(True)
         self.setAcceptDrops(True)
         self.setAccessibleName("Views")
+        self.setAccessibleDescription("Views of the current model, one in front")
         self.setUsesScrollButtons(True)
         bar = ViewBar(self)
         self.setTabBar(bar)
         bar.setAccessibleName("Views")
+        bar.setAccessibleDescription(
+            "Choose the view in front; the menu of a tab splits and closes it"
+        )
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         bar.customContextMenuRequested.connect(self._on_menu)
         bar.tabBarClicked.connect(lambda _at: self.touched.emit(self))

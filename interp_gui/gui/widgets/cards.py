@@ -64,6 +64,7 @@ class CardList(CardCanvas):
         self._pressed: tuple[int, QPoint] | None = None
         self._collapse_on_release: int | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleDescription("Arrow keys go from card to card, Enter opens one")
 
     def set_cards(self, cards: Iterable[Card]) -> None:
         """Show other cards or another order; selection and current card stay where they can."""

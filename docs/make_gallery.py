@@ -1,0 +1,288 @@
+"""Take a picture of every panel, view and dialog, to be looked at; nothing of it is kept.
+
+python docs/make_gallery.py FOLDER [--themes light dark] [--sizes 1280x800 2560x1440]
+    [--scales 100 150 200 250]
+
+The real window with its real engine opens the Shapes sample, and goes through all that it has, in
+both themes and several sizes. Beside the pictures it writes a contact sheet for each theme, size
+and scale. Each scale is a process of its own, since Qt reads it once.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 120
+QUIET_MS = 500
+SHEET_PX, COLUMNS, ROWS = 480, 4, 5
+NOT_HERE = frozenset(
+    ("file.open_model", "file.open_images", "file.open_folder", "file.import_table",
+     "session.open", "session.save_as")
+)  # fmt: skip
+"""Commands that open the system's file dialog."""
+OVER_THE_WINDOW = frozenset(("edit.palette",))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--themes", nargs="+", default=["light", "dark"])
+    parser.add_argument("--sizes", nargs="+", default=["1280x800", "2560x1440"])
+    parser.add_argument("--scales", nargs="+", type=int, default=[100])
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args(words)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if given.one:
+        sizes = [tuple(int(number) for number in size.split("x")) for size in given.sizes]
+        return _take(given.folder, given.themes, sizes, given.one)
+    for scale in given.scales:
+        own = {"QT_SCALE_FACTOR": str(scale / 100), "QT_SCALE_FACTOR_ROUNDING_POLICY": "PassThrough"}
+        command = [
+            sys.executable, __file__, str(given.folder), "--one", str(scale), "--themes",
+            *given.themes, "--sizes", *given.sizes,
+        ]  # fmt: skip
+        subprocess.run(command, env={"QT_QPA_PLATFORM": "offscreen"} | os.environ | own, check=True)
+    return 0
+
+
+def _take(folder: Path, themes: list[str], sizes: list[tuple[int, ...]], scale: int) -> int:
+    from interp_gui.engine.client import EngineClient
+    from interp_gui.gui.relay import Relay
+
+    relay = Relay()
+    with tempfile.TemporaryDirectory() as own:
+        os.environ["INTERP_GUI_CONFIG"] = f"{own}/config"
+        os.environ["INTERP_GUI_DATA"] = f"{own}/data"
+        client = EngineClient(on_event=relay)
+        client.start()
+        try:
+            from PySide6.QtWidgets import QApplication
+
+            from interp_gui.gui.main_window import MainWindow
+            from interp_gui.gui.settings import Settings
+            from interp_gui.gui.theme import Theme
+
+            app = QApplication(sys.argv[:1])
+            window = MainWindow(
+                client, relay, settings=Settings(Path(own) / "config"), theme=Theme(app),
+                ask_on_close=False,
+            )  # fmt: skip
+            try:
+                Gallery(window, folder, scale).take(themes, sizes)
+            finally:
+                window.ask_on_close = False
+                window.close()
+                window.deleteLater()
+                app.processEvents()
+        finally:
+            client.close()
+    return 0
+
+
+class Gallery:
+    """Goes through the window."""
+
+    def __init__(self, window: Any, folder: Path, scale: int) -> None:
+        self.window, self.folder, self.scale = window, folder, scale
+        self.where = folder
+        self.shots: list[Path] = []
+
+    def take(self, themes: list[str], sizes: list[tuple[int, ...]]) -> None:
+        """Every stage in every theme and size; what was computed stays."""
+        window = self.window
+        window.show()
+        self.wait(lambda: window.bridge.is_ready, "the engine")
+        variants = [(theme, size) for theme in themes for size in sizes]
+        for stage in (self.empty, self.furnished, self.dialogs):
+            for theme, size in variants:
+                self._turn(theme, size)
+                stage()
+        for theme, size in variants:
+            self._turn(theme, size)
+            _contact_sheet(self.where, sorted(self.where.glob("*.png")))
+
+    def _turn(self, theme: str, size: tuple[int, ...]) -> None:
+        width, height = size
+        self.window.choose_theme(theme)
+        self.window.resize(int(width * 100 / self.scale), int(height * 100 / self.scale))
+        self.sleep(50)
+        self.window.layout_.reset()
+        self.where = self.folder / f"{theme}-{width}x{height}-{self.scale}"
+        self.where.mkdir(exist_ok=True)
+        self.sleep(150)
+
+    # --- stages --------------------------------------------------------------------------------
+
+    def empty(self) -> None:
+        """Before anything is open."""
+        self.window.centre.reset()
+        self.sleep(100)
+        self.shot("00-welcome", self.window)
+        self._panels("empty")
+
+    def furnished(self) -> None:
+        """With the sample, in every view."""
+        window, state = self.window, self.window.state
+        if state.model is None:
+            self._open()
+        state.set_tab("image")
+        self.rest()
+        self.shot("20-window", window)
+        self._panels("full")
+        for tab in ("image", "wall", "unit"):
+            state.set_tab(tab)
+            self.rest()
+            self.shot(f"30-view-{tab}", window.centre)
+        for analysis in sorted(window.bridge.analyses):
+            window.centre.show_analysis(analysis)
+            self.sleep(100)
+            self.shot(f"31-analysis-{analysis}", window.centre)
+        state.set_tab("wall")
+        self.sleep(100)
+        window.centre.open_beside("unit")
+        self.rest()
+        self.shot("32-split", window)
+        window.centre.reset()
+        self.rest()
+
+    def _open(self) -> None:
+        window, state = self.window, self.window.state
+        window.files.samples.open("shapes")
+        self.wait(lambda: state.model is not None and state.dataset is not None, "the sample")
+        self.rest()
+        model = state.model
+        layers = [layer.name for layer in model.description.layers if layer.worthwhile]
+        state.set_layer(layers[len(layers) // 2])
+        state.set_image(state.dataset.paths[3])
+        self.rest()
+        from interp_gui.core.feature import Feature
+        from interp_gui.gui.shelf import shelf_of
+
+        found = [
+            Feature.resolve(f"{state.layer}:{unit}", model.description) for unit in (1, 4, 7)
+        ]  # fmt: skip
+        state.open_feature(found[1])
+        self.rest()
+        shelf_of(state).collect(tuple(found))
+        view: Any = window.centre.tab("unit")
+        from interp_gui.gui.kept import kept_of
+
+        picture = view.panel.picture
+        if picture.result is not None and picture.recipe is not None:
+            kept_of(state).keep(picture.result, picture.recipe)
+        self.rest()
+
+    def _panels(self, how: str) -> None:
+        window = self.window
+        for name, dock in window.docks.items():
+            dock.raise_()
+            self.sleep(60)
+            self.shot(f"10-panel-{name}-{how}", dock)
+            if name == "model":
+                for index in range(1, window.model_panel.tabs.count()):
+                    window.model_panel.tabs.setCurrentIndex(index)
+                    self.sleep(60)
+                    self.shot(f"10-panel-{name}-{how}-{index}", dock)
+                window.model_panel.tabs.setCurrentIndex(0)
+        window.docks["shelf"].raise_()
+
+    def dialogs(self) -> None:
+        """Every dialog that a command opens, and every menu."""
+        window = self.window
+        for spec in list(window.actions_.specs):
+            action = window.actions_[spec.id]
+            title = action.text()
+            if not title.endswith("…") or not action.isEnabled() or spec.id in NOT_HERE:
+                continue
+            action.trigger()
+            self.sleep(700)
+            if spec.id in OVER_THE_WINDOW:
+                self.shot(f"40-dialog-{spec.id}", window)
+            for number, top in enumerate(_dialogs()):
+                self.shot(f"40-dialog-{spec.id}{'-' * number}", top)
+                top.close()
+            self.sleep(50)
+        for menu in window.menuBar().actions():
+            shown = menu.menu()
+            shown.popup(window.mapToGlobal(window.rect().topLeft()))
+            self.sleep(80)
+            self.shot(f"50-menu-{menu.text().replace('&', '')}", shown)
+            shown.close()
+        state = window.state
+        state.notify("success", "Wrote picture.png.")
+        state.notify("warning", "The file 'a.png' is no image.", "It was left out.")
+        state.notify("error", "The checkpoint cannot be read.", "Download it again.", "details")
+        self.sleep(400)
+        self.shot("60-toasts", window)
+        window.toasts.clear()
+
+    # --- means ---------------------------------------------------------------------------------
+
+    def shot(self, name: str, widget: Any) -> None:
+        """Keep a picture of a widget."""
+        widget.grab().save(str(self.where / f"{name}.png"))
+
+    def rest(self) -> None:
+        """Wait until nothing has been computed for a while."""
+        self.sleep(QUIET_MS)
+        self.wait(lambda: all(row.over for row in self.window.bridge.jobs.values()), "the jobs")
+        self.sleep(200)
+
+    def wait(self, until: Callable[[], bool], what: str) -> None:
+        """Wait for something."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not until():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"The gallery waited in vain for {what}.")
+            self.sleep(50)
+
+    def sleep(self, delay_ms: int) -> None:
+        """Let the window work for a while."""
+        from PySide6.QtCore import QEventLoop, QTimer
+
+        loop = QEventLoop()
+        QTimer.singleShot(delay_ms, loop.quit)
+        loop.exec()
+
+
+def _dialogs() -> Iterator[Any]:
+    from PySide6.QtCore import Qt
+    from PySide6.QtWidgets import QApplication, QMainWindow, QMenu
+
+    for widget in QApplication.topLevelWidgets():
+        if widget.isVisible() and not isinstance(widget, QMainWindow | QMenu):
+            if widget.windowType() in (Qt.WindowType.Dialog, Qt.WindowType.Popup, Qt.WindowType.Window):
+                yield widget
+
+
+def _contact_sheet(folder: Path, paths: list[Path]) -> None:
+    cells = [path for path in paths if not path.name.startswith("sheet")]
+    for at in range(0, len(cells), COLUMNS * ROWS):
+        _sheet(folder / f"sheet-{at // (COLUMNS * ROWS)}.png", cells[at : at + COLUMNS * ROWS])
+
+
+def _sheet(target: Path, cells: list[Path]) -> None:
+    from PIL import Image, ImageDraw
+
+    height = SHEET_PX * 3 // 4
+    rows = -(-len(cells) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * SHEET_PX, rows * (height + 20)), "#808080")
+    draw = ImageDraw.Draw(sheet)
+    for at, path in enumerate(cells):
+        x, y = at % COLUMNS * SHEET_PX, at // COLUMNS * (height + 20)
+        picture = Image.open(path).convert("RGB")
+        picture.thumbnail((SHEET_PX - 8, height - 4))
+        sheet.paste(picture, (x + 4, y + 18))
+        draw.text((x + 4, y + 3), path.stem, fill="white")
+    sheet.save(target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
