@@ -48,6 +48,8 @@ class AnswerBars(BarsView):
         self.row = 0
         self.target: int | None = None
         """Class of the Target: its row is framed."""
+        self.is_difference = False
+        """Whether the Target is compared with another class: the one alone is another Target."""
         self.comparable = False
         """Whether a difference of logits can be explained."""
 
@@ -171,7 +173,7 @@ class AnswerBars(BarsView):
             explain = menu.addAction(
                 "&Explain this: make it the Target", lambda: self._explain(row)
             )
-            explain.setEnabled(index != self.target)
+            explain.setEnabled(index != self.target or self.is_difference)
             if self.comparable and self.target is not None:
                 compare = menu.addAction(
                     "Compare the &Target with it", lambda: self.compare.emit(index)

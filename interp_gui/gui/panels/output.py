@@ -126,6 +126,7 @@ class OutputPanel(QWidget):
         index = target.index
         if index is None and target.kind not in ("similarity", "scalar"):
             index = self.bars.index_of(0)  # the top class
+        self.bars.is_difference = target.kind == "logit_difference"
         self.bars.comparable = model.description.class_count > 1
         self.bars.set_target(index)
         self.target.setText(f"Explained: {target.title(model.description)}")

@@ -56,8 +56,10 @@ def test_a_row_becomes_the_target_by_its_menu(panel, state):
     assert not menu_at(panel, 1)["Explain this: make it the Target"].isEnabled()
     menu_at(panel, 0)["Compare the Target with it"].trigger()
     assert state.target == Target(kind="logit_difference", index=2, versus=4)
-    state.undo.undo()
-    state.undo.undo()
+    menu_at(panel, 1)["Explain this: make it the Target"].trigger()
+    assert state.target == Target(index=2), "alone again"
+    for _ in range(3):
+        state.undo.undo()
     assert state.target == Target()
 
 
