@@ -119,7 +119,9 @@ class ClassDialog(QDialog):
         self.message.setVisible(bool(said))
 
     def done(self, result: int) -> None:
-        self._chooser.completer.popup().hide()
+        popup = self._chooser.completer.popup()
+        if popup is not None:
+            popup.hide()
         super().done(result)
 
     def accept(self) -> None:
