@@ -67,9 +67,10 @@ class Documents(QObject):
         then: Callable[[], object] | None = None,
         failed: Callable[[], object] | None = None,
         preprocessing: Preprocessing | None = None,
+        anyway: bool = False,
     ) -> None:
         """Open a checkpoint beside those that are open; see `ModelList.open`."""
-        self.models.open(path, then=then, failed=failed, preprocessing=preprocessing)
+        self.models.open(path, then=then, failed=failed, preprocessing=preprocessing, anyway=anyway)
 
     def close_model(self, handle: str = "") -> None:
         """Close a model, the current one by default."""

@@ -73,6 +73,7 @@ class ModelList(QObject):
         then: Then | None = None,
         failed: Then | None = None,
         preprocessing: Preprocessing | None = None,
+        anyway: bool = False,
     ) -> None:
         """Open a checkpoint beside those that are open, and make it current.
 
@@ -82,9 +83,11 @@ class ModelList(QObject):
             Called when it is open, or could not be opened.
         preprocessing
             In place of the checkpoint's own.
+        anyway
+            However little memory is left: a session had it open.
         """
         wish = Wish(path, then, failed, preprocessing)
-        problem = self._why_large(path)
+        problem = "" if anyway else self._why_large(path)
         if problem:
             self._state.notify(
                 "warning", problem, "Close one in the Model panel, or open it all the same.",

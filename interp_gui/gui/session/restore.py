@@ -149,6 +149,7 @@ class Restorer(QObject):
             then=partial(self._on_open, run, ref, path, rest, other),
             failed=partial(self._on_failed, run, ref, rest, other),
             preprocessing=ref.preprocessing,
+            anyway=True,
         )
 
     def _on_open(self, run: int, ref: ModelRef, path: str, rest: Sequence[str], other: str) -> None:
@@ -198,7 +199,7 @@ class Restorer(QObject):
         if run == self._run:
             self._documents.open_model(
                 path, then=opened, failed=partial(self._on_failed, run, ref, (), ""),
-                preprocessing=ref.preprocessing,
+                preprocessing=ref.preprocessing, anyway=True,
             )  # fmt: skip
 
     def _on_skipped(self, run: int, ref: ModelRef) -> None:

@@ -14,6 +14,7 @@ from interp_gui.core.errors import OutputProblem
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture
+from interp_gui.core.session.document import ModelRef, SessionDocument
 from interp_gui.core.session.files import read_session, write_session
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import CloseModel, ErrorInfo, OpenModel
@@ -267,8 +268,6 @@ def test_a_session_dropped_on_the_window_opens(opened, tmp_path, qtbot):
 def test_a_session_opened_before_the_engine_is_there_waits_for_it(
     window, client, greet, checkpoint, answer, describe, tmp_path, qtbot
 ):
-    from interp_gui.core.session.document import ModelRef, SessionDocument
-
     ref = ModelRef(path=checkpoint, weights_sha256=describe().weights_sha256)
     path = write_session(tmp_path / "a.interp", SessionDocument(models=(ref,), layer="features.1"))
     window.sessions.open(str(path))
@@ -497,3 +496,22 @@ def test_the_window_holds_its_session_until_it_has_another(opened, tmp_path, qtb
     assert Hold(two, other).take() is not None
     begin_anew(opened, qtbot)
     assert Hold(two, other).take() is None
+
+
+def test_models_of_a_session_open_however_little_memory_is_left(
+    opened, checkpoint, answer, describe, tmp_path, monkeypatch, qtbot
+):
+    """Asking by a message would leave the session half open."""
+    others = [tmp_path / "study" / f"{i}.pth" for i in range(3)]
+    refs = []
+    for i, path in enumerate(others):
+        path.write_bytes(b"weights")
+        refs.append(ModelRef(path=str(path), weights_sha256=f"{i}c" * 32))
+    write_session(tmp_path / "three.interp", SessionDocument(models=tuple(refs), current_model=1))
+    monkeypatch.setattr("interp_gui.gui.model_list.free_memory_bytes", lambda: 1)
+    opened.sessions.open(str(tmp_path / "three.interp"))
+    for ref in refs:
+        assert answer(weights_sha256=ref.weights_sha256).path == ref.path
+    qtbot.waitUntil(lambda: not opened.sessions.restorer.is_active)
+    assert [model.path for model in opened.state.models] == [str(path) for path in others]
+    assert opened.state.model.path == str(others[1])
