@@ -28,8 +28,6 @@ def failure_report(
         Files that are open: their folders are taken out, beside all that looks like a path.
     """
     # The package of reports loads fonts and image formats: not before the first paint.
-    
-    # not above: reports bring what draws them, and the window's first paint must not wait
     from interp_gui.core.report.paths import PathFilter
 
     known = [*paths, *_paths_of(row.request)]
