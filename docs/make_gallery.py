@@ -26,7 +26,7 @@ NOT_HERE = frozenset(
      "session.open", "session.save_as")
 )  # fmt: skip
 """Commands that open the system's file dialog."""
-OVER_THE_WINDOW = frozenset(("edit.palette",))
+OVER_THE_WINDOW = frozenset(("edit.find_anything",))
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -43,7 +43,10 @@ def main(words: Sequence[str] | None = None) -> int:
         sizes = [tuple(int(number) for number in size.split("x")) for size in given.sizes]
         return _take(given.folder, given.themes, sizes, given.one)
     for scale in given.scales:
-        own = {"QT_SCALE_FACTOR": str(scale / 100), "QT_SCALE_FACTOR_ROUNDING_POLICY": "PassThrough"}
+        own = {
+            "QT_SCALE_FACTOR": str(scale / 100),
+            "QT_SCALE_FACTOR_ROUNDING_POLICY": "PassThrough",
+        }
         command = [
             sys.executable, __file__, str(given.folder), "--one", str(scale), "--themes",
             *given.themes, "--sizes", *given.sizes,
@@ -170,7 +173,11 @@ class Gallery:
         ]  # fmt: skip
         state.open_feature(found[1])
         self.rest()
-        shelf_of(state).collect(tuple(found))
+        state.set_tab("wall")
+        self.rest()
+        wall: Any = window.centre.tab("wall")
+        pictures = {card.title: card.main for card in wall.list.cards}
+        shelf_of(state).collect(tuple(found), [pictures.get(str(unit)) for unit in (1, 4, 7)])
         view: Any = window.centre.tab("unit")
         from interp_gui.gui.kept import kept_of
 
@@ -258,7 +265,11 @@ def _dialogs() -> Iterator[Any]:
 
     for widget in QApplication.topLevelWidgets():
         if widget.isVisible() and not isinstance(widget, QMainWindow | QMenu):
-            if widget.windowType() in (Qt.WindowType.Dialog, Qt.WindowType.Popup, Qt.WindowType.Window):
+            if widget.windowType() in (
+                Qt.WindowType.Dialog,
+                Qt.WindowType.Popup,
+                Qt.WindowType.Window,
+            ):
                 yield widget
 
 

@@ -122,4 +122,5 @@ def edit_notes(context: Context) -> tuple[str, ...]:
         return ()
     what = ", ".join(f"{edit.kind} {edit.feature.title}" for edit in active)
     warnings = context.inputs.edits.warnings(context.model.description.weights_sha256)
-    return (f"Computed with {len(active)} edit(s) of the network: {what}.", *warnings)
+    edits = "an edit" if len(active) == 1 else f"{len(active)} edits"
+    return (f"Computed with {edits} of the network: {what}.", *warnings)

@@ -127,7 +127,8 @@ def broken_notes(broken: dict[int, str]) -> tuple[str, ...]:
         return ()
     shown = "; ".join(text.rstrip(".") for text in list(broken.values())[:5])
     more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return (f"{len(broken)} image(s) left out: {shown}{more}.",)
+    things = "image" if len(broken) == 1 else "images"
+    return (f"{len(broken)} {things} left out: {shown}{more}.",)
 
 
 def truth_provenance(context: Context, images: Sequence[Known]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Parameters:
 
     k: int = parameter(
         9, help="Images recorded a unit: as in real-examples, to share its pass.",
-        minimum=1, maximum=100, advanced=True,
+        minimum=1, maximum=100, advanced=True, title="images a unit",
     )  # fmt: skip
     all_layers: bool = parameter(
         True, help="Let the first pass record all layers worth looking at, not only this one.",

@@ -281,7 +281,9 @@ def _table(
     if not finite.any():
         notes.append(f"{feature.title} is the same number in every image, so nothing is like it.")
     elif not finite.all():
-        notes.append(f"{int((~finite).sum())} unit(s) are the same number in every image.")
+        count = int((~finite).sum())
+        still = "1 unit is" if count == 1 else f"{count} units are"
+        notes.append(f"{still} the same number in every image.")
     return Table(
         key=f"{layer.name}~{feature.text}",
         title=f"Units of {layer.name} like {feature.title}",

@@ -12,6 +12,9 @@ LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockW
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 SHELF_PX = 232
 """What a row of cards and the words above it need."""
+LOWEST_PX = 150
+VIEWS_PX = 568
+"""On a small screen the views, bars and titles come first, the shelf gets what is left."""
 FRAME_PX = (8, 48)
 """Room left on the screen for the window's frame and title bar."""
 
@@ -46,7 +49,8 @@ class WindowLayout:
         shelf.raise_()
         window.resizeDocks([model, output], [330, 270], Qt.Orientation.Horizontal)
         window.resizeDocks([model, images], [430, 340], Qt.Orientation.Vertical)
-        window.resizeDocks([shelf], [SHELF_PX], Qt.Orientation.Vertical)
+        room = window.height() - VIEWS_PX
+        window.resizeDocks([shelf], [max(LOWEST_PX, min(SHELF_PX, room))], Qt.Orientation.Vertical)
 
     def restore(self) -> None:
         """Arrange the panels as they were left, on a screen that is there."""

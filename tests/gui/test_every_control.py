@@ -1,8 +1,11 @@
 """Every control of every panel, view and dialog has a name, a role and a description."""
 
+from itertools import pairwise
+
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -13,18 +16,24 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QDockWidget,
     QFrame,
     QLabel,
     QLineEdit,
     QMenu,
     QMenuBar,
     QMessageBox,
+    QPushButton,
     QScrollArea,
     QScrollBar,
+    QSplitter,
     QSplitterHandle,
     QTabBar,
     QWidget,
 )
+from shiboken6 import isValid
+
+from interp_gui.gui.views.frame import ViewFrame
 
 CONTROLS = (
     QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit,
@@ -106,7 +115,37 @@ def furnished(factory, window, relay, greet, model, pictures, qtbot):
     window.documents.add_images([str(pictures)])
     qtbot.waitUntil(lambda: window.state.dataset is not None)
     window.centre.show_analysis("brightness")
+    qtbot.waitUntil(lambda: window.state.image is not None)
     return window
+
+
+@pytest.fixture
+def crowded(furnished, client, describe, qtbot):
+    """With something in every list, several models, and views side by side and torn off."""
+    from interp_gui.core.feature import Feature
+    from interp_gui.core.recipe import Recipe
+    from interp_gui.core.result import Table
+    from interp_gui.gui.kept import kept_of
+    from interp_gui.gui.shelf import shelf_of
+    from interp_gui.gui.state import OpenModelState
+
+    window, state = furnished, furnished.state
+    other = OpenModelState("model-2", describe(weights_sha256="77" * 32), "/models/other.pth")
+    state.set_models((*state.models, other))
+    feature = Feature.resolve("features.14:7", state.model.description)
+    state.open_feature(feature)
+    shelf_of(state).collect((feature,))
+    table = Table(key="t", title="Units", columns=("unit",), rows=((7,),))
+    kept_of(state).keep(table, Recipe(analysis="brightness"))
+    window.centre.open_beside("unit")
+    window.centre.open("wall")
+    window.centre.desk.tear_off(window.centre.desk.active)
+    qtbot.waitUntil(lambda: len(window.centre.desk.windows) == 1)
+    assert window.bridge.jobs
+    for dock in window.docks.values():
+        dock.show()
+    yield window
+    window.centre.close_windows()
 
 
 def test_the_measure_finds_what_is_missing(factory, qtbot):
@@ -139,6 +178,88 @@ def test_every_panel_and_view(furnished):
     assert not (f := faults(furnished)), "\n".join(f)
 
 
+def test_every_panel_and_view_with_contents(crowded):
+    assert faults(crowded) == []
+    torn = crowded.centre.desk.windows[0]
+    assert faults(torn) == []
+
+
+def test_every_action_says_what_it_does(furnished):
+    for spec in furnished.actions_.specs:
+        action = furnished.actions_[spec.id]
+        assert action.text().replace("&", "").strip(), spec.id
+        assert len(spec.tooltip.split()) >= 1, spec.id
+        assert action.toolTip().strip(), spec.id
+
+
+def stops(top):
+    """What Tab can go to."""
+    return [
+        widget
+        for widget in top.findChildren(QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and widget.isVisible() and widget.isEnabled() and widget.window() is top
+        and widget.focusProxy() is None
+    ]  # fmt: skip
+
+
+def tab_round(top, key=Qt.Key.Key_Tab, most=300):
+    """Press Tab until the focus is back where it was; what it went to, in order."""
+    first = QApplication.focusWidget()
+    seen = [first]
+    for _ in range(most):
+        QTest.keyClick(QApplication.focusWidget(), key)
+        now = QApplication.focusWidget()
+        assert now is not seen[-1], f"Tab stays in {type(now).__name__} '{now.accessibleName()}'"
+        if now is first:
+            return seen
+        seen.append(now)
+    raise AssertionError("Tab never comes back")
+
+
+@pytest.mark.parametrize("tab", ["image", "wall", "unit", "analysis:brightness"])
+@pytest.mark.parametrize("panel", ["shelf", "jobs", "log"])
+def test_tab_reaches_every_control_and_comes_back(furnished, qtbot, tab, panel):
+    window = furnished
+    window.activateWindow()
+    window.state.set_tab(tab)
+    window.docks[panel].raise_()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.wait(20)
+    window.model_panel.models.setFocus()
+    seen = tab_round(window)
+    missed = [w for w in stops(window) if w not in seen and not isinstance(w, QScrollArea)]
+    print("ROUND", len(seen), len(stops(window)))
+    assert not missed, [f"{type(w).__name__} '{w.accessibleName()}'" for w in missed]
+    assert not (f := jumps(seen)), "\n".join(f)
+
+
+def jumps(seen):
+    """Where the focus goes back up within one panel or view."""
+    found = []
+    for one, two in pairwise(seen):
+        if home(one) is None or home(one) is not home(two):
+            continue
+        a, b = place(one), place(two)
+        if b.bottom() <= a.top() and b.left() <= a.right():
+            found.append(
+                f"{type(one).__name__} '{one.accessibleName()}' -> "
+                f"{type(two).__name__} '{two.accessibleName()}'"
+            )
+    return found
+
+
+def home(widget):
+    """The smallest thing of panels, views and columns that a widget is in."""
+    return next(
+        (w for w in ancestors(widget) if isinstance(w, (QDockWidget, QSplitter, ViewFrame))), None
+    )
+
+
+def place(widget):
+    return QRect(widget.mapToGlobal(QPoint()), widget.size())
+
+
 def dialogs():
     return [w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()]
 
@@ -156,7 +277,13 @@ def test_every_dialog_that_a_command_opens(furnished, qtbot):
         for dialog in dialogs():
             opened.append(spec.id)
             found += [f"{spec.id}: {fault}" for fault in faults(dialog)]
-            dialog.close()
+            buttons = dialog.findChildren(QPushButton)
+            if buttons and not any(button.isDefault() for button in buttons):
+                found.append(f"{spec.id}: has no default button")
+            QTest.keyClick(dialog, Qt.Key.Key_Escape)
+            if isValid(dialog) and dialog.isVisible():
+                found.append(f"{spec.id}: Esc does not close it")
+                dialog.close()
         qtbot.wait(1)
     assert len(set(opened)) >= 6, opened
     assert not found, "\n".join(found)

@@ -25,12 +25,15 @@ PICTURES_VERSION = 2
 class Parameters:
     """Settings of `real-examples`."""
 
-    k: int = parameter(9, help="How many images are shown of each unit.", minimum=1, maximum=100)
+    k: int = parameter(
+        9, help="How many images are shown of each unit.", minimum=1, maximum=100,
+        title="images a unit",
+    )  # fmt: skip
     units: str = parameter(
         "", help="Units of the layer where no feature is named, as in 0-63,70; empty: all."
     )
     size: int = parameter(
-        128, help="Longer side of each picture.", unit="pixels", minimum=16, maximum=1024
+        128, help="Longer side of each picture.", unit="px", minimum=16, maximum=1024
     )
     shaded: bool = parameter(True, help="Dim what lies outside the unit's active area.")
     cropped: bool = parameter(

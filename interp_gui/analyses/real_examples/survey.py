@@ -64,7 +64,8 @@ class Survey:
             return ()
         shown = "; ".join(list(self.broken.values())[:5])
         more = f"; and {len(self.broken) - 5} more" if len(self.broken) > 5 else ""
-        return (f"{len(self.broken)} image(s) left out: {shown}{more}",)
+        things = "image" if len(self.broken) == 1 else "images"
+        return (f"{len(self.broken)} {things} left out: {shown}{more}",)
 
 
 def identity(context: Context) -> dict[str, Any]:

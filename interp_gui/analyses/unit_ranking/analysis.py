@@ -73,7 +73,7 @@ class Parameters:
         "Automatic: the mean if there are images at hand.",
     )
     size: int = parameter(
-        160, help="Longer side of each card's picture, at most.", unit="pixels", minimum=16,
+        160, help="Longer side of each card's picture, at most.", unit="px", minimum=16,
         maximum=1024, advanced=True,
     )  # fmt: skip
     everywhere: bool = parameter(
@@ -220,7 +220,7 @@ def _means(
     if parameters.baseline == "zero" or (parameters.baseline == "automatic" and not has_images):
         return (), "", "Ablated to zero."
     means, source, count = yield from dataset_means(context, layer, most=parameters.mean_images)
-    sentence = f"Ablated to the mean over {count} image(s) at hand."
+    sentence = f"Ablated to the mean over {count} {'image' if count == 1 else 'images'} at hand."
     return tuple(float(m) for m in means), source, sentence
 
 

@@ -49,11 +49,12 @@ class ModelPanel(QWidget):
         empty = QWidget()
         centre = parts.column(empty, margin=theme.SPACE_L)
         centre.addStretch(1)
-        centre.addWidget(
-            parts.label(
-                "Drop a checkpoint here (.pt, .pth, .safetensors) to see its layers.", dim=True
-            )
+        hint = parts.label(
+            "Drop a checkpoint here (.pt, .pth, .safetensors), or press Ctrl+O, to see its layers.",
+            dim=True,
         )
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        centre.addWidget(hint)
         centre.addStretch(1)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)

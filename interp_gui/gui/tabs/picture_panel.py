@@ -26,6 +26,7 @@ from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.optimisation import ANALYSIS, Optimisation, Settings
+from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.form import ParameterForm
 from interp_gui.gui.widgets.numbers import NumbersList
 from interp_gui.gui.widgets.picture import PictureView
@@ -93,10 +94,9 @@ class PicturePanel(QWidget):
         layout = column(self)
         layout.addWidget(heading("Optimised picture"))
         layout.addWidget(self.picture, 1)
-        buttons = row()
-        for widget in (self.run, self.more, self.hold, self.cancel):
+        buttons = FlowRow()
+        for widget in (self.run, self.more, self.hold, self.cancel, self.bar):
             buttons.addWidget(widget)
-        buttons.addWidget(self.bar, 1)
         layout.addLayout(buttons)
         layout.addWidget(self.numbers)
         layout.addWidget(self.notes)

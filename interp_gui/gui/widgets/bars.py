@@ -12,6 +12,8 @@ from interp_gui.gui.widgets.view import ResultView
 POSITIVE = QColor("#3b7dd8")
 NEGATIVE = QColor("#d0653a")
 """Data colours: the same in light and dark, told apart without red against green."""
+EDGE_PX = 5
+"""Room beside the words, for the frame of a row."""
 
 
 class BarsView(ResultView[Bars]):
@@ -73,20 +75,21 @@ class BarsView(ResultView[Bars]):
             return
         metrics = QFontMetrics(self.font())
         numbers = [self._number(value) for value in result.values]
-        number_width = max(metrics.horizontalAdvance(text) for text in numbers) + 8
+        number_width = max(metrics.horizontalAdvance(text) for text in numbers) + 8 + EDGE_PX
         longest = max(metrics.horizontalAdvance(text) for text in result.labels)
-        label_width = min(longest + 10, max(60, (self.width() - number_width) * 11 // 20))
+        label_width = min(longest + 10 + EDGE_PX, max(60, (self.width() - number_width) * 11 // 20))
         room = max(10, self.width() - label_width - number_width)
         for row, (label, value) in enumerate(zip(result.labels, result.values, strict=True)):
             area = QRect(0, row * self._row_height() + 2, self.width(), self._row_height())
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             middle = int(Qt.AlignmentFlag.AlignVCenter)
-            shown = metrics.elidedText(label, Qt.TextElideMode.ElideRight, label_width - 8)
-            painter.drawText(area.adjusted(0, 0, -(self.width() - label_width), 0), middle, shown)
+            shown = metrics.elidedText(label, Qt.TextElideMode.ElideRight, label_width - 8 - EDGE_PX)
+            room_of_label = area.adjusted(EDGE_PX, 0, label_width - self.width(), 0)
+            painter.drawText(room_of_label, middle, shown)
             self._paint_bar(painter, QRect(label_width, area.top(), room, area.height()), value)
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             right = middle | int(Qt.AlignmentFlag.AlignRight)
-            painter.drawText(area, right, numbers[row])
+            painter.drawText(area.adjusted(0, 0, -EDGE_PX, 0), right, numbers[row])
         painter.end()
 
     def _paint_bar(self, painter: QPainter, area: QRect, value: float) -> None:

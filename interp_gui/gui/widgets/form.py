@@ -22,7 +22,9 @@ from interp_gui.core.errors import InvalidValue
 from interp_gui.gui.parts import label
 from interp_gui.gui.theme import SPACE_M
 
-_ABBREVIATIONS = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
+_ABBREVIATIONS = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU", "grad-cam": "Grad-CAM",
+    "hirescam": "HiResCAM",
+}  # fmt: skip
 _INT_LIMIT = 2**31 - 1
 _FLOAT_LIMIT = 1e12
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
 
 from interp_gui.core.export.numbers import readable
 from interp_gui.core.result import Number
+from interp_gui.gui import theme
 from interp_gui.gui.widgets.view import number_label
+
+SHORTEST_PX = 60
 
 
 class NumbersList(QWidget):
@@ -43,10 +47,29 @@ class NumbersList(QWidget):
         return self._values[name].text() if name in self._values else ""
 
     def _add(self, name: str) -> QLabel:
-        words = QLabel(number_label(name).capitalize())
-        words.setProperty("dim", True)
+        words = _Name(number_label(name).capitalize())
         value = QLabel()
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         value.setTextFormat(Qt.TextFormat.PlainText)
         self._form.addRow(words, value)
         return value
+
+
+class _Name(QLabel):
+    """The name of a number, cut at its end where there is too little room."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setToolTip(text)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(SHORTEST_PX, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(theme.dim_colour(self.palette()))
+        end = Qt.TextElideMode.ElideRight
+        text = self.fontMetrics().elidedText(self.text(), end, self.width())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.end()

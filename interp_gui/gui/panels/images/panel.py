@@ -116,7 +116,9 @@ class ImagesPanel(QWidget):
             "Drop image files, a folder or a CSV table here. Folders of folders are read as "
             "classes."
         )
-        centre.addWidget(parts.label(words, dim=True))
+        hint = parts.label(words, dim=True)
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        centre.addWidget(hint)
         centre.addStretch(1)
         self._stack = QStackedLayout()
         self._stack.addWidget(empty)
@@ -181,7 +183,7 @@ class ImagesPanel(QWidget):
         chosen = sum(r.height() for r in self.view.selected_ranges())
         self.count.setText(text)
         self.count.setToolTip(f"{chosen:,} selected" if chosen > 1 else "")
-        self.view.setAccessibleDescription(text)
+        self.view.setAccessibleDescription(text or "Images that were opened are listed here")
         self.remove.setEnabled(chosen > 0)
         self.clear.setEnabled(total > 0)
         self._actions.refresh_later()
