@@ -61,7 +61,7 @@ class SampleRow(QFrame):
         foot.addStretch(1)
         foot.addWidget(self.button)
         words.addLayout(foot)
-        row = parts.row(margin=1, spacing=theme.SPACE_M)
+        row = parts.row(margin=1, spacing=0)
         self.setLayout(row)
         row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)

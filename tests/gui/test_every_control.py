@@ -123,7 +123,7 @@ def furnished(factory, window, relay, greet, model, pictures, qtbot):
 def crowded(furnished, client, describe, qtbot):
     """With something in every list, several models, and views side by side and torn off."""
     from interp_gui.core.feature import Feature
-    from interp_gui.core.recipe import Recipe
+    from interp_gui.core.recipe import ModelIdentity, Recipe
     from interp_gui.core.result import Table
     from interp_gui.gui.kept import kept_of
     from interp_gui.gui.shelf import shelf_of
@@ -135,8 +135,13 @@ def crowded(furnished, client, describe, qtbot):
     feature = Feature.resolve("features.14:7", state.model.description)
     state.open_feature(feature)
     shelf_of(state).collect((feature,))
-    table = Table(key="t", title="Units", columns=("unit",), rows=((7,),))
-    kept_of(state).keep(table, Recipe(analysis="brightness"))
+    described = state.model.description
+    identity = ModelIdentity(name="net", weights_sha256="a" * 64, architecture="n", library="t")
+    brightness = Recipe(
+        analysis="brightness", model=identity, preprocessing=described.preprocessing
+    )
+    table = Table(key="t", title="Units", columns=("unit",), cells=((7,),))
+    kept_of(state).keep(table, brightness)
     window.centre.open_beside("unit")
     window.centre.open("wall")
     window.centre.desk.tear_off(window.centre.desk.active)

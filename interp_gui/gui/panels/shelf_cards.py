@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE, Feature
+from interp_gui.gui.widgets.card_canvas import SPACING_PX
 from interp_gui.gui.widgets.cards import CardList
 
 CARD_PX, SMALLEST_PX, LARGEST_PX = 96, 64, 256
@@ -66,6 +67,15 @@ class ShelfCards(CardList):
 
     def _zoom(self, by: int) -> None:
         self.set_card_width(min(LARGEST_PX, max(SMALLEST_PX, self.card_width + 16 * by)))
+
+    def _fill_row(self) -> int:
+        """At first no wider than lets a whole row be seen where the shelf is low."""
+        width = super()._fill_row()
+        if self.card_width != CARD_PX:
+            return width  # as zoomed by hand
+        style = self.style_of_cards
+        room = self.viewport().height() - 2 * SPACING_PX - (style.height - style.width)
+        return max(SMALLEST_PX, min(width, room))
 
     # --- dropping ------------------------------------------------------------------------------
 

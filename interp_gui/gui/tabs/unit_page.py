@@ -102,6 +102,7 @@ class UnitPage(QWidget):
         layout.addLayout(head)
         right = QWidget()
         side = column(right)
+        side.setContentsMargins(8, 0, 0, 0)
         side.addWidget(heading("Real examples"))
         side.addWidget(self.ask)
         side.addWidget(self.caption)
