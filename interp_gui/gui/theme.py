@@ -185,6 +185,7 @@ def _style(*, dark: bool) -> str:
     QHeaderView::section {{
         background: {alternate}; color: {text}; padding: 4px 6px; border: none;
         border-bottom: 1px solid {line}; border-right: 1px solid {line}; }}
+    QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QLabel[dim="true"] {{ color: {dim}; }}
     QFrame[card="true"] {{ background: {base}; border: 1px solid {line}; border-radius: 6px; }}
     """

@@ -68,6 +68,8 @@ class UnitPage(QWidget):
         self.next = icon_button("forward", "Next unit (Right)", lambda: self.step(1))
         self.copy = icon_button("copy", "Copy the picture", self.copy_picture)
         self.export = icon_button("export", "Export picture and examples", self.export_page)
+        self.export.setText("Export…")
+        self.export.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.caption = label(dim=True)
         self.ask = PassStrip(state, bridge)
         self._arrange()

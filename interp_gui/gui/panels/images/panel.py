@@ -191,7 +191,11 @@ class ImagesPanel(QWidget):
     def _follow(self, *, keep_selection: bool = False) -> None:
         place = self.model.place_of(self._state.image)
         selection = self.view.selectionModel()
-        if place is None or selection.currentIndex().row() == place:
+        if place is None:
+            return
+        # A list that gets its first items makes one of them current without selecting it.
+        chosen = keep_selection or selection.isSelected(self.model.index(place))
+        if chosen and selection.currentIndex().row() == place:
             return
         flags = QItemSelectionModel.SelectionFlag
         flag = flags.NoUpdate if keep_selection else flags.ClearAndSelect
