@@ -37,3 +37,16 @@ def test_choosing_a_step_goes_there(window, model, qtbot):
 
 def test_without_steps_there_is_nothing_to_show(window):
     assert not window.actions_["edit.history"].isEnabled()
+
+
+def test_an_ampersand_in_a_name_is_no_mnemonic_in_the_edit_menu(window, model):
+    window.state.set_model(model)
+    names = names_of(window.state)
+    names.set_name(UNIT, "a & b")
+    names.set_name(UNIT, "c")
+    window.actions_.refresh()
+    undo = window.actions_["edit.undo"]
+    assert undo.text() == "&Undo rename a && b"
+    undo.trigger()
+    window.actions_.refresh()
+    assert window.actions_["edit.redo"].text() == "&Redo rename a && b"

@@ -15,13 +15,13 @@ def edit_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         ActionSpec(
             id="edit.undo", title="&Undo", shortcut="Ctrl+Z", menu="Edit", group="1",
             tooltip="Take back the last change", icon="undo",
-            title_when=lambda: f"&Undo {undo.undoText()}".rstrip(),
+            title_when=lambda: _title("&Undo", undo.undoText()),
             enabled_when=undo.canUndo, handler=undo.undo,
         ),
         ActionSpec(
             id="edit.redo", title="&Redo", shortcut="Ctrl+Shift+Z; Ctrl+Y", menu="Edit",
             group="1", tooltip="Do again what was taken back", icon="redo",
-            title_when=lambda: f"&Redo {undo.redoText()}".rstrip(),
+            title_when=lambda: _title("&Redo", undo.redoText()),
             enabled_when=undo.canRedo, handler=undo.redo,
         ),
         ActionSpec(
@@ -30,6 +30,11 @@ def edit_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             enabled_when=lambda: undo.count() > 0, handler=lambda: _show_history(window),
         ),
     )  # fmt: skip
+
+
+def _title(verb: str, step: str) -> str:
+    """`&Undo rename unit 14`; an ampersand in a name a person gave is no mnemonic."""
+    return f"{verb} {step.replace('&', '&&')}".rstrip()
 
 
 def _show_history(window: "MainWindow") -> None:
