@@ -47,7 +47,7 @@ def run(paths: Sequence[str], *, safe_mode: bool = False, demo: bool = False) ->
     crashes = CrashWatch()
     try:
         return _run_window(
-            client, relay, settings, crashes.reports, list(paths), safe_mode=safe_mode, demo=demo
+            client, relay, settings, crashes, list(paths), safe_mode=safe_mode, demo=demo
         )
     finally:
         client.close()
@@ -58,7 +58,7 @@ def _run_window(
     client: EngineClient,
     relay: Relay,
     settings: Settings,
-    crashes: Sequence[CrashReport],
+    crashes: CrashWatch,
     paths: list[str],
     *,
     safe_mode: bool,
@@ -115,15 +115,19 @@ def _run_window(
         app.processEvents()
 
 
-def _tell_of_the_last_run(window: "MainWindow", crashes: Sequence[CrashReport]) -> None:
+def _tell_of_the_last_run(window: "MainWindow", crashes: CrashWatch) -> None:
     """First give back what was open, then say what happened."""
 
-    def tell(asked: "QDialog | None" = None) -> None:
-        if crashes and asked is None:
-            from interp_gui.gui.crash_dialog import CrashDialog
+    def show(reports: Sequence[CrashReport]) -> None:
+        from interp_gui.gui.crash_dialog import CrashDialog
 
-            CrashDialog(crashes, window).open()
-        elif crashes and asked is not None:
+        if reports:
+            CrashDialog(reports, window).open()
+
+    def tell(asked: "QDialog | None" = None) -> None:
+        if asked is None:
+            window.background.run(crashes.reports, show)
+        else:
             asked.finished.connect(lambda _: tell())
 
     window.sessions.offer_recovery().offered.connect(tell)

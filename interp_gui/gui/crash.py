@@ -56,10 +56,8 @@ class CrashWatch:
         self._path = self._folder / f"run-{os.getpid()}.txt"
         self._log: logging.Handler | None = None
         self._file = None
-        self.reports: tuple[CrashReport, ...] = ()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.reports = self._collect()
             self._file = self._path.open("w", encoding="utf-8")
             self._file.write(_heading())
             self._file.flush()
@@ -101,6 +99,13 @@ class CrashWatch:
             )
             logging.getLogger("interp_gui").addHandler(handler)
             self._log = handler
+
+    def reports(self) -> tuple[CrashReport, ...]:
+        """Crashes of earlier runs that were not told yet; asked in a worker, it takes a while."""
+        try:
+            return self._collect()
+        except OSError:
+            return ()
 
     def _collect(self) -> tuple[CrashReport, ...]:
         found = []

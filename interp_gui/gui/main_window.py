@@ -85,6 +85,9 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.state = AppState(self)
         self.bridge = EngineBridge(client, relay, self)
+        # Before there are widgets: each of them would be styled once more.
+        engine = client if isinstance(client, EngineSettings) else None
+        PreferenceKeeper(self.state, self.bridge, theme, settings, engine)
         # A child of the state, where the views look for it: one pool serves the whole window.
         self.background = Background(parent=self.state)
         self.documents = Documents(self.state, self.bridge, self.background, settings, self)
@@ -115,9 +118,6 @@ class MainWindow(QMainWindow):
         self._make_toolbar()
         commands.connect(self)
         self._connect()
-        theme.choose(settings.preferences.theme)
-        engine = client if isinstance(client, EngineSettings) else None
-        PreferenceKeeper(self.state, self.bridge, theme, settings, engine)
         self.actions_.refresh()
         self.layout_.restore()
 

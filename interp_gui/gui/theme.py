@@ -63,6 +63,8 @@ class Theme(QObject):
 
     def choose(self, name: ThemeName) -> None:
         """Follow the system, or be light or dark."""
+        if name == self._name:
+            return
         self._name = name
         QGuiApplication.styleHints().setColorScheme(_SCHEMES[name])
         self._apply()

@@ -24,8 +24,9 @@ def run(code, folder):
 
 def reports(folder):
     watch = CrashWatch(folder)
+    found = watch.reports()
     watch.close()
-    return watch.reports
+    return found
 
 
 def test_a_crash_is_reported_once_at_the_next_start(tmp_path):
@@ -56,7 +57,7 @@ def test_the_file_of_a_run_that_lives_is_left_alone(tmp_path):
     second = CrashWatch(tmp_path / "other")
     theirs = tmp_path / "runs" / f"run-{os.getpid()}.txt"
     theirs.write_text("heading\n---\nFatal: something")
-    assert CrashWatch(tmp_path / "third").reports == ()
+    assert CrashWatch(tmp_path / "third").reports() == ()
     third = CrashWatch.__new__(CrashWatch)
     third._folder = tmp_path / "runs"
     assert third._collect() == ()
@@ -77,5 +78,5 @@ def test_only_the_newest_reports_are_kept(tmp_path):
 def test_without_a_folder_to_write_to_the_program_runs(tmp_path):
     (tmp_path / "file").write_text("")
     watch = CrashWatch(tmp_path / "file")
-    assert watch.reports == ()
+    assert watch.reports() == ()
     watch.close()
