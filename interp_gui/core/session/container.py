@@ -165,7 +165,7 @@ class Writer:
         self._count += 1
         self._total += len(data)
         if self._count > MOST_MEMBERS or self._total > LARGEST_TOTAL or len(data) > _limit(name):
-            raise _too_large()
+            raise too_large()
         info = zipfile.ZipInfo(name)  # dated 1980, whenever it is written
         info.external_attr = 0o600 << 16
         # what is stored as it is never looks like a bomb to the reader
@@ -177,7 +177,7 @@ class Writer:
         try:
             self._archive.writestr(info, data, compresslevel=1)
         except zipfile.LargeZipFile:
-            raise _too_large() from None
+            raise too_large() from None
 
     def __enter__(self) -> "Writer":
         return self
@@ -190,14 +190,15 @@ class Writer:
         try:
             self._archive.close()
         except zipfile.LargeZipFile:
-            raise _too_large() from None
+            raise too_large() from None
 
 
 def _limit(name: str) -> int:
     return LARGEST_MEMBER if name.endswith(".npy") else LARGEST_JSON
 
 
-def _too_large() -> InvalidValue:
+def too_large() -> InvalidValue:
+    """What is said where a session could not be read again."""
     return InvalidValue(
         "The session is too large to be saved in one file.",
         hint="Export some of the kept results to files of their own, and remove them here.",

@@ -13,7 +13,7 @@ from interp_gui.core.errors import InterpError, InvalidValue, OutputProblem, Ses
 from interp_gui.core.export.files import open_atomically
 from interp_gui.core.session.arrays import npy_bytes, parse_npy
 from interp_gui.core.session.checks import check_document
-from interp_gui.core.session.container import Damaged, NoSession, Reader, Writer, opened
+from interp_gui.core.session.container import Damaged, NoSession, Reader, Writer, opened, too_large
 from interp_gui.core.session.document import SESSION_FORMAT_VERSION, DatasetRef, SessionDocument
 from interp_gui.core.session.encoding import Arrays, from_plain, to_plain
 from interp_gui.core.session.migrations import MIGRATIONS, Migrations
@@ -23,6 +23,8 @@ SUFFIX = ".interp"
 FORMAT = "interp-gui session"
 MAIN, IMAGES = "session.json", "images.jsonl"
 MOST_IMAGES = 2_000_000
+MOST_VALUES = 8_000_000
+"""Of the main part: an empty list is two bytes of JSON and a hundred in memory."""
 MISSING = "It is no longer where the session says."
 """`ImageEntry.problem` of an image that vanished."""
 _CHUNK = 1000
@@ -89,7 +91,15 @@ def _main(document: SessionDocument, arrays: Arrays, *, saved_in: str) -> bytes:
         "saved_in": portable(saved_in),
         "document": to_plain(slim, arrays),
     }
-    return msgspec.json.format(msgspec.json.encode(content), indent=1)
+    data = msgspec.json.format(msgspec.json.encode(content), indent=1)
+    if _values(data) > MOST_VALUES:
+        raise too_large()
+    return data
+
+
+def _values(data: bytes) -> int:
+    """How many values a JSON text holds at most, told without reading it."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
 def _lines(images: Iterable[ImageEntry]) -> Iterator[bytes]:
@@ -170,8 +180,11 @@ def read_session(
 
 
 def _read(reader: Reader, source: Path, migrations: Migrations) -> tuple[SessionDocument, str]:
+    data = reader.read(MAIN)
+    if _values(data) > MOST_VALUES:
+        raise Damaged(f"'{MAIN}' holds more than {MOST_VALUES:,} values")
     try:
-        content = msgspec.json.decode(reader.read(MAIN))
+        content = msgspec.json.decode(data)
         head = msgspec.convert(content, _Head)
     except msgspec.MsgspecError:
         raise Damaged(f"'{MAIN}' is none that interp-gui writes") from None

@@ -220,3 +220,10 @@ def test_a_session_that_could_not_be_read_again_is_not_written(full, tmp_path, m
     with pytest.raises(OutputProblem, match="too large"):
         write_session(tmp_path / "a.interp", full)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_session_of_more_values_than_are_read_is_not_written(full, tmp_path, monkeypatch):
+    monkeypatch.setattr("interp_gui.core.session.files.MOST_VALUES", 100)
+    with pytest.raises(OutputProblem, match="too large"):
+        write_session(tmp_path / "a.interp", full)
+    assert not list(tmp_path.iterdir())

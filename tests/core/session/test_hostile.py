@@ -366,3 +366,14 @@ def test_changed_json(members, scratch, data):
         scratch / "json.interp", {**members, "session.json": msgspec.json.encode(content)}
     )
     read_or_refuse(path, path.read_bytes())
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b"0,"])
+def test_a_small_file_of_very_many_values_is_refused_before_it_is_decoded(
+    tmp_path, members, piece, monkeypatch
+):
+    monkeypatch.setattr("interp_gui.core.session.files.MOST_VALUES", 30_000)
+    cut = members["session.json"].rstrip()[:-1]
+    many = cut + b',\n"more": [' + piece * 40_000 + b"0]\n}"
+    assert isinstance(msgspec.json.decode(many), dict)
+    refused(packed(tmp_path / "a.interp", {**members, "session.json": many}), "30,000 values")
