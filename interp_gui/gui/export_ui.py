@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSettings, QStandardPaths, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QSettings, QStandardPaths, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QImage
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -239,10 +239,12 @@ def write(
         ]
 
     def done(written: list[Path]) -> None:
-        if len(written) == 1:
-            state.notify("success", f"Wrote {written[0].name}.", f"In {written[0].parent}.")
-        else:
-            state.notify("success", f"Wrote {len(written)} files.", f"In {written[0].parent}.")
+        said = written[0].name if len(written) == 1 else f"{len(written)} files"
+        folder = QUrl.fromLocalFile(str(written[0].parent))
+        state.notify(
+            "success", f"Wrote {said}.", f"In {written[0].parent}.",
+            action="Open the folder", on_action=lambda: QDesktopServices.openUrl(folder),
+        )  # fmt: skip
 
     background_of(state).run(work, done, on_error=lambda problem: _tell(state, problem))
 

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QProgressBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -59,6 +60,12 @@ def as_filter(edit: QLineEdit) -> None:
         button.setAccessibleName("Search" if mine else "Clear")
         button.setAccessibleDescription(edit.placeholderText() if mine else "Show all again")
         button.setToolTip("" if mine else "Show all again")
+
+
+def show_busy(bar: QProgressBar) -> None:
+    """Let a bar run to and fro while nobody knows how long; it stands where nothing may move."""
+    bar.setRange(0, 1 if theme.is_still() else 0)
+    bar.setValue(0)
 
 
 def label(text: str = "", *, dim: bool = False, wrap: bool = True) -> QLabel:

@@ -58,6 +58,7 @@ class PreferenceKeeper(QObject):
             self._theme.choose(preferences.theme)
         self._theme.set_text_size(preferences.text_size_percent)
         self._bridge.confirm_after_s = preferences.confirm_after_s
+        self._theme.set_still(preferences.reduced_motion)
         for effect in _EFFECTS:
             if preferences.reduced_motion:
                 QApplication.setEffectEnabled(effect, False)

@@ -11,6 +11,8 @@ SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 2, 4, 8, 16, 32
 """Pixels: within a control, between controls, of a panel's margin, between groups, of a page."""
 ICON_PX = 18
 
+_STILL = "still"
+
 _SCHEMES = {
     "system": Qt.ColorScheme.Unknown,
     "light": Qt.ColorScheme.Light,
@@ -77,6 +79,12 @@ class Theme(QObject):
             self._app.setFont(font)
             self._apply()
 
+    def set_still(self, still: bool) -> None:
+        """Let nothing move or fade by itself, or let it."""
+        if still != is_still():
+            self._app.setProperty(_STILL, still)
+            self._apply()
+
     def _apply(self) -> None:
         # Not every platform answers setColorScheme with a palette, so it is always set here.
         colours = palette(dark=self.dark)
@@ -84,9 +92,16 @@ class Theme(QObject):
         framed = framed_palette(colours)
         for kind in _FRAMED:  # setting the palette above forgot those of classes
             self._app.setPalette(framed, kind)
-        self._app.setStyleSheet(_style(dark=self.dark))
+        still = "* { widget-animation-duration: 0; }" if is_still() else ""
+        self._app.setStyleSheet(_style(dark=self.dark) + still)
         QPixmapCache.clear()
         self.changed.emit()
+
+
+def is_still() -> bool:
+    """Whether nothing is to move by itself."""
+    app = QApplication.instance()
+    return app is not None and bool(app.property(_STILL))
 
 
 def palette(*, dark: bool) -> QPalette:

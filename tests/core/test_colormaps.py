@@ -39,6 +39,34 @@ def test_diverging_has_its_lightest_and_greyest_colour_in_the_middle():
     assert lab[-1, 1] > 0.1
 
 
+# Machado, Oliveira and Fernandes 2009, severity 1.0, on linear sRGB
+COLOUR_BLIND = {
+    "protan": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216),
+               (-0.003882, -0.048116, 1.051998)),
+    "deutan": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413),
+               (-0.011820, 0.042940, 0.968881)),
+    "tritan": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602),
+               (0.004733, 0.691367, 0.303900)),
+}  # fmt: skip
+
+
+def as_seen(rgb, kind):
+    """Colours 0 to 255 as a colour-blind person sees them."""
+    c = np.asarray(rgb, float) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(COLOUR_BLIND[kind]).T, 0, 1)
+    return 255 * np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("kind", COLOUR_BLIND)
+def test_maps_say_the_same_to_colour_blind_people(kind):
+    rising = oklab(as_seen(colormap("sequential"), kind))
+    assert (rising[8:, 0] > rising[:-8, 0]).all()
+    both = oklab(as_seen(colormap("diverging"), kind))
+    far = np.linalg.norm(both[:64] - both[:-65:-1], axis=1)
+    assert far.min() > 0.1, "what is below and above the middle looks the same"
+
+
 def test_ends_clip_and_what_is_not_finite_has_a_place():
     table = colormap("sequential")
     got = apply_colormap(

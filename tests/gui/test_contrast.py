@@ -5,7 +5,13 @@ from itertools import product
 import pytest
 from PySide6.QtGui import QPalette
 
-from interp_gui.gui.theme import Theme, dim_colour, level_colour, palette
+from interp_gui.gui.theme import (
+    Theme,
+    dim_colour,
+    framed_palette,
+    level_colour,
+    palette,
+)
 
 ROLE = QPalette.ColorRole
 GROUNDS = (ROLE.Window, ROLE.Base, ROLE.AlternateBase, ROLE.Button, ROLE.ToolTipBase)
@@ -73,3 +79,23 @@ def test_widgets_get_the_palette_that_is_measured(qapp):
             assert qapp.palette().color(role) == wanted.color(role)
     theme.choose("system")
     theme.deleteLater()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_outlines_of_fields_are_seen(dark):
+    """Fusion makes them from the window's colour, darker by a factor of 1.4."""
+    colours = palette(dark=dark)
+    outline = framed_palette(colours).color(ROLE.Window).darker(140)
+    plain = colours.color(ROLE.Window).darker(140)
+    for ground in (ROLE.Window, ROLE.Base):
+        seen = contrast(outline, colours.color(ground))
+        assert seen >= 1.9
+        assert not dark or seen > contrast(plain, colours.color(ground))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_bars_are_seen_on_every_ground(dark):
+    from interp_gui.gui.widgets.bars import NEGATIVE, POSITIVE
+
+    for colour in (POSITIVE, NEGATIVE):
+        assert contrast(colour, palette(dark=dark).color(ROLE.Window)) >= 3

@@ -92,3 +92,20 @@ def test_another_device_starts_the_engine_anew(window, client, relay, greet, qtb
     before = client.calls.count(("restart",))
     window.settings.prefer(theme="dark")
     assert client.calls.count(("restart",)) == before
+
+
+def test_with_reduced_motion_bars_do_not_run_to_and_fro(window):
+    from PySide6.QtWidgets import QProgressBar
+
+    from interp_gui.gui import theme
+    from interp_gui.gui.parts import show_busy
+
+    bar = QProgressBar(window)
+    show_busy(bar)
+    assert bar.maximum() == 0
+    window.settings.prefer(reduced_motion=True)
+    assert theme.is_still()
+    show_busy(bar)
+    assert (bar.minimum(), bar.maximum(), bar.value()) == (0, 1, 0)
+    window.settings.prefer(reduced_motion=False)
+    assert not theme.is_still()

@@ -26,7 +26,7 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.cost_label import CostLabel
 from interp_gui.gui.export_ui import ask_and_export
-from interp_gui.gui.parts import column, label, row
+from interp_gui.gui.parts import column, label, row, show_busy
 from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
@@ -278,7 +278,7 @@ class AnalysisTab(QWidget):
 
     def _start(self, request: Run) -> None:
         self.board.begin()
-        self.bar.setRange(0, 0)
+        show_busy(self.bar)
         self.status.setText("")
         self._job = self._bridge.run(
             request,

@@ -29,6 +29,7 @@ SETTLE_MS = 150
 CARD_PX, SMALL_CARD_PX = 124, 96
 TIGHT_PX = (300, 360)
 """Width and height below which cards are small and notes short."""
+OWN_SCALE = "Each small map has its own scale: yellow is the most of that unit here."
 Region = tuple[tuple[float, ...], ...]
 
 
@@ -226,7 +227,7 @@ class ImageRanking(QWidget):
         """What the effects are compared to; how they were made stands behind where it is tight."""
         lines = [t for t in (self._ranking.summary, *self._ranking.notes) if t]
         self.notes.setText("\n".join(lines[:1] if self._is_tight else lines))
-        self.notes.setToolTip("\n".join(lines))
+        self.notes.setToolTip("\n".join((*lines, OWN_SCALE)))
         self.notes.setVisible(bool(lines))
 
     @property
@@ -251,7 +252,7 @@ class ImageRanking(QWidget):
             caption=unit.caption,
             tag=unit.verdict,
             feature=unit.feature,
-            tooltip=unit.spoken,
+            tooltip=f"{unit.spoken}\n{OWN_SCALE}",
             placeholder="…",
         )
         if pixels is not None:
@@ -302,7 +303,12 @@ class ImageRanking(QWidget):
             chosen = self.list.selected_features()
             features = chosen if card.feature in chosen else (card.feature,)
             build_feature_menu(
-                menu, self._state, features, source=self.list, image=card.main, text=card.tooltip
+                menu,
+                self._state,
+                features,
+                source=self.list,
+                image=card.main,
+                text=card.tooltip.removesuffix(OWN_SCALE).strip(),
             )
             menu.addSeparator()
         menu.addAction("Select all", self.list.select_all)

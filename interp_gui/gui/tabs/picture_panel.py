@@ -22,7 +22,7 @@ from interp_gui.core.result import Picture
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import connect_export
 from interp_gui.gui.icons import icon
-from interp_gui.gui.parts import column, icon_button, label, row
+from interp_gui.gui.parts import column, icon_button, label, row, show_busy
 from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.optimisation import ANALYSIS, Optimisation, Settings
@@ -233,7 +233,7 @@ class PicturePanel(QWidget):
         self.hold.setIcon(icon("resume" if paused else "pause"))
         self.bar.setVisible(work.phase in ("running", "paused", "stopped"))
         if work.phase == "running" and self.picture.result is None:
-            self.bar.setRange(0, 0)
+            show_busy(self.bar)
         if work.phase == "failed":
             self.picture.hint = work.problem
             self.notes.setText(work.problem)

@@ -83,7 +83,9 @@ class BarsView(ResultView[Bars]):
             area = QRect(0, row * self._row_height() + 2, self.width(), self._row_height())
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             middle = int(Qt.AlignmentFlag.AlignVCenter)
-            shown = metrics.elidedText(label, Qt.TextElideMode.ElideRight, label_width - 8 - EDGE_PX)
+            shown = metrics.elidedText(
+                label, Qt.TextElideMode.ElideRight, label_width - 8 - EDGE_PX
+            )
             room_of_label = area.adjusted(EDGE_PX, 0, label_width - self.width(), 0)
             painter.drawText(room_of_label, middle, shown)
             self._paint_bar(painter, QRect(label_width, area.top(), room, area.height()), value)
