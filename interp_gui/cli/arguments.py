@@ -52,7 +52,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     try:
         with contextlib.redirect_stdout(printed):
             if first in COMMANDS:
-                return _commands().parse_args(list(words))
+                return _commands(first).parse_args(list(words))
             _refuse_unknown_command(first)
             options = _window().parse_args(list(words))
             options.command = "window"
@@ -104,7 +104,7 @@ def _window() -> _Parser:
     return parser
 
 
-def _commands() -> _Parser:
+def _commands(asked: str) -> _Parser:
     parser = _Parser(prog="interp-gui", parents=[_shared()], allow_abbrev=False)
     parser.set_defaults(safe_mode=False, traceback=False, json=False)
     commands = parser.add_subparsers(dest="command", parser_class=_Parser)
@@ -149,7 +149,9 @@ def _commands() -> _Parser:
 
     command("analyses")
     _run_options(command("run", help=False))
-    _samples_options(command("samples"))
+    samples = command("samples")
+    if asked == "samples":  # its options load numpy
+        _samples_options(samples)
     report = command("report")
     report.add_argument("session", metavar="SESSION", help="session file (.interp)")
     report.add_argument(

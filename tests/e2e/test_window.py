@@ -68,11 +68,12 @@ def test_another_image_gets_another_answer(opened, wait):
 
 def test_a_broken_file_is_marked_and_the_others_are_used(opened, wait):
     images = opened.window.images
-    broken = next(e for e in images.model.entries if "broken" in e.path)
+    entries = opened.window.state.dataset.images
+    broken = next(entry for entry in entries if "broken" in entry.path)
     wait(lambda: images.model.problem(broken), "the broken file is found")
-    good = [e for e in images.model.entries if e is not broken]
+    good = [entry for entry in entries if entry is not broken]
     assert not any(images.model.problem(entry) for entry in good)
-    images.view.setCurrentIndex(images.model.index(images.model.row_of(broken.path)))
+    images.view.setCurrentIndex(images.model.index(images.model.place_of(broken.path)))
     assert opened.window.state.image != broken.path
 
 
