@@ -86,12 +86,14 @@ class RecoveryFolder:
         self._lock = threading.Lock()  # of what follows; never held while something is written
         self._written: dict[str, object] = {}
         self._durable: dict[str, object] = {}
+        self._put_since: set[str] = set()  # since `known` was asked for
         self._is_over = False
 
     @property
     def known(self) -> frozenset[str]:
         """Names of the pieces that are written now."""
         with self._lock:
+            self._put_since.clear()
             return frozenset(self._written)
 
     def put_items(self, items: Iterable[ShelfItem | KeptResult]) -> None:
@@ -106,6 +108,8 @@ class RecoveryFolder:
         """
         self._prepare()
         for item in items:
+            with self._lock:
+                self._put_since.add(piece_name(item))
             self._put(piece_name(item), item_key(item), partial(_alone, item), durable=False)
 
     def save(self, document: SessionDocument, path: str, known: frozenset[str]) -> None:
@@ -191,10 +195,11 @@ class RecoveryFolder:
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:
-            with self._lock:
+            with self._lock, contextlib.suppress(OSError):
+                if name in self._put_since:  # removed, and brought back while this was saved
+                    continue
                 self._written.pop(name, None)
                 self._durable.pop(name, None)
-            with contextlib.suppress(OSError):
                 (self.path / name).unlink(missing_ok=True)
 
 

@@ -37,10 +37,13 @@ class Restorer(QObject):
 
     Signals
     -------
+    filled
+        What needs no model is there; models are opened next.
     finished
         Everything of this document that could be restored is.
     """
 
+    filled = Signal()
     finished = Signal(object)
 
     def __init__(
@@ -107,6 +110,8 @@ class Restorer(QObject):
         )
         state.set_image(document.image or None)
         self._waiting = list(document.models)
+        state.undo.clear()
+        self.filled.emit()
         self._next()
 
     def stop(self) -> None:
@@ -228,7 +233,6 @@ class Restorer(QObject):
             self._restore_views(document.views)
             if document.tab:
                 state.set_tab(document.tab)
-        state.undo.clear()
         self._opened = {}
         self.finished.emit(document)
 

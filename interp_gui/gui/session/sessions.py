@@ -79,6 +79,7 @@ class Sessions(QObject):
         self.restorer = Restorer(
             window, state, documents, settings, lambda found: views().restore(found)
         )
+        self.restorer.filled.connect(self._on_filled)
         self.restorer.finished.connect(self._on_restored)
         self.autosave = Autosave(
             state, self.background, self._id, lambda: (self.take(), self.path),
@@ -116,26 +117,18 @@ class Sessions(QObject):
         return self.restorer.overlay(found)
 
     def _now(self) -> tuple[object, tuple[object, object, object]]:
-        document = capture(self._state, {}, self.restorer.absent)
+        found = capture(self._state, {}, self.restorer.absent)
+        document = self.restorer.overlay(found)
         return work_of(document), surroundings_of(document)
 
     def _look(self) -> None:
         """See whether anything differs from what was saved."""
-        if self.restorer.is_active:
-            return
         work, surroundings = self._now()
         modified = self._is_recovered or work != self._saved_work
         modified = modified or (bool(self.path) and surroundings != self._saved_surroundings)
         if modified != self._is_modified:
             self._is_modified = modified
             self.changed.emit()
-
-    def _settle(self) -> None:
-        """Take what there is as saved."""
-        self._saved_work, self._saved_surroundings = self._now()
-        self._is_modified = self._is_recovered = False
-        self._state.undo.setClean()
-        self.changed.emit()
 
     # --- new -----------------------------------------------------------------------------------
 
@@ -231,13 +224,17 @@ class Sessions(QObject):
         self.restorer.finished.connect(restored)
         self.show(document, os.path.dirname(path))
 
-    def _on_restored(self, document: SessionDocument) -> None:
-        recovered = self._is_recovered
-        self._settle()
-        self._is_recovered = recovered
-        # a model that was found elsewhere is a change of the session
-        self._saved_surroundings = (models_of(document), *self._saved_surroundings[1:])
+    def _on_filled(self) -> None:
+        """Opening models may take long: what is done meanwhile is a change, and is written down."""
+        self._saved_work, self._saved_surroundings = self._now()
+        self._is_modified = self._is_recovered
+        self.changed.emit()
         self.autosave.resume()
+
+    def _on_restored(self, document: SessionDocument) -> None:
+        # a model that was found elsewhere is a change of the session
+        self._saved_surroundings = (models_of(document), *self._now()[1][1:])
+        self._state.undo.setClean()
         self._look()
 
     def _call_it(self, path: str, name: str, hold: Hold | None = None) -> None:

@@ -190,3 +190,14 @@ def test_a_full_disk_is_said_and_leaves_what_there_was(folder, full, item, monke
         with pytest.raises(OutputProblem, match="disk is full"):
             save(folder, msgspec.structs.replace(full, shelf=(item("a9"),)))
     assert ids(recover(folder.path).document.shelf) == ["a1", "a2"]
+
+
+def test_what_is_brought_back_while_its_removal_is_saved_stays(folder, full):
+    save(folder, full)
+    without = msgspec.structs.replace(full, shelf=full.shelf[1:])
+    known = folder.known
+    folder.put_items(full.shelf[:1])  # undo, while a worker is about to write the removal
+    folder.save(without, "", known)
+    assert sorted(ids(recover(folder.path).document.shelf)) == ["a1", "a2"]
+    save(folder, without)
+    assert ids(recover(folder.path).document.shelf) == ["a2"]
