@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 
 from interp_gui.core.feature import Feature
 from interp_gui.gui.feature_commands import feature_commands_of
 from interp_gui.gui.views.tab_group import VIEW_MIME
+from interp_gui.gui.widgets.flow import FlowRow
 
 WEIGHTS = "b0353104" * 8
 
@@ -158,6 +159,20 @@ def test_a_torn_off_view_follows_and_comes_home(opened, desk, qtbot):
     window.close()
     assert layout(opened) == [["image", "wall", "unit"]]
     assert desk.windows == []
+
+
+def test_a_view_keeps_its_rows_of_controls_when_its_group_of_tabs_is_gone(opened, desk, qapp):
+    opened.state.open_feature(unit(5))
+    trigger(opened, "split_right")
+    frame = desk.frame("unit")
+    desk.group_of(frame).findChildren(QWidget)  # what is found is made to belong to the group
+    trigger(opened, "tear_off")
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()
+    rows = [row for row in frame.findChildren(FlowRow) if row.count() > 2]
+    assert rows
+    for row in rows:
+        assert row.heightForWidth(20) >= row.heightForWidth(2000) > 0
 
 
 def test_shortcuts_work_in_a_torn_off_window(opened, desk, qtbot):

@@ -1,7 +1,7 @@
 """A row of controls that wraps where it has no room, so that nothing is ever clipped."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget, QWidgetItem
 
 from interp_gui.gui.theme import SPACE_S
 
@@ -23,6 +23,16 @@ class FlowRow(QLayout):
     def add_gap(self) -> None:
         """What is added from here on stands at the right end of its line."""
         self._gap = len(self._items)
+
+    def addWidget(self, widget: QWidget) -> None:
+        """Append a widget.
+
+        Its item is made here: one that Qt makes is a mere reference, and such references are given
+        up with every group of tabs that the view once stood in, though the item lives on.
+        """
+        self.addChildWidget(widget)
+        self.addItem(QWidgetItem(widget))
+        self.invalidate()
 
     # --- QLayout -------------------------------------------------------------------------------
 

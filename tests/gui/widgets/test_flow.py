@@ -1,4 +1,7 @@
+import gc
+
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from interp_gui.gui.widgets.flow import FlowRow
@@ -66,3 +69,15 @@ def test_the_layout_asks_for_the_height_of_its_lines(bar, qapp):
     outer, _ = bar
     row = outer.layout().itemAt(0).layout()
     assert row.heightForWidth(120) > row.heightForWidth(330) > row.heightForWidth(800)
+
+
+def test_a_deleted_widget_leaves_its_row(bar, qapp):
+    outer, widgets = bar
+    row = outer.layout().itemAt(0).layout()
+    widgets[0].deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert row.count() == 4
+    outer.resize(800, 300)
+    qapp.processEvents()
+    assert widgets[1].x() == 0
