@@ -80,6 +80,7 @@ def propose(
         found = {label: (i, why, False) for i, label in enumerate(sorted(wanted))}
     else:
         _add_close(wanted, names, found)
+        _doubt_ambiguous(names, found, known=bool(class_names))
     return _shared_named([_proposal(label, names, found.get(label)) for label in wanted])
 
 
@@ -169,10 +170,28 @@ def _index_step(labels: list[str], count: int) -> Callable[[str], _Match | None]
             return numbers[label] - 1, "The class's number, if they count from 1.", False
         if numbers[label] >= count:
             return None
-        sure = whole and (least == 0 or most - least + 1 < count)
+        first_few = least == 1 and most == len(numbers)  # may as well count from 1
+        sure = whole and (least == 0 or (most - least + 1 < count and not first_few))
         return numbers[label], "The class's index.", sure
 
     return find
+
+
+def _doubt_ambiguous(names: list[str], found: dict[str, _Match], *, known: bool) -> None:
+    """Mark as uncertain what is a name of another class too, one that no label surely stands for.
+
+    ImageNet has 'crane' the bird and 'crane' the machine; lists of names call one of them so.
+    """
+    bearing = _by(names, lambda name: [_folded(part) for part in name.split(",")])
+    if _is_imagenet(names, known=known):
+        for i, (_, text) in enumerate(_synsets()):
+            for part in text.split(","):
+                bearing.setdefault(_folded(part), []).append(i)
+    sure = {index for index, _, certain in found.values() if certain}
+    for label, (index, why, certain) in list(found.items()):
+        other = next((i for i in bearing.get(_folded(label), ()) if i not in sure), None)
+        if certain and other is not None:
+            found[label] = index, f"{why} '{names[other]}' bears that name too.", False
 
 
 def _add_close(labels: list[str], names: list[str], found: dict[str, _Match]) -> None:

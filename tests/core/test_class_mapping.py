@@ -119,3 +119,19 @@ def test_any_text_gives_one_proposal_a_label_within_the_classes(labels, names):
             assert match.index == names.index(label)
     certain = [p.index for p in found if p.certain]
     assert len(certain) == len(set(certain))
+
+
+def test_a_name_that_another_class_bears_too_is_uncertain_until_that_one_has_a_label():
+    names = resource_path("architectures/imagenet_classes.txt").read_text("utf-8").splitlines()
+    both = ["crane", "maillot", "cardigan", "goldfish"]
+    found = {each.label: each for each in propose(both, names, class_count=1000)}
+    assert [each.certain for each in found.values()] == [False, False, False, True]
+    assert "'crane bird' bears that name too" in found["crane"].why
+    clear = propose(["crane", "crane bird"], names, class_count=1000)
+    assert [(each.index, each.certain) for each in clear] == [(517, True), (134, True)]
+    assert all(each.certain for each in propose(names, names, class_count=1000))
+
+
+def test_numbers_from_one_on_are_uncertain_as_they_may_count_from_one():
+    found = propose(["1", "2", "3"], [], class_count=1000)
+    assert [(each.index, each.certain) for each in found] == [(1, False), (2, False), (3, False)]
