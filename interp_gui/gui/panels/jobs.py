@@ -41,7 +41,7 @@ from interp_gui.gui.panels.jobs_report import LOG_LINES, failure_report
 from interp_gui.gui.toast import DetailsDialog
 
 TICK_MS = 1000
-_WIDTHS_PX = {RATE: 72, LEFT: 100, STARTED: 84, ELAPSED: 72, STATE: 84}
+_WIDTHS_PX = {PROGRESS: 130, RATE: 72, LEFT: 100, STARTED: 84, ELAPSED: 72, STATE: 84}
 
 
 class _ProgressDelegate(QStyledItemDelegate):
@@ -176,7 +176,6 @@ class JobsPanel(QWidget):
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(JOB, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(PROGRESS, QHeaderView.ResizeMode.Stretch)
         for column, width in _WIDTHS_PX.items():
             header.resizeSection(column, width)
         return table
