@@ -194,7 +194,7 @@ class ImagesPanel(QWidget):
         if place is None:
             return
         # A list that gets its first items makes one of them current without selecting it.
-        chosen = keep_selection or selection.isSelected(self.model.index(place))
+        chosen = keep_selection or selection.hasSelection()
         if chosen and selection.currentIndex().row() == place:
             return
         flags = QItemSelectionModel.SelectionFlag
