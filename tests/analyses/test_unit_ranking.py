@@ -111,7 +111,7 @@ def test_the_baseline_is_the_mean_over_the_images_at_hand(
         stack = EditStack((Edit(feature=feature, kind="ablate", baseline=baseline),))
         change = before - runtime.forward(one, edits=stack).outputs["output"][0, 0]
         assert row["change of target"] == pytest.approx(change, abs=1e-5)
-    assert "mean over 12 image(s)" in ran.last["ranking"].notes[-1]
+    assert "mean over 12 images" in ran.last["ranking"].notes[-1]
     again = run_analysis(
         ANALYSIS, runtime, {"confirm": 2}, dataset=dataset, cache=memory, **inputs
     )  # fmt: skip
