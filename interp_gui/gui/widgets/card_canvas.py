@@ -60,7 +60,7 @@ class CardCanvas(QAbstractScrollArea):
         self._cards: list[Card] = []
         self._index: dict[str, int] = {}
         self._selection = Selection()
-        self._pixmaps: OrderedDict[tuple[str, int, int, float], QPixmap] = OrderedDict()
+        self._pixmaps: OrderedDict[tuple[object, ...], QPixmap] = OrderedDict()
         self._layout = CardLayout([], width=1, card=(10, 10))
         self._seen: tuple[str, ...] = ()
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -248,7 +248,10 @@ class CardCanvas(QAbstractScrollArea):
 
     def _pictures(self, card: Card, style: CardStyle) -> QPixmap:
         ratio = self.devicePixelRatioF()
-        key = (card.key, card.revision, style.width, ratio)
+        # By what is in the pictures: the card of another model's unit has the same key, and begins
+        # to count its revisions anew.
+        drawn = (card.main.cacheKey(), *(picture.cacheKey() for picture in card.strip))
+        key = (card.key, card.revision, drawn, card.placeholder, style.width, ratio)
         found = self._pixmaps.get(key)
         if found is None:
             found = self._pixmaps[key] = render_pictures(card, style, self.palette(), ratio)

@@ -71,6 +71,19 @@ def test_a_changed_card_is_painted_alone(card_list, qtbot):
     assert shot.pixelColor(left + 60, top + 60).red() > 200
 
 
+def test_another_card_of_the_same_key_shows_its_own_picture(card_list):
+    def show(colour):
+        found = cards(3)
+        card_list.set_cards(found)
+        found[0].main = QImage(20, 20, QImage.Format.Format_RGB32)
+        found[0].main.fill(colour)
+        card_list.card_changed("u0")
+        return card_list.viewport().grab().toImage().pixelColor(60, 60)
+
+    assert show(Qt.GlobalColor.red) == Qt.GlobalColor.red
+    assert show(Qt.GlobalColor.blue) == Qt.GlobalColor.blue
+
+
 def test_keyboard_moves_selects_and_opens(card_list, qtbot):
     card_list.set_cards(cards(50))
     opened = []
