@@ -10,6 +10,7 @@ and scale. Each scale is a process of its own, since Qt reads it once.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -125,9 +126,16 @@ class Gallery:
 
     def empty(self) -> None:
         """Before anything is open."""
+        from interp_gui.gui.guide import Guide
+
         self.window.centre.reset()
         self.sleep(100)
         self.shot("00-welcome", self.window)
+        self.window.actions_["help.guided_start"].trigger()
+        self.sleep(300)
+        self.shot("01-guided-start", self.window)
+        for guide in self.window.findChildren(Guide):
+            guide.end()
         self._panels("empty")
 
     def furnished(self) -> None:
@@ -211,11 +219,11 @@ class Gallery:
             action.trigger()
             self.sleep(700)
             if spec.id in OVER_THE_WINDOW:
+                window.toasts.clear()
                 self.shot(f"40-dialog-{spec.id}", window)
-            for number, top in enumerate(_dialogs()):
-                self.shot(f"40-dialog-{spec.id}{'-' * number}", top)
-                top.close()
-            self.sleep(50)
+            self._take_dialogs(f"40-dialog-{spec.id}")
+            self.press_escape()
+        self._own_dialogs()
         for menu in window.menuBar().actions():
             shown = menu.menu()
             shown.popup(window.mapToGlobal(window.rect().topLeft()))
@@ -230,11 +238,47 @@ class Gallery:
         self.shot("60-toasts", window)
         window.toasts.clear()
 
+    def _own_dialogs(self) -> None:
+        """Dialogs that something else than a command opens."""
+        window, state = self.window, self.window.state
+        paths = state.dataset.paths[:24]
+        with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+            table = Path(folder) / "pictures.csv"
+            for path in paths:
+                shutil.copy(path, folder)
+            names = [Path(path).name for path in paths]
+            rows = (f"{name},{name.split('-')[0]},{i % 4}" for i, name in enumerate(names))
+            table.write_text("\n".join(["path,label,group", *rows]), encoding="utf-8")
+            window.datasets.import_table(str(table))
+            self.sleep(700)
+            self._take_dialogs("41-import-table")
+        state.set_tab("unit")
+        self.rest()
+        window.centre.tab("unit").export_page()
+        self.sleep(300)
+        self._take_dialogs("42-export")
+        state.set_tab("image")
+
+    def _take_dialogs(self, name: str) -> None:
+        for number, top in enumerate(_dialogs()):
+            _hide_paths(top)
+            self.shot(f"{name}{'-' * number}", top)
+            top.close()
+
     # --- means ---------------------------------------------------------------------------------
 
     def shot(self, name: str, widget: Any) -> None:
         """Keep a picture of a widget."""
         widget.grab().save(str(self.where / f"{name}.png"))
+
+    def press_escape(self) -> None:
+        """Close what lies over the window."""
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication
+
+        QTest.keyClick(QApplication.focusWidget() or self.window, Qt.Key.Key_Escape)
+        self.sleep(50)
 
     def rest(self) -> None:
         """Wait until nothing has been computed for a while."""
@@ -264,13 +308,21 @@ def _dialogs() -> Iterator[Any]:
     from PySide6.QtWidgets import QApplication, QMainWindow, QMenu
 
     for widget in QApplication.topLevelWidgets():
-        if widget.isVisible() and not isinstance(widget, QMainWindow | QMenu):
-            if widget.windowType() in (
-                Qt.WindowType.Dialog,
-                Qt.WindowType.Popup,
-                Qt.WindowType.Window,
-            ):
-                yield widget
+        kinds = (Qt.WindowType.Dialog, Qt.WindowType.Popup, Qt.WindowType.Window)
+        own = widget.isVisible() and not isinstance(widget, QMainWindow | QMenu)
+        if own and widget.windowType() in kinds:
+            yield widget
+
+
+def _hide_paths(top: Any) -> None:
+    """Show no path of the machine that the pictures are taken on."""
+    from PySide6.QtCore import QSignalBlocker
+    from PySide6.QtWidgets import QLabel, QLineEdit
+
+    for field in (*top.findChildren(QLineEdit), *top.findChildren(QLabel)):
+        if field.text().startswith(os.sep):
+            with QSignalBlocker(field):
+                field.setText("/home/me/pictures")
 
 
 def _contact_sheet(folder: Path, paths: list[Path]) -> None:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from interp_gui.gui import icons, parts, theme
+from interp_gui.gui import parts, theme
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.keys import KeyGroup, as_html, as_text, found, key_groups
 

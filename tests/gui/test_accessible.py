@@ -87,3 +87,21 @@ def test_a_canvas_has_its_role_and_qt_keeps_its_own(factory, qtbot):
     qtbot.addWidget(plain)
     assert QAccessible.queryAccessibleInterface(canvas).role() == QAccessible.Role.Graphic
     assert QAccessible.queryAccessibleInterface(plain).role() == QAccessible.Role.Client
+
+
+def test_every_bar_is_told(factory, qtbot):
+    from interp_gui.core.result import Bars
+    from interp_gui.gui.widgets.bars import BarsView
+
+    view = BarsView()
+    qtbot.addWidget(view)
+    view.setAccessibleName("Answer")
+    told = QAccessible.queryAccessibleInterface(view)
+    assert told.role() == QAccessible.Role.Chart
+    assert told.childCount() == 0
+    result = Bars(
+        key="a", title="Answer", labels=("cat", "dog"), values=(0.75, 0.25), unit="probability"
+    )
+    view.set_result(result)
+    bars = [told.child(i).text(QAccessible.Text.Name) for i in range(told.childCount())]
+    assert bars == ["cat: 75.0%", "dog: 25.0%"]

@@ -75,6 +75,9 @@ class AnswerBars(BarsView):
             return ""
         return f"{result.labels[row]}\t{self._number(result.values[row])}"
 
+    def spoken_current(self) -> int | None:
+        return self.row if self.hasFocus() and self.spoken_count() else None
+
     # --- painting ------------------------------------------------------------------------------
 
     def _area(self, row: int) -> QRect:

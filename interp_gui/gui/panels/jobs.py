@@ -159,7 +159,7 @@ class JobsPanel(QWidget):
         table = QTableView()
         table.setModel(self.model)
         table.setAccessibleName("Jobs")
-        table.setAccessibleDescription("What runs, waits and has ended; the buttons above act on it")
+        table.setAccessibleDescription("What runs, waits and has ended; the buttons act on it")
         table.setItemDelegateForColumn(PROGRESS, _ProgressDelegate(table))
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

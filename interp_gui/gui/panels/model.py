@@ -38,7 +38,9 @@ class ModelPanel(QWidget):
         self.preprocessing = PreprocessingForm(state, background)
         self.preprocessing.applied.connect(documents.set_preprocessing)
         self.models = ModelBox(state, documents)
-        self.close_model = parts.icon_button("close", "Close this model", lambda: documents.close_model())
+        self.close_model = parts.icon_button(
+            "close", "Close this model", lambda: documents.close_model()
+        )
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Parts of the model")

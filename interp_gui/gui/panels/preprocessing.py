@@ -53,7 +53,8 @@ class PreprocessingForm(QWidget):
         self.height_px = _pixels("Input height in pixels")
         self.width_px = _pixels("Input width in pixels")
         self.crop = QCheckBox("Cut out the centre")
-        self.interpolation = _choice("How pixels between pixels are found", {n: n.title() for n in _INTERPOLATIONS})
+        ways = {name: name.title() for name in _INTERPOLATIONS}
+        self.interpolation = _choice("How pixels between pixels are found", ways)
         self.channels = _choice("Order of the colour channels", _CHANNELS)
         self.mean = _numbers("Mean of each channel, for values from 0 to 1")
         self.std = _numbers("Standard deviation of each channel, for values from 0 to 1")

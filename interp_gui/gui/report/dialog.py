@@ -84,7 +84,7 @@ class ReportDialog(QDialog):
     def _make_list(self) -> QListView:
         view = QListView()
         view.setAccessibleName("Kept results")
-        view.setAccessibleDescription("In the order of the report; choose one to write a note on it")
+        view.setAccessibleDescription("In the report's order; choose one to write a note on it")
         view.setModel(self.model)
         view.setIconSize(QSize(THUMBNAIL_PX, THUMBNAIL_PX))
         view.setUniformItemSizes(True)

@@ -49,7 +49,7 @@ class UnitPage(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setAccessibleName("Unit page")
-        self.setAccessibleDescription("Left and Right go to the units beside it, as the wall has them")
+        self.setAccessibleDescription("Left and Right go to the units beside it on the wall")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._state, self._bridge = state, bridge
         self._names, self._leave = names_of(state), leave_of(state)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip
 from interp_gui.core.export.numbers import readable
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Bars
+from interp_gui.gui.accessible import SpokenItem
 from interp_gui.gui.widgets.view import ResultView
 
 POSITIVE = QColor("#3b7dd8")
@@ -56,6 +57,30 @@ class BarsView(ResultView[Bars]):
         row = position.y() // self._row_height()
         inside = self._result is not None and 0 <= row < len(self._result.labels)
         return row if inside else None
+
+    # --- what assistive technology is told -------------------------------------------------------
+
+    def spoken_count(self) -> int:
+        """How many bars there are."""
+        return len(self._result.labels) if self._result is not None else 0
+
+    def spoken_item(self, index: int) -> SpokenItem:
+        """A bar: its label and its number."""
+        assert self._result is not None
+        height = self._row_height()
+        return SpokenItem(
+            f"{self._result.labels[index]}: {self._number(self._result.values[index])}",
+            rect=QRect(0, index * height + 2, self.width(), height),
+            focused=index == self.spoken_current(),
+        )
+
+    def spoken_at(self, x: int, y: int) -> int | None:
+        """Index of the bar at a position."""
+        return self._row_at(QPoint(x, y))
+
+    def spoken_current(self) -> int | None:
+        """Index of the bar that the keyboard is on."""
+        return None
 
     def _number(self, value: float) -> str:
         unit = self._result.unit if self._result is not None else ""

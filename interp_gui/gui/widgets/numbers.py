@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from interp_gui.core.export.numbers import readable
 from interp_gui.core.result import Number
@@ -20,18 +20,21 @@ class NumbersList(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        self._form = QFormLayout(self)
+        self._form = QGridLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(2)
         self._form.setHorizontalSpacing(16)
+        self._form.setColumnStretch(1, 1)
         self._values: dict[str, QLabel] = {}
 
     def set_numbers(self, numbers: Mapping[str, Number]) -> None:
         """Show these numbers."""
         if list(numbers) != list(self._values):
-            while self._form.rowCount():
-                self._form.removeRow(0)
-            self._values = {name: self._add(name) for name in numbers}
+            while (item := self._form.takeAt(0)) is not None:
+                if (gone := item.widget()) is not None:
+                    gone.hide()
+                    gone.deleteLater()
+            self._values = {name: self._add(row, name) for row, name in enumerate(numbers)}
         for name, value in numbers.items():
             self._values[name].setText(readable(value))
         spoken = (f"{number_label(n)} {readable(v)}" for n, v in numbers.items())
@@ -46,12 +49,14 @@ class NumbersList(QWidget):
         """What is shown for a number; empty if it is not there."""
         return self._values[name].text() if name in self._values else ""
 
-    def _add(self, name: str) -> QLabel:
+    def _add(self, row: int, name: str) -> QLabel:
         words = _Name(number_label(name).capitalize())
         value = QLabel()
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         value.setTextFormat(Qt.TextFormat.PlainText)
-        self._form.addRow(words, value)
+        words.setBuddy(value)
+        self._form.addWidget(words, row, 0)
+        self._form.addWidget(value, row, 1)
         return value
 
 
