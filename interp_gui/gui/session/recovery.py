@@ -77,7 +77,7 @@ class Recovered:
 class RecoveryFolder:
     """The folder of one window.
 
-    `put_items` is for the Qt thread, `save` for one worker; neither waits for the other.
+    `put_items` is for the Qt thread and one worker, `save` for that worker; neither waits.
     """
 
     def __init__(self, owner: Owner, root: Path | None = None) -> None:

@@ -1,5 +1,7 @@
 """What is written while a person works."""
 
+import threading
+
 import numpy as np
 import pytest
 from PySide6.QtWidgets import QDialog
@@ -55,18 +57,49 @@ def test_what_is_kept_is_written_before_anything_else_happens(window):
     assert found.document.kept[0].result.title == "a picture"
 
 
-@pytest.mark.parametrize("size", [2000, 20])
-def test_much_at_once_is_written_off_the_event_loop(window, quick, qtbot, size):
+def test_a_whole_selection_is_written_before_anything_else_happens(window):
+    shelf_of(window.state).collect([unit(i) for i in range(20)])
+    found = recover(window.sessions.autosave.folder.path)
+    assert len(found.document.shelf) == 20
+
+
+@pytest.fixture
+def put(monkeypatch):
+    """How many items were written at a time, and whether on the event loop."""
+    found, write = [], RecoveryFolder.put_items
+
+    def put_items(folder, items):
+        is_main = threading.current_thread() is threading.main_thread()
+        found.append((len(items), "on the loop" if is_main else "in a worker"))
+        write(folder, items)
+
+    monkeypatch.setattr(RecoveryFolder, "put_items", put_items)
+    return found
+
+
+def test_what_is_much_is_written_by_a_worker_that_waits_for_nothing(
+    window, monkeypatch, qtbot, put
+):
+    monkeypatch.setattr(autosave.Autosave, "_save", lambda self: None)
+    shelf_of(window.state).collect([unit(i) for i in range(60)])
+    qtbot.waitUntil(lambda: len(put) == 2)
+    assert put == [(25, "on the loop"), (35, "in a worker")]
+    folder = window.sessions.autosave.folder.path
+    qtbot.waitUntil(lambda: len(recover(folder).document.shelf) == 60)
+
+
+@pytest.mark.parametrize("size", [2000, 60])
+def test_much_at_once_is_written_off_the_event_loop(window, quick, qtbot, put, size):
     if size == 2000:
         pixels = np.zeros((size, size, 3), np.uint8)
         kept_of(window.state).keep(Picture(key="p", title="large", pixels=pixels), None)
     else:
         shelf_of(window.state).collect([unit(i) for i in range(size)])
-    assert recover(window.sessions.autosave.folder.path) is None
     with qtbot.waitSignal(window.sessions.autosave.saved):
         pass
     document = recover(window.sessions.autosave.folder.path).document
     assert len(document.kept) + len(document.shelf) == (1 if size == 2000 else size)
+    assert put[1][1] == "in a worker"
 
 
 def test_everything_else_follows_soon(window, model, quick, qtbot):
