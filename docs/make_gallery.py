@@ -221,8 +221,8 @@ class Gallery:
             if spec.id in OVER_THE_WINDOW:
                 window.toasts.clear()
                 self.shot(f"40-dialog-{spec.id}", window)
+                action.trigger()
             self._take_dialogs(f"40-dialog-{spec.id}")
-            self.press_escape()
         self._own_dialogs()
         for menu in window.menuBar().actions():
             shown = menu.menu()
@@ -270,15 +270,6 @@ class Gallery:
     def shot(self, name: str, widget: Any) -> None:
         """Keep a picture of a widget."""
         widget.grab().save(str(self.where / f"{name}.png"))
-
-    def press_escape(self) -> None:
-        """Close what lies over the window."""
-        from PySide6.QtCore import Qt
-        from PySide6.QtTest import QTest
-        from PySide6.QtWidgets import QApplication
-
-        QTest.keyClick(QApplication.focusWidget() or self.window, Qt.Key.Key_Escape)
-        self.sleep(50)
 
     def rest(self) -> None:
         """Wait until nothing has been computed for a while."""
