@@ -136,10 +136,11 @@ class Thumbnails(QObject):
         broken = [path for path in paths if path in self.problems]
 
         def look() -> list[str]:
-            return [path for path, stamp in stamps.items() if stamp_of(path) != stamp]
+            changed = [path for path, stamp in stamps.items() if stamp_of(path) != stamp]
+            # what is still broken stays known as such: nobody reads it anew while it is out of view
+            return [*changed, *(path for path in broken if _can_be_read(path))]
 
-        def drop(changed: list[str]) -> None:
-            again = [*changed, *broken]
+        def drop(again: list[str]) -> None:
             self.forget(again)
             for path in again:
                 self.arrived.emit(path)  # whoever shows it asks for it again
@@ -178,6 +179,18 @@ class Thumbnails(QObject):
                 self._next()
 
         self._background.run(lambda: decode(path, side, preprocessing), done, on_error=failed)
+
+
+def _can_be_read(path: str) -> bool:
+    """Whether a file that was broken is an image now. Runs in a worker."""
+    from interp_gui.core.errors import InterpError
+    from interp_gui.core.images import read_image
+
+    try:
+        read_image(path)
+    except (InterpError, OSError, MemoryError):
+        return False
+    return True
 
 
 def decode(

@@ -280,6 +280,17 @@ def test_a_file_that_was_replaced_is_read_again(shown, pictures, qtbot):
     assert panel.broken.count == 0
 
 
+def test_a_broken_file_stays_known_when_the_window_comes_to_the_front(shown, pictures, qtbot):
+    panel, broken = shown.images, str(pictures / "dog" / "broken.png")
+    qtbot.waitUntil(lambda: broken in panel._thumbnails.problems)
+    panel.view.viewport().setUpdatesEnabled(False)  # nothing asks for it anew: it is out of view
+    fixed = str(pictures / "cat" / "cat0.png")
+    panel._thumbnails.note_problems({fixed: "It was no image."})
+    panel.check_again()
+    qtbot.waitUntil(lambda: fixed not in panel._thumbnails.problems)
+    assert panel.broken.paths() == {broken}
+
+
 def test_thumbnails_keep_to_their_memory(shown, monkeypatch, qtbot):
     thumbnails, paths = shown.images._thumbnails, list(shown.images.model.table.rows)
     monkeypatch.setattr("interp_gui.gui.thumbnails.KEPT_BYTES", 60 * 40 * 4 * 2)
