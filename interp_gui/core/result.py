@@ -175,7 +175,8 @@ class Curve(Result, tag="curve"):
         return {"x": self.x, "ys": self.ys}
 
     def rows(self) -> list[tuple[Number, ...]]:
-        header: tuple[Number, ...] = (self.x_label or "x", *self.names)
+        names = self.names or tuple(f"line {i + 1}" for i in range(len(self.ys)))
+        header: tuple[Number, ...] = (self.x_label or "x", *names)
         return [header, *(tuple(float(v) for v in row) for row in np.vstack([self.x, self.ys]).T)]
 
 

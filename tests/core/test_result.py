@@ -58,3 +58,9 @@ def test_arrays_hold_what_is_drawn():
     for result in results():
         for array in result.arrays().values():
             assert array.size
+
+
+def test_lines_without_names_have_a_column_each():
+    curve = Curve(key="c", title="t", x=np.zeros(2, np.float32), ys=np.zeros((3, 2), np.float32))
+    assert curve.rows()[0] == ("x", "line 1", "line 2", "line 3")
+    assert {len(row) for row in curve.rows()} == {4}
