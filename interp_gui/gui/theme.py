@@ -91,7 +91,8 @@ class Theme(QObject):
         self._app.setPalette(colours)
         framed = framed_palette(colours)
         for kind in _FRAMED:  # setting the palette above forgot those of classes
-            self._app.setPalette(framed, kind)
+            # PySide's stub says bytes, and it takes none
+            self._app.setPalette(framed, kind)  # type: ignore[arg-type]
         still = "* { widget-animation-duration: 0; }" if is_still() else ""
         self._app.setStyleSheet(_style(dark=self.dark) + still)
         QPixmapCache.clear()
@@ -198,7 +199,7 @@ def _style(*, dark: bool) -> str:
     QRadioButton::indicator:unchecked {{ border-radius: 6px; width: 11px; height: 11px; }}
     QCheckBox::indicator:unchecked:disabled, QRadioButton::indicator:unchecked:disabled {{
         border-color: {line}; background: transparent; }}
-    QTreeView::item, QTableView::item, QListView[rows="true"]::item {{ padding: 3px 4px; }}
+    QTreeView::item, QTableView::item, QListWidget::item, QUndoView::item {{ padding: 3px 4px; }}
     QHeaderView::section {{
         background: {alternate}; color: {text}; padding: 4px 6px; border: none;
         border-bottom: 1px solid {line}; border-right: 1px solid {line}; }}
