@@ -19,7 +19,10 @@ _SCHEMES = {
     "dark": Qt.ColorScheme.Dark,
 }
 
-_FRAMED = ("QAbstractSpinBox", "QComboBox", "QLineEdit", "QPlainTextEdit", "QTextEdit")
+_FRAMED = (
+    "QAbstractSpinBox", "QCheckBox", "QComboBox", "QLineEdit", "QPlainTextEdit", "QRadioButton",
+    "QTextEdit",
+)  # fmt: skip
 """Controls whose outline tells where one can type or choose."""
 
 # Window, Base, AlternateBase, Button, text, dimmed text, line, highlight, text on it, link, frame
@@ -204,6 +207,7 @@ def _style(*, dark: bool) -> str:
         background: {alternate}; color: {text}; padding: 4px 6px; border: none;
         border-bottom: 1px solid {line}; border-right: 1px solid {line}; }}
     QDialogButtonBox, QMessageBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+    QCheckBox, QRadioButton {{ padding: 4px 6px 4px 4px; }}
     QLabel[dim="true"] {{ color: {dim}; }}
     QFrame[card="true"] {{ background: {base}; border: 1px solid {line}; border-radius: 6px; }}
     """
