@@ -51,7 +51,7 @@ def test_equal_units_have_one_and_negated_ones_minus_one(twin, dataset, run_anal
 def test_dead_units_have_none(runtimes, dataset, run_analysis):
     found = table(run_analysis, runtimes["cnn"], "last:0", dataset)
     assert similarity(found)[5] is None
-    assert any("1 unit(s) are the same number" in note for note in found.notes)
+    assert any("1 unit is the same number" in note for note in found.notes)
     dead = table(run_analysis, runtimes["cnn"], "last:5", dataset)
     assert set(similarity(dead)) == {None}
     assert any("nothing is like it" in note for note in dead.notes)
