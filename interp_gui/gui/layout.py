@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
+from interp_gui.gui.screens import is_in_reach
 from interp_gui.gui.settings import LAYOUT_VERSION, Settings, from_text, to_text
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -59,7 +60,7 @@ class WindowLayout:
         self.reset()
         if values.geometry:
             window.restoreGeometry(from_text(values.geometry))
-            if not _on_a_screen(window):
+            if not is_in_reach(window.frameGeometry()):
                 window.resize(_first_size())
                 window.move(QGuiApplication.primaryScreen().availableGeometry().topLeft())
         if values.layout and values.layout_version == LAYOUT_VERSION:
@@ -78,13 +79,3 @@ def _first_size() -> QSize:
     room = QGuiApplication.primaryScreen().availableSize()
     room -= QSize(*FRAME_PX)  # the frame is not known before the window is shown
     return QSize(min(1440, room.width()), min(900, room.height()))
-
-
-def _on_a_screen(window: QMainWindow) -> bool:
-    """Whether enough of the title bar can be grasped."""
-    frame = window.frameGeometry()
-    return any(
-        (seen := screen.availableGeometry().intersected(frame)).width() >= 100
-        and seen.height() >= 60
-        for screen in QGuiApplication.screens()
-    )

@@ -34,6 +34,7 @@ from interp_gui.gui.panels.shelf import ShelfPanel
 from interp_gui.gui.preferred import EngineSettings, PreferenceKeeper
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.reopen import Reopener
+from interp_gui.gui.screens import ScreenWatch
 from interp_gui.gui.session.sessions import Sessions
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, Notification
@@ -153,6 +154,7 @@ class MainWindow(QMainWindow):
             dock.visibilityChanged.connect(self.actions_.refresh_later)
             self.docks[name] = dock
         self.layout_ = WindowLayout(self, self.docks, self.settings)
+        self.screens = ScreenWatch(self)
 
     def _connect_jobs(self) -> None:
         acts = JobActions(

@@ -100,12 +100,16 @@ def test_a_wrong_one_is_told_with_the_one_that_is_better(runtimes, truth, run_an
 
 
 def test_a_difference_that_can_be_chance_is_no_warning(runtimes, truth, run_analysis):
-    few = msgspec.structs.replace(truth, images=truth.images[:4])
     wrong = msgspec.structs.replace(
         runtimes["cnn"].preprocessing, mean=(0.0,) * 3, std=(1 / 255,) * 3
     )
     runtime = runtimes["cnn"].with_preprocessing(wrong)
+    logits = runtime.forward(load_batch(truth.paths, wrong)).outputs["output"]
+    answers = [f"label {answer}" for answer in logits.argmax(axis=1)]
+    missed = [e for e, answer in zip(truth.images, answers, strict=True) if e.label != answer]
+    few = msgspec.structs.replace(truth, images=tuple(missed[:4]))
     (table,) = run_analysis(ANALYSIS, runtime, dataset=few).results
+    assert max(row["difference"] for row in rows(table)) == 1, "four of four, and still chance"
     assert table.provenance["better"] is None
     assert "more than chance" in table.notes[0]
     assert table.notes[1].startswith("Only 4 images")

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtCore import QMimeData, QPoint, Qt
 from PySide6.QtGui import QDragEnterEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -111,6 +111,20 @@ def test_a_window_off_all_screens_is_brought_back(window, client, relay, setting
     assert again.screen().availableGeometry().intersects(again.frameGeometry())
     again.close()
     again.deleteLater()
+
+
+def test_windows_of_a_display_that_is_unplugged_come_back(opened, qapp, qtbot):
+    torn = opened.centre.desk.tear_off(opened.centre.desk.frames[0])
+    for window in (opened, torn):
+        window.move(20_000, 20_000)
+    qapp.screenRemoved.emit(qapp.primaryScreen())
+    room = qapp.primaryScreen().availableGeometry()
+    qtbot.waitUntil(lambda: room.intersects(opened.frameGeometry()))
+    assert room.intersects(torn.frameGeometry())
+    opened.move(room.topLeft() + QPoint(30, 40))
+    qapp.screenRemoved.emit(qapp.primaryScreen())
+    qtbot.waitUntil(lambda: not opened.screens._timer.isActive())
+    assert opened.pos() == room.topLeft() + QPoint(30, 40), "what is seen stays where it is"
 
 
 def test_themes_change_the_palette_and_are_remembered(window, settings):

@@ -1,5 +1,6 @@
 """What happens while the models of a session are still being opened."""
 
+import msgspec
 import pytest
 from PySide6.QtWidgets import QMessageBox
 
@@ -7,6 +8,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.session.document import ModelRef, SessionDocument
 from interp_gui.core.session.files import write_session
+from interp_gui.core.target import Target
 from interp_gui.engine.messages import OpenModel
 from interp_gui.gui.session import autosave
 from interp_gui.gui.session.owner import Owner
@@ -98,3 +100,14 @@ def test_what_is_changed_while_a_session_opens_is_a_change(
     qtbot.wait(50)
     assert shelf_of(ready.state).items[0].note == "seen"
     assert ready.sessions.is_modified
+
+
+def test_a_target_that_the_model_lacks_is_left_out(
+    ready, client, document, describe, tmp_path, qtbot
+):
+    strange = msgspec.structs.replace(document, target=Target(index=99))
+    ready.sessions.open(str(write_session(tmp_path / "a.interp", strange)))
+    qtbot.waitUntil(lambda: opening(client))
+    client.end(client.last(OpenModel), description=describe())
+    qtbot.waitUntil(lambda: not ready.sessions.restorer.is_active)
+    assert ready.state.target == Target()
