@@ -7,6 +7,7 @@ from pathlib import Path
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write aside, then rename; OSError leaves what was there, and nothing half-written."""
+    path = Path(os.path.realpath(path))  # settings may be a link into a folder that is shared
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
     try:

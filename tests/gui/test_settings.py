@@ -177,3 +177,15 @@ def test_an_engine_with_default_preferences_is_left_alone():
         "MKL_NUM_THREADS": "3",
         "INTERP_GUI_CACHE_LIMIT_MB": "100",
     }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are those of POSIX")
+def test_settings_that_are_a_link_stay_one(tmp_path):
+    Settings(tmp_path / "shared").prefer(theme="dark")
+    (tmp_path / "own").mkdir()
+    (name,) = (file.name for file in (tmp_path / "shared").iterdir())
+    link = tmp_path / "own" / name
+    link.symlink_to(tmp_path / "shared" / name)
+    Settings(tmp_path / "own").prefer(theme="light")
+    assert link.is_symlink()
+    assert Settings(tmp_path / "shared").preferences.theme == "light"

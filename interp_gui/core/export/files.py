@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +41,10 @@ def open_atomically(path: Path | str, *, durable: bool = True) -> Iterator[IO[by
     target = Path(path)
     if target.is_dir():
         raise OutputProblem(f"'{target}' is a folder.", hint="Give the name of a file inside it.")
+    # through a link, as every program writes: it stays, and what it leads to is written
+    place = Path(os.path.realpath(target))
     # made by os.open and not by tempfile, which gives 0600 whatever the user's mask says
-    temporary = target.parent / f".{target.name[:80]}.{uuid.uuid4().hex[:12]}"
+    temporary = place.parent / f".{place.name[:80]}.{uuid.uuid4().hex[:12]}"
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
@@ -49,7 +52,9 @@ def open_atomically(path: Path | str, *, durable: bool = True) -> Iterator[IO[by
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        os.replace(temporary, target)
+        with contextlib.suppress(OSError):  # who kept a file from others keeps it from them
+            os.chmod(temporary, stat.S_IMODE(place.stat().st_mode))
+        os.replace(temporary, place)
     except OSError as problem:
         raise output_problem(target, problem) from problem
     finally:

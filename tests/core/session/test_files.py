@@ -227,3 +227,17 @@ def test_a_session_of_more_values_than_are_read_is_not_written(full, tmp_path, m
     with pytest.raises(OutputProblem, match="too large"):
         write_session(tmp_path / "a.interp", full)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and modes are those of POSIX")
+def test_saving_through_a_link_writes_what_it_leads_to_and_keeps_who_may_read_it(full, tmp_path):
+    (tmp_path / "synced").mkdir()
+    file, link = tmp_path / "synced" / "real.interp", tmp_path / "a.interp"
+    write_session(file, SessionDocument())
+    file.chmod(0o600)
+    link.symlink_to(file)
+    write_session(link, full)
+    assert link.is_symlink()
+    assert len(read_session(file).shelf) == len(full.shelf) > 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.rglob("*.interp")) == ["a.interp", "real.interp"]
