@@ -104,7 +104,7 @@ class Climb:
         )
         while ascent.steps < settings.steps:
             self._context.check()
-            shown = self.step(ascent)
+            self.step(ascent)
             now, step = time.monotonic(), ascent.steps
             text = f"step {step} of {settings.steps}: {names}"
             yield Progress(done=self._done + step, total=self._total, text=text)
@@ -112,7 +112,9 @@ class Climb:
                 break
             if step in EARLY_PREVIEWS or now - shown_at >= PREVIEW_EVERY_S:
                 shown_at = now
-                pixels = _pixels(shown)
+                # after the step, not those it was taken from: what a run of so many steps gives
+                with torch.no_grad():
+                    pixels = _pixels(self._images.images(ascent.coefficients))
                 for slot in range(len(self._group)):
                     yield self._picture(pixels, slot, {"steps": step}, final=False)
             if now - saved_at >= SAVE_EVERY_S:

@@ -35,6 +35,14 @@ class Settings(msgspec.Struct, frozen=True):
         return Settings({**self.parameters, "steps": steps}, self.seed)
 
 
+def so_far(picture: Picture, recipe: Recipe | None) -> Recipe | None:
+    """What makes a picture again that is not done: as many steps as were taken."""
+    steps = picture.numbers.get("steps")
+    if recipe is None or picture.final or not isinstance(steps, int) or isinstance(steps, bool):
+        return recipe
+    return msgspec.structs.replace(recipe, parameters={**recipe.parameters, "steps": steps})
+
+
 class Optimisation(QObject):
     """One picture's job, without a widget.
 
@@ -151,7 +159,7 @@ class Optimisation(QObject):
 
     def _came(self, result: AnyResult, recipe: Recipe | None) -> None:
         if isinstance(result, Picture):
-            self.picture_came.emit(result, recipe)
+            self.picture_came.emit(result, so_far(result, recipe))
 
     def _progressed(self, progress: Progress, left_s: float | None) -> None:
         self.progressed.emit(progress, left_s)

@@ -16,6 +16,7 @@ from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.optimisation import so_far
 
 CHUNK = 16
 """Units a request for real examples; a screenful is a few of them."""
@@ -245,7 +246,7 @@ class WallWork(QObject):
 
         def came(result: AnyResult, recipe: Recipe | None) -> None:
             if isinstance(result, Picture) and result.key in self._features:
-                self.picture_came.emit(result.key, result, recipe)
+                self.picture_came.emit(result.key, result, so_far(result, recipe))
 
         def saved(state: dict[str, Any]) -> None:
             self._saved[group] = state

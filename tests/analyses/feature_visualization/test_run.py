@@ -55,6 +55,16 @@ def test_one_picture_a_feature_in_the_order_asked(runtimes, run_analysis):
     assert ran.progress[-1].done == ran.progress[-1].total == 12
 
 
+def test_a_first_look_is_what_a_run_of_so_many_steps_gives(runtimes, run_analysis):
+    feature = units("last", 3)
+    ran = run_analysis(ANALYSIS, runtimes["cnn"], {**QUICK, "steps": 10}, features=feature)
+    looks = {r.numbers["steps"]: r for r in ran.results if not r.final}
+    assert {1, 8} <= looks.keys()
+    for steps in (1, 8):
+        short = run_analysis(ANALYSIS, runtimes["cnn"], {**QUICK, "steps": steps}, features=feature)
+        assert np.array_equal(finals(short)[0].pixels, looks[steps].pixels)
+
+
 def test_the_same_pixels_again_also_for_the_group_alone(runtimes, run_analysis):
     settings = {**QUICK, "batch": 2}
     run = lambda *i, seed=0: finals(  # noqa: E731

@@ -5,6 +5,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from interp_gui.core.analysis import Progress
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.model import Preprocessing
+from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Grid, GridItem, Picture
 from interp_gui.engine.messages import Estimate
 from interp_gui.gui.drag import mime_for
@@ -52,6 +54,22 @@ def test_picture_and_examples_come_together(page, engine, started, unit, noise, 
     items = (GridItem(title="a", pixels=noise(), numbers={"activation": 2.0}, image="/x.png"),)
     engine.result(examples, Grid(key="late:7", title="Examples", items=items))
     qtbot.waitUntil(lambda: len(page.examples.list.cards) == 1)
+
+
+def test_a_picture_that_is_not_done_has_a_recipe_of_the_steps_taken(
+    page, engine, started, unit, noise, qtbot
+):
+    identity = ModelIdentity(name="n", weights_sha256="a" * 64, architecture="n", library="t")
+    recipe = Recipe(
+        analysis="feature-visualization", model=identity, preprocessing=Preprocessing(),
+        parameters={"steps": 5000},
+    )  # fmt: skip
+    shown = page.panel.picture
+    engine.result(started, picture(unit(7), noise, 8), recipe)
+    qtbot.waitUntil(lambda: shown.recipe is not None)
+    assert shown.recipe.parameters == {"steps": 8}
+    engine.result(started, picture(unit(7), noise, 5000, final=True), recipe)
+    qtbot.waitUntil(lambda: shown.recipe == recipe)
 
 
 def test_pause_resume_cancel_and_go_on(page, engine, started, unit, noise, qtbot):
