@@ -5,11 +5,11 @@ import json
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QWidget
 
 from interp_gui.core.feature import Feature
 from interp_gui.gui.feature_commands import feature_commands_of
-from interp_gui.gui.views.tab_group import VIEW_MIME
+from interp_gui.gui.views.tab_group import EMPTY, VIEW_MIME
 from interp_gui.gui.widgets.flow import FlowRow
 
 WEIGHTS = "b0353104" * 8
@@ -138,11 +138,14 @@ def test_a_closed_view_is_opened_again_from_the_menu(opened, desk):
     for _ in range(3):
         trigger(opened, "close")
     assert desk.frames == []
+    said = [w.text() for w in opened.centre.findChildren(QLabel) if w.isVisible()]
+    assert EMPTY in said
     opened.actions_.refresh()
     assert not opened.actions_["view.close"].isEnabled()
     opened.actions_["view.tab.wall"].trigger()
     assert layout(opened) == [["wall"]]
     assert desk.active.content.isVisible()
+    assert not any(w.isVisible() and w.text() == EMPTY for w in opened.centre.findChildren(QLabel))
 
 
 def test_a_torn_off_view_follows_and_comes_home(opened, desk, qtbot):

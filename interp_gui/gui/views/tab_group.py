@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QMouseEvent,
     QPixmap,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QApplication, QRubberBand, QTabBar, QTabWidget, QWidget
 
@@ -18,6 +19,7 @@ from interp_gui.gui.pin_menu import PinButton
 from interp_gui.gui.views.frame import ViewFrame
 
 VIEW_MIME = "application/x-interp-gui-view"
+EMPTY = "No view is open. Press Ctrl+1, Ctrl+2 or Ctrl+3, or choose one from View, Go to."
 OUT_PX = 28
 """How far from the bar a tab is drawn before it leaves it."""
 
@@ -74,11 +76,28 @@ class TabGroup(QTabWidget):
         row.addWidget(self.pin)
         row.addWidget(self.more)
         self.setCornerWidget(corner)
+        self._empty = parts.label(EMPTY, dim=True)
+        self._empty.setParent(self)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setAutoFillBackground(True)
         self._mark: QRubberBand | None = None
         self.currentChanged.connect(self._on_current)
         self._on_current(-1)
 
     # --- contents --------------------------------------------------------------------------------
+
+    def tabInserted(self, index: int) -> None:
+        super().tabInserted(index)
+        self._empty.hide()
+
+    def tabRemoved(self, index: int) -> None:
+        super().tabRemoved(index)
+        self._empty.setVisible(self.count() == 0)
+        self._empty.raise_()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._empty.setGeometry(self.rect())
 
     @property
     def frames(self) -> list[ViewFrame]:
