@@ -19,7 +19,7 @@ from interp_gui.gui.pin_menu import PinButton
 from interp_gui.gui.views.frame import ViewFrame
 
 VIEW_MIME = "application/x-interp-gui-view"
-EMPTY = "No view is open. Press Ctrl+1, Ctrl+2 or Ctrl+3, or choose one from View, Go to."
+EMPTY = "No view is open. Press Ctrl+1, Ctrl+2 or Ctrl+3, or choose one from the View menu."
 OUT_PX = 28
 """How far from the bar a tab is drawn before it leaves it."""
 
