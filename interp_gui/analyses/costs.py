@@ -22,11 +22,21 @@ FINISH_S = 0.8
 """So long something exact may take, where it can be finished within that."""
 
 
-def step_s(work: Callable[[], object], *, most: int = 3, budget_s: float = PROBE_S) -> float:
+WARM_S = 3.0
+"""The first step of a process may take so long where later ones take a fiftieth of it."""
+
+
+def step_s(
+    work: Callable[[], object],
+    *,
+    most: int = 3,
+    budget_s: float = PROBE_S,
+    warm_s: float = WARM_S,
+) -> float:
     """Seconds of one call: the median of a few behind a first one, which warms up.
 
-    A first call that takes the whole budget is taken as it is; a shorter one is never, for what
-    is made ready in it (fields, kernels) would be counted with every step.
+    Only a first call that takes longer than `warm_s` is taken as it is, for what is made ready in
+    it (fields, kernels, threads) would be counted with every step.
     """
     begun = time.perf_counter()
     work()
@@ -34,6 +44,7 @@ def step_s(work: Callable[[], object], *, most: int = 3, budget_s: float = PROBE
     times: list[float] = []
     while len(times) < most and (
         time.perf_counter() - begun + (times[-1] if times else 0.0) < budget_s
+        or (not times and first <= warm_s)
     ):
         start = time.perf_counter()
         work()

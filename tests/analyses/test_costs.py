@@ -167,10 +167,21 @@ def test_images_that_cannot_be_read_break_no_estimate(estimate, runtimes, tmp_pa
 
 def test_a_first_call_that_takes_long_is_not_repeated():
     calls = []
-    costs.step_s(lambda: calls.append(1), budget_s=0.0)
+    costs.step_s(lambda: calls.append(1), budget_s=0.0, warm_s=0.0)
     assert calls == [1]
     costs.step_s(lambda: calls.append(1), most=3, budget_s=60.0)
     assert len(calls) == 1 + 4
+
+
+def test_what_is_made_ready_in_the_first_call_is_not_counted_with_every_step(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
+    takes = iter([2.7, 0.05])
+
+    def work():
+        now[0] += next(takes)
+
+    assert costs.step_s(work, budget_s=0.4) == pytest.approx(0.05)
 
 
 def test_what_takes_too_long_is_left_with_the_time_it_needs(monkeypatch):
