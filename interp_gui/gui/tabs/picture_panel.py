@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QLabel,
@@ -32,6 +32,7 @@ from interp_gui.gui.widgets.numbers import NumbersList
 from interp_gui.gui.widgets.picture import PictureView
 
 MORE_STEPS = 256
+LOWEST_PX = 120
 
 
 def heading(text: str) -> QLabel:
@@ -41,6 +42,16 @@ def heading(text: str) -> QLabel:
     font.setBold(True)
     words.setFont(font)
     return words
+
+
+class _Picture(PictureView):
+    """It takes what the numbers leave, and where that is too little, the page scrolls."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(LOWEST_PX, LOWEST_PX)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 class PicturePanel(QWidget):
@@ -62,7 +73,7 @@ class PicturePanel(QWidget):
         self._feature: Feature | None = None
         self.form: ParameterForm | None = None
         self.optimisation = Optimisation(state, bridge, "unit-picture", self)
-        self.picture = PictureView("The optimised picture appears here while it is being made.")
+        self.picture = _Picture("The optimised picture appears here while it is being made.")
         self.picture.setAccessibleName("Optimised picture")
         connect_export(self.picture, state)
         self.run = QPushButton("Optimise")

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QImage, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QSplitter, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QLineEdit, QScrollArea, QSplitter, QWidget
 
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.feature import Feature
@@ -111,7 +111,16 @@ class UnitPage(QWidget):
         side.addWidget(self.examples, 1)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        split.addWidget(self.panel)
+        left = QScrollArea()
+        left.setAccessibleName("Optimised picture and its numbers")
+        left.setFrameShape(QFrame.Shape.NoFrame)
+        left.setWidgetResizable(True)
+        left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        bar = left.verticalScrollBar().sizeHint().width()
+        left.setMinimumWidth(self.panel.minimumSizeHint().width() + bar)
+        left.setWidget(self.panel)
+        split.addWidget(left)
         split.addWidget(right)
         split.setSizes([420, 480])
         layout.addWidget(split, 1)

@@ -69,6 +69,7 @@ class ImageDelegate(QStyledItemDelegate):
         if index.data(PROBLEM):
             colour = theme.level_colour("error", dark=theme.is_dark(palette))
             picture = self._sign(painter, "broken-image", 36, colour)
+            size = picture.deviceIndependentSize().toSize()
         else:
             found: QPixmap | None = index.data(PICTURE)
             if found is None:
@@ -77,7 +78,9 @@ class ImageDelegate(QStyledItemDelegate):
                 painter.fillRect(box, palette.color(QPalette.ColorRole.AlternateBase))
                 return box
             picture = found
-        size = picture.deviceIndependentSize().toSize()
+            # Pictures of fewer pixels than a cell are as large at every scaling of the screen.
+            longest = max(picture.width(), picture.height(), 1)
+            size = picture.size() * (min(SIDE_PX, longest) / longest)
         place = QRect(0, 0, size.width(), size.height())
         place.moveCenter(square.center())
         painter.drawPixmap(place, picture)
