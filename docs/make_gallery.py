@@ -126,7 +126,7 @@ class Gallery:
 
     def empty(self) -> None:
         """Before anything is open."""
-        from interp_gui.gui.guide import Guide
+        from interp_gui.gui.guide.start import Guide
 
         self.window.centre.reset()
         self.sleep(100)
@@ -187,7 +187,7 @@ class Gallery:
         pictures = {card.title: card.main for card in wall.list.cards}
         shelf_of(state).collect(tuple(found), [pictures.get(str(unit)) for unit in (1, 4, 7)])
         view: Any = window.centre.tab("unit")
-        from interp_gui.gui.kept import kept_of
+        from interp_gui.gui.report.kept import kept_of
 
         picture = view.panel.picture
         if picture.result is not None and picture.recipe is not None:

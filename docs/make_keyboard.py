@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from interp_gui.gui.keys import as_markdown, key_groups
+from interp_gui.gui.keyboard.keys import as_markdown, key_groups
 from interp_gui.gui.main_window import MainWindow
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.settings import Settings

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from interp_gui.core.errors import MissingAbility
 from interp_gui.engine.client import EngineClient
-from interp_gui.gui.crash import CrashReport, CrashWatch
-from interp_gui.gui.preferences import engine_variables
+from interp_gui.gui.preferences.declaration import engine_variables
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.settings import Settings
+from interp_gui.gui.trouble.crash import CrashReport, CrashWatch
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
@@ -71,8 +71,8 @@ def _run_window(
     from interp_gui.gui.accessible import AccessibleFactory
     from interp_gui.gui.collector import MainThreadCollector
     from interp_gui.gui.main_window import MainWindow
-    from interp_gui.gui.problems import ProblemCatcher
     from interp_gui.gui.theme import Theme
+    from interp_gui.gui.trouble.problems import ProblemCatcher
 
     if settings.preferences.software_rendering:
         os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
@@ -119,7 +119,7 @@ def _tell_of_the_last_run(window: "MainWindow", crashes: CrashWatch) -> None:
     """First give back what was open, then say what happened."""
 
     def show(reports: Sequence[CrashReport]) -> None:
-        from interp_gui.gui.crash_dialog import CrashDialog
+        from interp_gui.gui.trouble.crash_dialog import CrashDialog
 
         if reports:
             CrashDialog(reports, window).open()

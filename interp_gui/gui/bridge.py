@@ -28,10 +28,10 @@ from interp_gui.engine.messages import (
     Started,
     StateSaved,
 )
-from interp_gui.gui.job_row import KEPT_ROWS as KEPT_ROWS
-from interp_gui.gui.job_row import OVER as OVER
-from interp_gui.gui.job_row import JobRow as JobRow
-from interp_gui.gui.job_row import JobState as JobState
+from interp_gui.gui.jobs.row import KEPT_ROWS as KEPT_ROWS
+from interp_gui.gui.jobs.row import OVER as OVER
+from interp_gui.gui.jobs.row import JobRow as JobRow
+from interp_gui.gui.jobs.row import JobState as JobState
 from interp_gui.gui.relay import Relay
 
 OnResult = Callable[[AnyResult, Recipe | None], None]

@@ -11,15 +11,15 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from interp_gui.core.recipe import Recipe
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.pins import Pin
+from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.state import AppState
-from interp_gui.gui.view_bridge import ViewBridge
-from interp_gui.gui.view_state import ViewState
+from interp_gui.gui.views.bridge import ViewBridge
 from interp_gui.gui.views.desk import Desk
 from interp_gui.gui.views.frame import ViewFrame
 from interp_gui.gui.views.menu import popup_view_menu
+from interp_gui.gui.views.pins import Pin
 from interp_gui.gui.views.split_area import Side
+from interp_gui.gui.views.state import ViewState
 from interp_gui.gui.views.tab_group import TabGroup
 from interp_gui.gui.welcome import Welcome
 

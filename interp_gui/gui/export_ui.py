@@ -28,7 +28,7 @@ from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, Picture, Pixels
-from interp_gui.gui.drag import copy_to_clipboard
+from interp_gui.gui.dragging.drag import copy_to_clipboard
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.cards import CardList
@@ -292,12 +292,12 @@ def connect_export(view: ResultView[Any], state: AppState) -> None:
             copy_result(state, view.result)
 
     def keep() -> None:
-        from interp_gui.gui.keeping import keep_view
+        from interp_gui.gui.report.keeping import keep_view
 
         keep_view(view, state)
 
     def code(language: str) -> None:
-        from interp_gui.gui.keeping import copy_code
+        from interp_gui.gui.report.keeping import copy_code
 
         copy_code(state, view.recipe, "python" if language == "python" else "command")
 
@@ -312,7 +312,7 @@ def connect_export(view: ResultView[Any], state: AppState) -> None:
 def _add_feature_entries(
     view: ResultView[Any], state: AppState, menu: QMenu, features: tuple[Feature, ...]
 ) -> None:
-    from interp_gui.gui.feature_menu import build_feature_menu
+    from interp_gui.gui.features.menu import build_feature_menu
 
     cards = getattr(view, "list", None)
     image = QImage()

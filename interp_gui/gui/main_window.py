@@ -16,14 +16,15 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import Client, EngineBridge
 from interp_gui.gui.centre import Centre
-from interp_gui.gui.closing import ask_to_close
 from interp_gui.gui.commands.analyse import ANALYSE, analysis_commands
 from interp_gui.gui.commands.file import RECENT, recent_commands
 from interp_gui.gui.commands.session import RECENT_SESSION, recent_session_commands
 from interp_gui.gui.datasets.desk import DatasetDesk
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.files import Files
+from interp_gui.gui.jobs.closing import ask_to_close
 from interp_gui.gui.layout import WindowLayout
+from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.opening.files import Files
+from interp_gui.gui.opening.reopen import Reopener
 from interp_gui.gui.panels.images import ImagesPanel
 from interp_gui.gui.panels.jobs import JobsPanel
 from interp_gui.gui.panels.jobs_again import JobActions, open_paths
@@ -31,9 +32,8 @@ from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import ModelPanel
 from interp_gui.gui.panels.output import OutputPanel
 from interp_gui.gui.panels.shelf import ShelfPanel
-from interp_gui.gui.preferred import EngineSettings, PreferenceKeeper
+from interp_gui.gui.preferences.keeper import EngineSettings, PreferenceKeeper
 from interp_gui.gui.relay import Relay
-from interp_gui.gui.reopen import Reopener
 from interp_gui.gui.screens import ScreenWatch
 from interp_gui.gui.session.sessions import Sessions
 from interp_gui.gui.settings import Settings

@@ -18,7 +18,7 @@ from platformdirs import user_config_dir
 from interp_gui.core.analysis import convert, parameter_infos
 from interp_gui.core.errors import InvalidValue
 from interp_gui.gui.atomic import put_aside, write_atomically
-from interp_gui.gui.preferences import Preferences
+from interp_gui.gui.preferences.declaration import Preferences
 
 FORMAT_VERSION = 2
 LAYOUT_VERSION = 2

@@ -17,7 +17,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.target import Target
 from interp_gui.gui.history import History, Visit
-from interp_gui.gui.undo import UndoStack
+from interp_gui.gui.undoing.stack import UndoStack
 
 Level = Literal["info", "success", "warning", "error"]
 

@@ -14,8 +14,8 @@ from interp_gui.core.target import Target, TargetKind
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.changes import choose_target
 from interp_gui.gui.state import AppState
+from interp_gui.gui.undoing.changes import choose_target
 
 TOP_CLASS = "Top class"
 MOST_NUMBERS = 1000

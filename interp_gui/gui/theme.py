@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette, QPixmapCache
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
-from interp_gui.gui.preferences import ThemeName as ThemeName
+from interp_gui.gui.preferences.declaration import ThemeName as ThemeName
 from interp_gui.gui.state import Level
 
 SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 2, 4, 8, 16, 32

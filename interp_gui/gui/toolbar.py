@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.job_row import total_text
+from interp_gui.gui.jobs.row import total_text
 from interp_gui.gui.state import Level
 
 

@@ -50,9 +50,7 @@ def _asked_for(wanted: str, devices: tuple[DeviceInfo, ...]) -> tuple[str, str]:
 def _cuda_devices() -> list[DeviceInfo]:
     if not torch.cuda.is_available():
         built = torch.version.cuda is not None or torch.version.hip is not None
-        reason = (
-            "no NVIDIA GPU was found" if built else "this torch was built without GPU support"
-        )
+        reason = "no NVIDIA GPU was found" if built else "this torch was built without GPU support"
         return [DeviceInfo(name="cuda:0", title="NVIDIA GPU", available=False, reason=reason)]
     found = []
     for index in range(max(1, torch.cuda.device_count())):

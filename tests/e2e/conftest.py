@@ -19,10 +19,10 @@ from PySide6.QtWidgets import QApplication
 from interp_gui.engine.client import EngineClient
 from interp_gui.gui.collector import MainThreadCollector
 from interp_gui.gui.main_window import MainWindow
-from interp_gui.gui.problems import ProblemCatcher
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.theme import Theme
+from interp_gui.gui.trouble.problems import ProblemCatcher
 
 READY_S = 60
 WAIT_S = 40

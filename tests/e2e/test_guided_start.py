@@ -5,7 +5,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView
 
-from interp_gui.gui.guide import Guide
+from interp_gui.gui.guide.start import Guide
 from interp_gui.gui.shelf import shelf_of
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(240)]

@@ -125,7 +125,7 @@ def crowded(furnished, client, describe, qtbot):
     from interp_gui.core.feature import Feature
     from interp_gui.core.recipe import ModelIdentity, Recipe
     from interp_gui.core.result import Table
-    from interp_gui.gui.kept import kept_of
+    from interp_gui.gui.report.kept import kept_of
     from interp_gui.gui.shelf import shelf_of
     from interp_gui.gui.state import OpenModelState
 

@@ -173,7 +173,7 @@ def test_the_sample_is_offered_for_download_only_where_it_is_missing(
     ready, client, monkeypatch, qtbot
 ):
     from interp_gui.core.errors import FileProblem
-    from interp_gui.gui import sample_opening
+    from interp_gui.gui.welcome import opening as sample_opening
 
     def nowhere(sample_id, *, download):
         raise FileProblem("The sample weights are not on this machine.")

@@ -5,7 +5,7 @@ import pytest
 
 from interp_gui.core.analysis import parameter_infos
 from interp_gui.core.errors import InvalidValue
-from interp_gui.gui.preferences import PAGES, Preferences, engine_variables
+from interp_gui.gui.preferences.declaration import PAGES, Preferences, engine_variables
 from interp_gui.gui.settings import (
     FORMAT_VERSION,
     RECENT,

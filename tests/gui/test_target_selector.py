@@ -6,9 +6,9 @@ from interp_gui.core.model import OutputInfo
 from interp_gui.core.result import Bars
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import Produced, Run
-from interp_gui.gui.changes import choose_target
 from interp_gui.gui.state import OpenModelState
 from interp_gui.gui.target_selector import TargetSelector
+from interp_gui.gui.undoing.changes import choose_target
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from interp_gui.gui.commands.report import report_commands
 from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
-from interp_gui.gui.focus_ring import KeyboardFocus
+from interp_gui.gui.dragging.window_drops import WindowDrops
+from interp_gui.gui.keyboard.focus_ring import KeyboardFocus
+from interp_gui.gui.keyboard.text_keys import TextKeys
 from interp_gui.gui.panel_menus import add_panel_menus, show_images_of
-from interp_gui.gui.text_keys import TextKeys
-from interp_gui.gui.window_drops import WindowDrops
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow

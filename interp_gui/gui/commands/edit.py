@@ -38,6 +38,6 @@ def _title(verb: str, step: str) -> str:
 
 
 def _show_history(window: "MainWindow") -> None:
-    from interp_gui.gui.undo_dialog import show_history
+    from interp_gui.gui.undoing.dialog import show_history
 
     show_history(window.state.undo, window)

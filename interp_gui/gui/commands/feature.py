@@ -4,9 +4,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
-from interp_gui.gui.feature_commands import feature_commands_of
-from interp_gui.gui.feature_menu import STANDARD, Entry, other_entries
-from interp_gui.gui.feature_source import FeatureSource
+from interp_gui.gui.features.commands import feature_commands_of
+from interp_gui.gui.features.menu import STANDARD, Entry, other_entries
+from interp_gui.gui.features.source import FeatureSource
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow

@@ -79,6 +79,6 @@ def _plain(path: str) -> str:
 
 
 def _show_gallery(window: "MainWindow") -> None:
-    from interp_gui.gui.samples_gallery import show_gallery  # not at the start of every window
+    from interp_gui.gui.welcome.gallery import show_gallery  # not at the start of every window
 
     show_gallery(window, window.files.samples)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
-from interp_gui.gui.focus import FocusRound, show_menu_of_focus
+from interp_gui.gui.keyboard.focus import FocusRound, show_menu_of_focus
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow

@@ -36,6 +36,6 @@ def help_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 
 
 def _start_guide(window: "MainWindow") -> None:
-    from interp_gui.gui.guide import start_guide  # not at the start of every window
+    from interp_gui.gui.guide.start import start_guide  # not at the start of every window
 
     start_guide(window)

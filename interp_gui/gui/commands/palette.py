@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
-from interp_gui.gui.palette_search import palette_sources_of
+from interp_gui.gui.palette.search import palette_sources_of
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow
@@ -29,7 +29,7 @@ def palette_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 
 def show_palette(window: "MainWindow", text: str = "") -> None:
     """Lay the palette over the window, or close it if it is there."""
-    from interp_gui.gui.palette import CommandPalette
+    from interp_gui.gui.palette.popup import CommandPalette
 
     there = window.findChild(CommandPalette)
     if there is not None and there.isVisible():
@@ -42,7 +42,7 @@ def show_palette(window: "MainWindow", text: str = "") -> None:
 
 
 def _add_own(window: "MainWindow") -> None:
-    from interp_gui.gui import palette_providers as found
+    from interp_gui.gui.palette import providers as found
 
     state, sources = window.state, palette_sources_of(window.state)
     sources.add(found.Actions(window.actions_, state, leave_out=frozenset((FIND,))))
@@ -54,7 +54,7 @@ def _add_own(window: "MainWindow") -> None:
 
 def show_sheet(window: "MainWindow") -> None:
     """Show the sheet of all keys, or bring it to the front."""
-    from interp_gui.gui.shortcut_sheet import ShortcutSheet
+    from interp_gui.gui.keyboard.sheet import ShortcutSheet
 
     there = window.findChild(ShortcutSheet)
     sheet = there or ShortcutSheet(window.actions_, window)

@@ -30,7 +30,7 @@ def preference_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
 
 
 def _show_preferences(window: "MainWindow", page: str = "") -> None:
-    from interp_gui.gui.preferences_dialog import PreferencesDialog
+    from interp_gui.gui.preferences.dialog import PreferencesDialog
 
     dialog = PreferencesDialog(window.settings, window.state, window.bridge, window)
     dialog.show_page(page)
@@ -38,6 +38,6 @@ def _show_preferences(window: "MainWindow", page: str = "") -> None:
 
 
 def _show_doctor(window: "MainWindow") -> None:
-    from interp_gui.gui.doctor_dialog import DoctorDialog
+    from interp_gui.gui.trouble.doctor_dialog import DoctorDialog
 
     DoctorDialog(window.state, window).open()

@@ -39,7 +39,7 @@ def show_report(window: "MainWindow") -> None:
 
 
 def _keep_focused(window: "MainWindow") -> None:
-    from interp_gui.gui.keeping import focused_view, keep_all, keep_view
+    from interp_gui.gui.report.keeping import focused_view, keep_all, keep_view
 
     page = window.centre.active
     view = focused_view(page)

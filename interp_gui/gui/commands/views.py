@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
-from interp_gui.gui.pin_menu import toggle_pins
-from interp_gui.gui.stepping import step
+from interp_gui.gui.views.pin_menu import toggle_pins
+from interp_gui.gui.views.stepping import step
 
 if TYPE_CHECKING:
     from interp_gui.gui.main_window import MainWindow

@@ -11,9 +11,9 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Table
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.cost_label import CostLabel
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.image_list import counted
+from interp_gui.gui.jobs.cost_label import CostLabel
+from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.opening.image_list import counted
 from interp_gui.gui.panels.images.panel import ImagesPanel
 from interp_gui.gui.panels.images.source import Asked
 from interp_gui.gui.state import AppState, OpenModelState

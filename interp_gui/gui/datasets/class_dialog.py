@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from interp_gui.core.class_mapping import Proposal, conflicts
 from interp_gui.gui import parts, theme
 from interp_gui.gui.datasets.class_model import CLASS, COUNT, LABEL, WHY, ClassModel, Index
-from interp_gui.gui.image_list import counted
+from interp_gui.gui.opening.image_list import counted
 
 
 class ClassDialog(QDialog):

@@ -12,7 +12,7 @@ from interp_gui.core.model import ModelDescription
 from interp_gui.core.polite import politely
 from interp_gui.gui.background import Background
 from interp_gui.gui.datasets.preprocessing_check import PreprocessingCheck
-from interp_gui.gui.image_list import ImageList, counted
+from interp_gui.gui.opening.image_list import ImageList, counted
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import InterpError
 from interp_gui.gui import parts, theme
 from interp_gui.gui.background import Background
-from interp_gui.gui.image_list import counted
+from interp_gui.gui.opening.image_list import counted
 from interp_gui.gui.toast import DetailsDialog
 
 SETTLE_MS = 200

@@ -9,12 +9,12 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.datasets.answers import DatasetAnswers
 from interp_gui.gui.datasets.classes import LabelClasses
 from interp_gui.gui.datasets.preprocessing_check import PreprocessingCheck
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.files import Files
+from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.opening.files import Files
+from interp_gui.gui.opening.pasting import Pasting
 from interp_gui.gui.panels.images.filter_bar import written
 from interp_gui.gui.panels.images.handing_out import copy_image, copy_paths, show_in_folder
 from interp_gui.gui.panels.images.panel import ImagesPanel
-from interp_gui.gui.pasting import Pasting
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
 

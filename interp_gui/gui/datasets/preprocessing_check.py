@@ -11,7 +11,7 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Table
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.documents import Documents
+from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.state import AppState
 
 ANALYSIS = "check-preprocessing"

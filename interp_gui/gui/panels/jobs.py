@@ -25,7 +25,7 @@ from interp_gui.core.analysis import AnalysisInfo
 from interp_gui.engine.messages import LogLine, Run
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.job_row import JobRow, total_text
+from interp_gui.gui.jobs.row import JobRow, total_text
 from interp_gui.gui.panels.jobs_model import (
     ELAPSED,
     JOB,

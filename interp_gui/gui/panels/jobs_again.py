@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from interp_gui.engine.messages import OpenModel, Run
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.job_row import JobRow
+from interp_gui.gui.jobs.row import JobRow
 from interp_gui.gui.state import AppState, OpenModelState
 
 ANALYSIS = "analysis:"

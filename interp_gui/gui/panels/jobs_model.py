@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.job_row import KEPT_ROWS, JobRow
+from interp_gui.gui.jobs.row import KEPT_ROWS, JobRow
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("Job", "Progress", "Rate", "Time left", "Started", "Elapsed", "State")

@@ -8,7 +8,7 @@ import msgspec
 
 from interp_gui.engine.messages import Hello, LogLine, OpenModel, Request, Run
 from interp_gui.gui.dialogs import system_text
-from interp_gui.gui.job_row import JobRow
+from interp_gui.gui.jobs.row import JobRow
 
 LOG_LINES = 30
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from interp_gui.core.model import ModelDescription
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.background import Background
-from interp_gui.gui.documents import Documents
+from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.panels.layers import LayersView
 from interp_gui.gui.panels.preprocessing import PreprocessingForm
 from interp_gui.gui.state import AppState, OpenModelState

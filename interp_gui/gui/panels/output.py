@@ -13,8 +13,8 @@ from interp_gui.core.target import Target, TargetKind
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.changes import choose_target
 from interp_gui.gui.state import AppState
+from interp_gui.gui.undoing.changes import choose_target
 
 if TYPE_CHECKING:
     from interp_gui.gui.panels.answer_bars import AnswerBars

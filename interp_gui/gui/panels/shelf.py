@@ -12,10 +12,10 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.result import Pixels
 from interp_gui.core.session.document import ShelfItem
 from interp_gui.gui import parts, theme
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.drop_hint import DropHint
-from interp_gui.gui.drop_sentences import of_features
-from interp_gui.gui.feature_commands import feature_commands_of
+from interp_gui.gui.dragging.drop_hint import DropHint
+from interp_gui.gui.dragging.sentences import of_features
+from interp_gui.gui.features.commands import feature_commands_of
+from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.panels.shelf_cards import ShelfCards, pictures_of
 from interp_gui.gui.panels.shelf_filter import matches, tag_counts
 from interp_gui.gui.panels.shelf_inspector import ShelfInspector
@@ -311,7 +311,7 @@ class ShelfPanel(QWidget):
 
     def copy_chosen(self) -> None:
         """Copy the chosen features, their names and the first one's picture."""
-        from interp_gui.gui.drag import copy_to_clipboard
+        from interp_gui.gui.dragging.drag import copy_to_clipboard
 
         chosen = self._chosen()
         if chosen:
@@ -333,7 +333,7 @@ class ShelfPanel(QWidget):
 
     def fill_menu(self, menu: QMenu, key: str) -> None:
         """Add what can be done with the chosen items, the one of `key` first."""
-        from interp_gui.gui.feature_menu import build_feature_menu
+        from interp_gui.gui.features.menu import build_feature_menu
 
         item = self.shelf.item(key)
         if item is not None:

@@ -112,7 +112,7 @@ class ShelfCards(CardList):
         if event.source() is self:
             self.moved.emit(place)
             return
-        from interp_gui.gui.drag import features_from_mime
+        from interp_gui.gui.dragging.drag import features_from_mime
 
         try:
             features = features_from_mime(event.mimeData())

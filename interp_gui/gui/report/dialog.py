@@ -28,8 +28,8 @@ from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import file_stem
-from interp_gui.gui.kept import kept_of
 from interp_gui.gui.panels.jobs_again import open_paths
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.report.model import THUMBNAIL_PX, ReportModel
 from interp_gui.gui.state import AppState
 

@@ -21,7 +21,7 @@ from interp_gui.core.report.content import section_title
 from interp_gui.core.result import AnyResult, Grid, Picture, Pixels
 from interp_gui.core.session.document import KeptResult
 from interp_gui.gui.background import Background
-from interp_gui.gui.kept import KeptResults
+from interp_gui.gui.report.kept import KeptResults
 from interp_gui.gui.widgets.pixels import to_image
 
 Index = QModelIndex | QPersistentModelIndex

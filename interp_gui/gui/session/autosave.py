@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from interp_gui.core.errors import InterpError
 from interp_gui.core.session.document import KeptResult, SessionDocument, ShelfItem
 from interp_gui.gui.background import Background
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.owner import Owner
 from interp_gui.gui.session.recovery import RecoveryFolder
 from interp_gui.gui.shared import names_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import interp_gui
 from interp_gui.core.session.document import DatasetRef, ModelRef, SessionDocument
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.recovery import dataset_key, item_key
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.shelf import shelf_of

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QWidget
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import InterpError
 from interp_gui.core.session.document import ModelRef, SessionDocument
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.missing import MissingModel
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.shared import names_of

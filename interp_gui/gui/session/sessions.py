@@ -14,8 +14,8 @@ from interp_gui.core.errors import InterpError
 from interp_gui.core.session.document import SessionDocument
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.autosave import Autosave
 from interp_gui.gui.session.capture import capture, models_of, surroundings_of, work_of
 from interp_gui.gui.session.owner import Hold, Owner

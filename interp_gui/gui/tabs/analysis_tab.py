@@ -24,12 +24,12 @@ from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.cost_label import CostLabel
 from interp_gui.gui.export_ui import ask_and_export
+from interp_gui.gui.jobs.cost_label import CostLabel
 from interp_gui.gui.parts import column, label, row, show_busy
-from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
+from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.form import ParameterForm
 from interp_gui.gui.widgets.results import ResultBoard
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.model import Preprocessing
-from interp_gui.gui.undo import UndoStack
+from interp_gui.gui.undoing.stack import UndoStack
 from interp_gui.gui.widgets.region import RegionCanvas
 
 Shown = tuple[str, Preprocessing | None]

@@ -5,7 +5,7 @@ from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
 from interp_gui.core.feature import Feature
-from interp_gui.gui.drag import start_drag
+from interp_gui.gui.dragging.drag import start_drag
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.picture import PictureView
 
@@ -46,7 +46,7 @@ class FeatureHandle(QLabel):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.feature is not None:
-            from interp_gui.gui.feature_menu import popup_feature_menu
+            from interp_gui.gui.features.menu import popup_feature_menu
 
             popup_feature_menu(
                 self._state, (self.feature,), event.globalPos(), source=self,

@@ -13,9 +13,9 @@ from interp_gui.core.result import AnyResult, Grid, Picture, Pixels, Table
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import Exportable, ask_and_export
-from interp_gui.gui.feature_menu import build_feature_menu
-from interp_gui.gui.keeping import keep_all
+from interp_gui.gui.features.menu import build_feature_menu
 from interp_gui.gui.parts import column, icon_button, label, row
+from interp_gui.gui.report.keeping import keep_all
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer

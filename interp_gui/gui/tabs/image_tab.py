@@ -26,10 +26,10 @@ from interp_gui.core.result import AnyResult, Heatmap, Pixels
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.drop_hint import DropHint
-from interp_gui.gui.drop_sentences import of_features
+from interp_gui.gui.dragging.drop_hint import DropHint
+from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, connect_export
-from interp_gui.gui.feature_commands import why_no_map
+from interp_gui.gui.features.commands import why_no_map
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
@@ -306,7 +306,7 @@ class ImageTab(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if self._mapped is not None:
-            from interp_gui.gui.feature_menu import build_feature_menu
+            from interp_gui.gui.features.menu import build_feature_menu
 
             build_feature_menu(
                 menu, self._state, (self._mapped,), source=self.canvas, image=self.canvas.image,

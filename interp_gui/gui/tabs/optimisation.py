@@ -11,8 +11,8 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Picture
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge, JobRow
-from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.views.pass_leave import leave_of
 
 ANALYSIS = "feature-visualization"
 Phase = Literal["idle", "running", "paused", "stopped", "finished", "failed"]

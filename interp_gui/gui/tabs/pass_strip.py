@@ -9,9 +9,9 @@ from interp_gui.core.feature import Feature
 from interp_gui.engine.messages import Run
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.parts import label, row
-from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import current_layer, unit_feature
+from interp_gui.gui.views.pass_leave import leave_of
 
 ANALYSIS = "real-examples"
 VIEW = "pass-cost"

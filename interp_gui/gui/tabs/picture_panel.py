@@ -23,9 +23,9 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import connect_export
 from interp_gui.gui.icons import icon
 from interp_gui.gui.parts import column, icon_button, label, row, show_busy
-from interp_gui.gui.settings_history import SettingsHistory
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.optimisation import ANALYSIS, Optimisation, Settings
+from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.form import ParameterForm
 from interp_gui.gui.widgets.numbers import NumbersList

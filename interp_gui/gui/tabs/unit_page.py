@@ -11,20 +11,20 @@ from interp_gui.core.result import AnyResult, Grid, GridItem
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.drop_sentences import of_features
+from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
-from interp_gui.gui.feature_commands import feature_commands_of
-from interp_gui.gui.feature_drop import FeatureDrop
+from interp_gui.gui.features.commands import feature_commands_of
+from interp_gui.gui.features.drop import FeatureDrop
 from interp_gui.gui.parts import column, icon_button, label
-from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
-from interp_gui.gui.stepping import neighbour
 from interp_gui.gui.tabs.feature_handle import FeatureHandle
 from interp_gui.gui.tabs.optimisation import ANALYSIS
 from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
 from interp_gui.gui.tabs.wall_work import MANY_IMAGES
+from interp_gui.gui.views.pass_leave import leave_of
+from interp_gui.gui.views.stepping import neighbour
 from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.grid import GridView
 from interp_gui.gui.widgets.view import numbers_text

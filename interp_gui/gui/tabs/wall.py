@@ -14,12 +14,11 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import Grid, Picture, Table
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.drag import copy_to_clipboard
-from interp_gui.gui.drop_sentences import of_features
+from interp_gui.gui.dragging.drag import copy_to_clipboard
+from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export
-from interp_gui.gui.feature_drop import FeatureDrop
+from interp_gui.gui.features.drop import FeatureDrop
 from interp_gui.gui.parts import as_filter, column, label, row
-from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer, unit_feature
@@ -30,6 +29,7 @@ from interp_gui.gui.tabs.wall_order import adopt_similarity, adopt_summary, orde
 from interp_gui.gui.tabs.wall_similarity import Similarity
 from interp_gui.gui.tabs.wall_sort import SIMILARITY, SortBox
 from interp_gui.gui.tabs.wall_work import WallWork
+from interp_gui.gui.views.pass_leave import leave_of
 from interp_gui.gui.widgets.cards import CardList
 from interp_gui.gui.widgets.flow import FlowRow
 

@@ -6,8 +6,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
 from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
-from interp_gui.gui.feature_menu import build_feature_menu
-from interp_gui.gui.keeping import keep_all
+from interp_gui.gui.features.menu import build_feature_menu
+from interp_gui.gui.report.keeping import keep_all
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, Picture, Table
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.pass_leave import leave_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.optimisation import so_far
+from interp_gui.gui.views.pass_leave import leave_of
 
 CHUNK = 16
 """Units a request for real examples; a screenful is a few of them."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from interp_gui.core.feature import Feature
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.feature_commands import feature_commands_of, why_no_map
+from interp_gui.gui.features.commands import feature_commands_of, why_no_map
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from interp_gui.gui import icons, parts, theme
-from interp_gui.gui.pins import pin_text
-from interp_gui.gui.view_bridge import ViewBridge
-from interp_gui.gui.view_state import ViewState
+from interp_gui.gui.views.bridge import ViewBridge
+from interp_gui.gui.views.pins import pin_text
+from interp_gui.gui.views.state import ViewState
 
 
 class ViewFrame(QWidget):

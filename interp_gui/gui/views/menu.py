@@ -7,8 +7,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
 from interp_gui.gui import icons
-from interp_gui.gui.pin_menu import fill_pin_menu
 from interp_gui.gui.views.frame import ViewFrame
+from interp_gui.gui.views.pin_menu import fill_pin_menu
 
 if TYPE_CHECKING:
     from interp_gui.gui.centre import Centre

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication, QRubberBand, QTabBar, QTabWidget, QW
 
 from interp_gui.core.feature import MIME_TYPE
 from interp_gui.gui import icons, parts
-from interp_gui.gui.pin_menu import PinButton
 from interp_gui.gui.views.frame import ViewFrame
+from interp_gui.gui.views.pin_menu import PinButton
 
 VIEW_MIME = "application/x-interp-gui-view"
 EMPTY = "No view is open. Press Ctrl+1, Ctrl+2 or Ctrl+3, or choose one from the View menu."

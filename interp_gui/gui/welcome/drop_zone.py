@@ -11,7 +11,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QLabel, QProgressBar, QWidget
 
 from interp_gui.gui import icons, parts, theme
-from interp_gui.gui.drop_sentences import local_paths, of_files
+from interp_gui.gui.dragging.sentences import local_paths, of_files
 from interp_gui.gui.welcome.surface import Surface
 
 HEADING = "Drop a checkpoint here or press Ctrl+O"

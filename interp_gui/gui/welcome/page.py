@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 from interp_gui.engine.messages import OpenModel
 from interp_gui.gui import parts, theme
 from interp_gui.gui.actions import ActionRegistry
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.job_row import JobRow
+from interp_gui.gui.jobs.row import JobRow
+from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.welcome.cards import SampleCard
 from interp_gui.gui.welcome.drop_zone import DropZone
 from interp_gui.gui.welcome.recent import RecentList

@@ -201,7 +201,7 @@ class CardList(CardCanvas):
         self._pressed = self._collapse_on_release = None
         features = self.selected_features()
         if features and index < len(self._cards):
-            from interp_gui.gui.drag import start_drag
+            from interp_gui.gui.dragging.drag import start_drag
 
             card = self._cards[index]
             shown = self.result_of(card) if self.result_of is not None else None

@@ -20,7 +20,7 @@ from interp_gui.core.colormaps import resize_values
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE
 from interp_gui.core.result import Pixels
-from interp_gui.gui.drag import features_from_mime
+from interp_gui.gui.dragging.drag import features_from_mime
 from interp_gui.gui.widgets.heatmap import HeatmapView
 from interp_gui.gui.widgets.pixels import to_image
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxL
 from interp_gui.core.export.numbers import readable
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Number, Table
-from interp_gui.gui.drag import mime_for
+from interp_gui.gui.dragging.drag import mime_for
 from interp_gui.gui.widgets.view import ResultView, number_label
 
 _Index = QModelIndex | QPersistentModelIndex

@@ -107,7 +107,7 @@ class ResultView(QWidget, Generic[R]):
         features = self.features_at(self._pressed)
         if features and moved >= QApplication.startDragDistance():
             self._pressed = None
-            from interp_gui.gui.drag import start_drag
+            from interp_gui.gui.dragging.drag import start_drag
 
             start_drag(self, features, result=self._result, recipe=self._recipe)
 

@@ -16,7 +16,7 @@ from interp_gui.engine.messages import (
     Run,
     Started,
 )
-from interp_gui.gui.job_row import JobRow, total_text
+from interp_gui.gui.jobs.row import JobRow, total_text
 from interp_gui.gui.panels.jobs import JobsPanel
 from interp_gui.gui.panels.jobs_model import (
     ELAPSED,

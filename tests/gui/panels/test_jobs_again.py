@@ -6,7 +6,7 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import OpenModel, Run
-from interp_gui.gui.job_row import JobRow
+from interp_gui.gui.jobs.row import JobRow
 from interp_gui.gui.panels.jobs_again import JobActions, open_paths, tab_of
 
 UNIT = Feature(layer="features.14", units=(7,))

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.engine.messages import OpenModel
-from interp_gui.gui.drag import features_from_mime, mime_for
-from interp_gui.gui.feature_commands import FeatureContext, feature_commands_of
+from interp_gui.gui.dragging.drag import features_from_mime, mime_for
+from interp_gui.gui.features.commands import FeatureContext, feature_commands_of
 from interp_gui.gui.panels.shelf import EMPTY, NOT_FOUND
 from interp_gui.gui.panels.shelf_filter import matches, tag_counts
 from interp_gui.gui.shared import names_of

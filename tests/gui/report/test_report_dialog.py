@@ -4,8 +4,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from interp_gui.core.result import Grid, GridItem, Picture, Table
-from interp_gui.gui.kept import kept_of
 from interp_gui.gui.report.dialog import ReportDialog
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.report.model import ReportModel, thumbnail_of
 
 

@@ -10,7 +10,7 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import OutputProblem
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Picture
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session import autosave, recovery
 from interp_gui.gui.session.owner import Owner
 from interp_gui.gui.session.recovery import RecoveryFolder, recover, recovery_root

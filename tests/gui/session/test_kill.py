@@ -20,7 +20,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Picture
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.main_window import MainWindow
 from interp_gui.gui.relay import Relay
 from interp_gui.gui.settings import Settings

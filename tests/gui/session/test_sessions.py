@@ -18,7 +18,7 @@ from interp_gui.core.session.document import ModelRef, SessionDocument
 from interp_gui.core.session.files import read_session, write_session
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import CloseModel, ErrorInfo, OpenModel
-from interp_gui.gui.kept import kept_of
+from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.missing import MissingModel
 from interp_gui.gui.session.owner import Hold, Owner
 from interp_gui.gui.shared import names_of
@@ -508,7 +508,7 @@ def test_models_of_a_session_open_however_little_memory_is_left(
         path.write_bytes(b"weights")
         refs.append(ModelRef(path=str(path), weights_sha256=f"{i}c" * 32))
     write_session(tmp_path / "three.interp", SessionDocument(models=tuple(refs), current_model=1))
-    monkeypatch.setattr("interp_gui.gui.model_list.free_memory_bytes", lambda: 1)
+    monkeypatch.setattr("interp_gui.gui.opening.model_list.free_memory_bytes", lambda: 1)
     opened.sessions.open(str(tmp_path / "three.interp"))
     for ref in refs:
         assert answer(weights_sha256=ref.weights_sha256).path == ref.path

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Bars, Grid, GridItem
-from interp_gui.gui.drag import mime_for
-from interp_gui.gui.drop_hint import DropHint
+from interp_gui.gui.dragging.drag import mime_for
+from interp_gui.gui.dragging.drop_hint import DropHint
 from interp_gui.gui.export_ui import connect_export
 from interp_gui.gui.tabs.image_tab import ImageTab
 from interp_gui.gui.widgets.bars import BarsView

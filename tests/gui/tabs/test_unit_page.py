@@ -9,7 +9,7 @@ from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Grid, GridItem, Picture
 from interp_gui.engine.messages import Estimate
-from interp_gui.gui.drag import mime_for
+from interp_gui.gui.dragging.drag import mime_for
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.tabs.unit_page import UnitPage
 
@@ -134,7 +134,7 @@ def test_stepping_fast_asks_only_for_the_last(page, state, engine, started, unit
 def test_very_many_images_are_looked_through_only_when_asked(
     page, state, engine, model, ready, unit, monkeypatch, qtbot
 ):
-    monkeypatch.setattr("interp_gui.gui.pass_leave.ASK_FROM", 10)
+    monkeypatch.setattr("interp_gui.gui.views.pass_leave.ASK_FROM", 10)
     entries = tuple(ImageEntry(path=f"/{i}.png") for i in range(12))
     state.set_dataset(Dataset(name="many", images=entries), "d2")
     state.set_feature(unit(7))
@@ -154,7 +154,7 @@ def test_very_many_images_are_looked_through_only_when_asked(
 def test_a_pass_that_the_cache_holds_is_not_asked_about(
     page, state, engine, model, ready, unit, monkeypatch, qtbot
 ):
-    monkeypatch.setattr("interp_gui.gui.pass_leave.ASK_FROM", 10)
+    monkeypatch.setattr("interp_gui.gui.views.pass_leave.ASK_FROM", 10)
     entries = tuple(ImageEntry(path=f"/{i}.png") for i in range(12))
     state.set_dataset(Dataset(name="many", images=entries), "d2")
     state.set_feature(unit(7))

@@ -3,7 +3,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from interp_gui.core.result import Grid, GridItem, Picture, Table
-from interp_gui.gui.drag import features_from_mime
+from interp_gui.gui.dragging.drag import features_from_mime
 from interp_gui.gui.shared import names_of, order_of
 from interp_gui.gui.tabs.wall import LayerWall
 from interp_gui.gui.tabs.wall_work import CHUNK

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QMenu
 from interp_gui.core.analysis import AnalysisInfo
 from interp_gui.core.result import Table
 from interp_gui.engine.messages import Hello
-from interp_gui.gui.drag import mime_for
+from interp_gui.gui.dragging.drag import mime_for
 from interp_gui.gui.tabs.wall import LayerWall
 
 from .conftest import INFOS

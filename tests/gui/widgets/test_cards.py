@@ -197,7 +197,8 @@ def test_a_dragged_card_carries_what_it_becomes_a_file_of(card_list, monkeypatch
     card_list.set_cards(cards(5))
     carried = []
     monkeypatch.setattr(
-        "interp_gui.gui.drag.start_drag", lambda source, features, **what: carried.append(what)
+        "interp_gui.gui.dragging.drag.start_drag",
+        lambda source, features, **what: carried.append(what),
     )
     picture = Picture(key="p", title="p", pixels=np.zeros((4, 4, 3), np.uint8))
     card_list.result_of = lambda card: (picture, None) if card.key == "u0" else None

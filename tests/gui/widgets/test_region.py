@@ -7,7 +7,7 @@ from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.core.place import Place
 from interp_gui.core.result import Heatmap
-from interp_gui.gui.drag import mime_for
+from interp_gui.gui.dragging.drag import mime_for
 from interp_gui.gui.widgets.region import GRID, RegionCanvas, RegionMask
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from interp_gui.core.dataset import ImageEntry
 from interp_gui.gui.background import Background
-from interp_gui.gui.image_list import counted
+from interp_gui.gui.opening.image_list import counted
 from interp_gui.gui.panels.images.model import ImagesModel
 from interp_gui.gui.panels.images.source import ImageSource, Shown
 from interp_gui.gui.panels.images.table import file_name

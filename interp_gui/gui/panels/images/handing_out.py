@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from interp_gui.core.dataset import ImageEntry
 from interp_gui.gui.background import Background
-from interp_gui.gui.drag import copy_to_clipboard, drag_pixmap
+from interp_gui.gui.dragging.drag import copy_to_clipboard, drag_pixmap
 from interp_gui.gui.panels.images.table import file_name
 from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.widgets.pixels import to_image

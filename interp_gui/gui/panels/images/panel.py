@@ -12,8 +12,8 @@ from interp_gui.core.dataset import ImageEntry
 from interp_gui.gui import parts, theme
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.background import Background
-from interp_gui.gui.documents import Documents
-from interp_gui.gui.image_list import counted
+from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.opening.image_list import counted
 from interp_gui.gui.panels.images.broken import BrokenFiles
 from interp_gui.gui.panels.images.delegate import ImageDelegate
 from interp_gui.gui.panels.images.filter_bar import FilterBar

@@ -1,0 +1,1 @@
+"""Dragging features and files, and saying what a drop will do."""

@@ -1,0 +1,1 @@
+"""The guided start on the real interface."""

@@ -1,0 +1,1 @@
+"""Models and images: opening, listing, closing."""

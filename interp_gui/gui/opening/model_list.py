@@ -1,0 +1,266 @@
+"""The models that are open: opening, choosing, closing, and what they are fed."""
+
+import os
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.engine.messages import CloseModel, Ended, OpenModel, SetPreprocessing
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.settings import Settings
+from interp_gui.gui.state import AppState, OpenModelState
+from interp_gui.gui.views.pins import fits_layer
+
+UNASKED = 2
+"""Models that are open at a time without asking whether the memory is enough."""
+SHARE_OF_FREE = 0.4
+"""A further model may take this share of the free memory unasked: running it takes more."""
+
+Then = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A model that is to be opened."""
+
+    path: str
+    then: Then | None = None
+    failed: Then | None = None
+    preprocessing: Preprocessing | None = None
+
+
+class ModelList(QObject):
+    """Opens checkpoints one after another; those that are asked for before the engine is ready
+    wait for it.
+
+    Signals
+    -------
+    opening_changed
+        `opening` is another.
+    """
+
+    opening_changed = Signal()
+
+    def __init__(
+        self, state: AppState, bridge: EngineBridge, settings: Settings, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._bridge, self._settings = state, bridge, settings
+        self._waiting: deque[Wish] = deque()
+        self._stamps: dict[str, tuple[int, int] | None] = {}
+        self._is_busy = False
+        self.opening = ""
+        """Name of the model that is being opened, or waits for the engine; empty if none is."""
+        bridge.ready.connect(self._next)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a model waits for the engine."""
+        return bool(self._waiting) and not self._bridge.is_ready
+
+    # --- opening ---------------------------------------------------------------------------------
+
+    def open(
+        self,
+        path: str,
+        *,
+        then: Then | None = None,
+        failed: Then | None = None,
+        preprocessing: Preprocessing | None = None,
+        anyway: bool = False,
+    ) -> None:
+        """Open a checkpoint beside those that are open, and make it current.
+
+        Parameters
+        ----------
+        then, failed
+            Called when it is open, or could not be opened.
+        preprocessing
+            In place of the checkpoint's own.
+        anyway
+            However little memory is left: a session had it open.
+        """
+        wish = Wish(path, then, failed, preprocessing)
+        problem = "" if anyway else self._why_large(path)
+        if problem:
+            self._state.notify(
+                "warning", problem, "Close one in the Model panel, or open it all the same.",
+                action="Open it too", on_action=partial(self._add, wish),
+            )  # fmt: skip
+            return
+        self._add(wish)
+
+    def _add(self, wish: Wish) -> None:
+        self._waiting.append(wish)
+        self._next()
+
+    def _next(self, _hello: object = None) -> None:
+        if self._is_busy:
+            return
+        if self._waiting and self._bridge.is_ready:
+            wish = self._waiting.popleft()
+            known = self._open_already(wish)
+            if known is not None:
+                self.choose(known.handle)
+                self._done(wish.then)
+                return
+            self._tell(Path(wish.path).name)
+            self._start(wish)
+        else:
+            self._tell(Path(self._waiting[0].path).name if self._waiting else "")
+
+    def _start(self, wish: Wish) -> None:
+        self._is_busy = True
+        handle = f"model-{uuid.uuid4().hex[:8]}"
+        self._bridge.run(
+            OpenModel(model=handle, path=wish.path, preprocessing=wish.preprocessing),
+            title=f"Open {self.opening}",
+            on_end=partial(self._on_opened, wish, handle, _stamp(wish.path)),
+        )
+
+    def _on_opened(
+        self, wish: Wish, handle: str, stamp: tuple[int, int] | None, ended: Ended
+    ) -> None:
+        self._is_busy = False
+        description = ended.description
+        if description is None:
+            self._tell("")
+            self._tell_failure(ended, f"'{Path(wish.path).name}' could not be opened.")
+            self._done(wish.failed)
+            return
+        state = self._state
+        self._stamps[handle] = stamp
+        before = state.layer
+        model = OpenModelState(handle, description, wish.path)
+        state.set_model(model)
+        self._settings.add_recent_model(wish.path, description.weights_sha256)
+        state.set_layer(before if fits_layer(model, before) else first_layer(description))
+        state.set_tab(state.tab or "image")
+        self._tell("")
+        self._done(wish.then)
+
+    def _done(self, call: Then | None) -> None:
+        if call is not None:
+            call()
+        self._next()
+
+    def _open_already(self, wish: Wish) -> OpenModelState | None:
+        """The model that was opened from this very file, if nothing changed since."""
+        now = _stamp(wish.path)
+        for model in self._state.models:
+            same = model.path == wish.path and now is not None
+            as_wanted = wish.preprocessing in (None, model.description.preprocessing)
+            if same and self._stamps.get(model.handle) == now and as_wanted:
+                return model
+        return None
+
+    def _why_large(self, path: str) -> str:
+        """Why the user may not want a further model; empty if nothing speaks against it."""
+        free, stamp = free_memory_bytes(), _stamp(path)
+        if len(self._state.models) < UNASKED or free is None or stamp is None:
+            return ""
+        if stamp[1] < free * SHARE_OF_FREE:
+            return ""
+        return (
+            f"'{Path(path).name}' ({stamp[1] / 2**30:.1f} GiB) may not fit into the free memory "
+            f"({free / 2**30:.1f} GiB) beside the {len(self._state.models)} models that are open."
+        )
+
+    def _tell(self, opening: str) -> None:
+        if opening != self.opening or self._waiting:
+            self.opening = opening
+            self.opening_changed.emit()
+
+    def _tell_failure(self, ended: Ended, sentence: str) -> None:
+        error = ended.error
+        if error is not None:
+            self._state.notify("error", error.message, error.hint, error.details)
+        elif ended.outcome != "cancelled":
+            self._state.notify("error", sentence)
+
+    # --- those that are open ---------------------------------------------------------------------
+
+    def choose(self, handle: str) -> None:
+        """Make an open model current; what was looked at in it is looked at again."""
+        state = self._state
+        model = next((m for m in state.models if m.handle == handle), None)
+        if model is None or model == state.model:
+            return
+        before = state.layer
+        state.set_model(model)
+        if not state.layer:
+            state.set_layer(before if fits_layer(model, before) else first_layer(model.description))
+
+    def close(self, handle: str) -> None:
+        """Close a model and free its memory; the one beside it becomes current if it was."""
+        state = self._state
+        models = state.models
+        at = next((i for i, m in enumerate(models) if m.handle == handle), None)
+        if at is None:
+            return
+        left = models[:at] + models[at + 1 :]
+        was_current = state.model is not None and state.model.handle == handle
+        # First the others, so that a pinned view knows of the end before it asks anything.
+        state.set_models(left)
+        if was_current:
+            if left:
+                self.choose(left[min(at, len(left) - 1)].handle)
+            else:
+                state.set_model(None)
+        self._stamps.pop(handle, None)
+        self._bridge.run(CloseModel(model=handle))
+
+    def set_preprocessing(self, preprocessing: Preprocessing, *, handle: str = "") -> None:
+        """Change how images become a model's input; the current one's by default."""
+        state = self._state
+        wanted = handle or (state.model.handle if state.model is not None else "")
+        if not any(model.handle == wanted for model in state.models):
+            return
+
+        def ended(event: Ended) -> None:
+            now = next((m for m in state.models if m.handle == wanted), None)
+            if event.description is None:
+                self._tell_failure(event, "The preprocessing could not be changed.")
+            elif now is not None:
+                new = OpenModelState(wanted, event.description, now.path)
+                state.set_models(tuple(new if m.handle == wanted else m for m in state.models))
+                if state.model is not None and state.model.handle == wanted:
+                    state.set_model(new)
+
+        self._bridge.run(
+            SetPreprocessing(model=wanted, preprocessing=preprocessing),
+            view=f"preprocessing:{wanted}",
+            on_end=ended,
+        )
+
+
+def first_layer(model: ModelDescription) -> str:
+    """Address of the layer that is shown first: the last one worth looking at that has places."""
+    for layer in reversed(model.layers):
+        places = layer.grid != (1, 1)  # what is pooled has none to point at
+        if layer.worthwhile and layer.spatial and layer.units and places:
+            return layer.name
+    return ""
+
+
+def free_memory_bytes() -> int | None:
+    """Memory that is free; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Time and size of a file, by which a changed one is known; None if it cannot be asked."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,1 @@
+"""Crashes, failures, and what is wrong with an installation."""
