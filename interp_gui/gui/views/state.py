@@ -157,8 +157,8 @@ class ViewState(AppState):
         if pins != self._pins:
             self._pins = pins
             self._wanted.clear()
-            self._sync()
             self.is_closed = self._lacks_model()
+            self._sync()
             self.pins_changed.emit()
 
     def pin_all(self) -> None:
@@ -252,12 +252,15 @@ class ViewState(AppState):
         ]
         for name in new:
             setattr(self, f"_{name}", values[name])
+        # before anybody hears of it: who takes the view for closed ends what is asked for it
+        self.is_closed = self._lacks_model()
         for name in new:
             getattr(self, f"{name}_changed").emit()
         return bool(new)
 
     def _on_models(self) -> None:
         """Keep to the pinned model as it is now, and know whether it is still open."""
+        before = self.is_closed
         self._try_wanted()
         if "model" in self._pins and self._model is not None:
             handle = self._model.handle
@@ -265,8 +268,8 @@ class ViewState(AppState):
             if now is not None:
                 self._adopt({"model": now})
         closed = self._lacks_model()
-        if closed != self.is_closed:
-            self.is_closed = closed
+        self.is_closed = closed
+        if closed != before:
             self.pins_changed.emit()
         self.models_changed.emit()
 

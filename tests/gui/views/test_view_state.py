@@ -133,6 +133,29 @@ def test_a_view_of_a_closed_model_knows_it(view, state, second, heard):
     assert not view.is_closed
 
 
+def test_a_view_that_follows_again_is_open_before_it_asks_for_anything(view, state, second):
+    view.pin_all()
+    state.set_model(second)
+    state.set_models((second,))
+    closed = []
+    for name in PINS:  # what a frame takes for closed, it cancels
+        getattr(view, f"{name}_changed").connect(lambda: closed.append(view.is_closed))
+    view.unpin()
+    assert closed and not any(closed)
+
+
+def test_a_view_whose_model_is_opened_again_is_open_before_it_asks(view, state, second, describe):
+    view.pin_all()
+    state.set_models((second,))
+    assert view.is_closed
+    again = OpenModelState("model-3", describe(), "/models/small.pth")
+    state.set_models((second, again))
+    closed = []
+    view.model_changed.connect(lambda: closed.append(view.is_closed))
+    view.hold({"model": again})
+    assert closed == [False]
+
+
 def test_new_preprocessing_of_a_pinned_model_reaches_the_view(view, state, describe, second):
     view.pin_all()
     state.set_model(second)
