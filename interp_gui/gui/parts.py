@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QLocale, QSize, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -14,6 +14,9 @@ from PySide6.QtWidgets import (
 )
 
 from interp_gui.gui import icons, theme
+
+NUMBERS = QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom)
+"""How boxes write and read numbers, as all other words here do: `2,386.5`, whatever the system."""
 
 
 def row(margin: int = 0, spacing: int = theme.SPACE_S) -> QHBoxLayout:

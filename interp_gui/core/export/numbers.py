@@ -26,7 +26,7 @@ def readable(value: Number) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u00a0").replace("-", "−")
+        return f"{value:,}".replace("-", "−")
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     size = abs(value)
@@ -35,7 +35,7 @@ def readable(value: Number) -> str:
     if size < 1e-3 or size >= 1e6:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    text = f"{value:.{max(0, 3 - math.floor(math.log10(size)) - 1)}f}"
+    text = f"{value:,.{max(0, 3 - math.floor(math.log10(size)) - 1)}f}"
     if size < 1000 and "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")

@@ -143,6 +143,8 @@ class IntensityWindow(QWidget):
 
 def _number(name: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
+    box.setLocale(parts.NUMBERS)
+    box.setGroupSeparatorShown(True)
     box.setRange(-_MOST, _MOST)
     box.setDecimals(0)
     box.setKeyboardTracking(False)

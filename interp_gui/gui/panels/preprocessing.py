@@ -24,6 +24,7 @@ from interp_gui.gui.background import Background
 from interp_gui.gui.panels.intensity import IntensityWindow
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.pixels import to_image
+from interp_gui.gui.widgets.wheel import calm_wheel
 
 SEEN_PX = 160
 _RULES = {"shorter": "Shorter side to", "exact": "Stretch to size", "none": "Do not resize"}
@@ -71,6 +72,7 @@ class PreprocessingForm(QWidget):
         self.caption = parts.label(dim=True)
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._arrange()
+        calm_wheel(self)
         self.apply.clicked.connect(self._on_apply)
         self.reset.clicked.connect(self._on_reset)
         for signal in (
@@ -266,6 +268,8 @@ def _choice(name: str, options: dict[str, str]) -> QComboBox:
 
 def _pixels(name: str) -> QSpinBox:
     box = QSpinBox()
+    box.setLocale(parts.NUMBERS)
+    box.setGroupSeparatorShown(True)
     box.setRange(1, 4096)
     box.setSuffix(" px")
     box.setAccessibleName(name)

@@ -19,8 +19,9 @@ from PySide6.QtWidgets import (
 
 from interp_gui.core.analysis import ParameterInfo, convert
 from interp_gui.core.errors import InvalidValue
-from interp_gui.gui.parts import label
+from interp_gui.gui.parts import NUMBERS, label
 from interp_gui.gui.theme import SPACE_M
+from interp_gui.gui.widgets.wheel import calm_wheel
 
 _ABBREVIATIONS = {"cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU", "grad-cam": "Grad-CAM",
     "hirescam": "HiResCAM",
@@ -77,6 +78,7 @@ class ParameterForm(QWidget):
         self.more.setVisible(bool(advanced))
         outer.addWidget(self.more)
         outer.addWidget(self._folded)
+        calm_wheel(self)
 
     def values(self) -> dict[str, Any]:
         """Names and values, as `engine.messages.Run.parameters` takes them."""
@@ -164,10 +166,13 @@ class ParameterForm(QWidget):
             whole.setRange(max(low, -_INT_LIMIT), min(high, _INT_LIMIT))
             whole.setSuffix(suffix)
             whole.setKeyboardTracking(False)
-            whole.setGroupSeparatorShown(abs(int(info.default)) >= 10000)
+            whole.setLocale(NUMBERS)
+            whole.setGroupSeparatorShown(True)
             whole.valueChanged.connect(self.changed)
             return whole
         number = QDoubleSpinBox()
+        number.setLocale(NUMBERS)
+        number.setGroupSeparatorShown(True)
         number.setDecimals(_decimals(info))
         number.setRange(
             -_FLOAT_LIMIT if info.minimum is None else info.minimum,
