@@ -193,6 +193,7 @@ class MainWindow(QMainWindow):
         ):  # fmt: skip
             signal.connect(later)
         state.notified.connect(self._on_note)
+        state.withdrawn.connect(self.toasts.withdraw)
         self.painted.connect(self.centre.prepare)
         state.model_changed.connect(self._on_model)
         self.model_panel.layers.beside.connect(self.centre.open_wall_beside)

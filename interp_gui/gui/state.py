@@ -42,6 +42,8 @@ class Notification:
     action: str = ""
     """Text of a button that does something about it; empty for none."""
     on_action: Callable[[], object] | None = None
+    key: str = ""
+    """What it is about, for `AppState.withdraw`."""
 
 
 class AppState(QObject):
@@ -64,6 +66,8 @@ class AppState(QObject):
     """`set_tab` was called, perhaps with the tab that it is already: bring it to the front."""
     history_changed = Signal()
     notified = Signal(object)
+    withdrawn = Signal(str)
+    """Notifications of a key are out of date."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -310,9 +314,18 @@ class AppState(QObject):
         *,
         action: str = "",
         on_action: Callable[[], object] | None = None,
+        key: str = "",
     ) -> None:
-        """Tell the user something; it is shown as a toast and kept in the log."""
-        self.notified.emit(Notification(level, message, hint, details, action, on_action))
+        """Tell the user something; it is shown as a toast and kept in the log.
+
+        What offers an action stays until it is closed: give it a `key`, and withdraw that when
+        its occasion is over.
+        """
+        self.notified.emit(Notification(level, message, hint, details, action, on_action, key))
+
+    def withdraw(self, key: str) -> None:
+        """Take toasts away that are out of date; the log keeps what was said."""
+        self.withdrawn.emit(key)
 
     def notify_problem(self, problem: InterpError) -> None:
         """Tell the user of an expected failure."""

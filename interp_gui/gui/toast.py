@@ -172,6 +172,12 @@ class Toasts(QObject):
         QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
         return toast
 
+    def withdraw(self, key: str) -> None:
+        """Take those away that are about something that is over."""
+        for toast in self.shown:
+            if key and toast.note.key == key:
+                toast.dismiss()
+
     def clear(self) -> None:
         """Take all of them away."""
         for toast in self.shown:

@@ -18,6 +18,7 @@ from interp_gui.gui.state import AppState
 if TYPE_CHECKING:
     from interp_gui.core.class_mapping import Proposal
 
+_OFFER = "match-labels"
 _MOST_LABELS = 5000
 """Names of so many labels are no classes but something else."""
 
@@ -40,6 +41,7 @@ class LabelClasses(QObject):
         self._background = background
         self._check = check
         self._offered: set[tuple[str, frozenset[str]]] = set()
+        self._offering: tuple[str, frozenset[str]] = ("", frozenset())
         self._confirmed: dict[tuple[str, frozenset[str]], dict[str, int]] = {}
         self._looked_at: tuple[object, str] = ((), "")
         self._holds_for = ""
@@ -63,7 +65,10 @@ class LabelClasses(QObject):
         """Count the labels where that is not known yet; then offer, once for each set of them."""
         dataset, model = self._state.dataset, self._state.model
         if dataset is None or model is None or not model.description.class_count:
+            self._state.withdraw(_OFFER)
             return
+        if dataset.classes:
+            self._state.withdraw(_OFFER)
         classes_key = _classes_key(model.description)
         if dataset.images is self._looked_at[0] and classes_key == self._looked_at[1]:
             return  # only the mapping changed: that was by hand
@@ -75,10 +80,14 @@ class LabelClasses(QObject):
         )
 
     def _counted(self, dataset: Dataset, model: ModelDescription, counts: Counter[str]) -> None:
-        if not counts or len(counts) > _MOST_LABELS or self._state.dataset is not dataset:
+        if self._state.dataset is not dataset:
             return
         classes_key = _classes_key(model)
         key = (classes_key, frozenset(counts))
+        if key != self._offering:  # the images that it spoke of are no longer these
+            self._state.withdraw(_OFFER)
+        if not counts or len(counts) > _MOST_LABELS:
+            return
         if dataset.classes and self._holds_for in ("", classes_key):
             self._holds_for = classes_key  # of a session, or images were added
             return
@@ -88,12 +97,14 @@ class LabelClasses(QObject):
         if remembered or key in self._offered:
             return
         self._offered.add(key)
+        self._offering = key
         self._state.notify(
             "info",
             f"The images bear {counted(len(counts), 'label')}.",
             "Matched to the model's classes, they tell right answers from wrong ones.",
             action="Match labels…",
             on_action=self.open,
+            key=_OFFER,
         )
 
     # --- the dialog ----------------------------------------------------------------------------
@@ -135,6 +146,7 @@ class LabelClasses(QObject):
 
     def _confirm(self, classes_key: str, labels: frozenset[str], classes: dict[str, int]) -> None:
         title = "match labels to classes" if classes else "forget the classes of labels"
+        self._state.withdraw(_OFFER)
         self._confirmed[classes_key, labels] = classes
         self._holds_for = classes_key
         self._offered.add((classes_key, labels))

@@ -16,6 +16,7 @@ from interp_gui.gui.state import AppState
 
 ANALYSIS = "check-preprocessing"
 _VIEW = "check-preprocessing-notice"
+_OFFER, _BETTER = "check-preprocessing", "better-preprocessing"
 
 
 class PreprocessingCheck(QObject):
@@ -29,6 +30,9 @@ class PreprocessingCheck(QObject):
         self._bridge = bridge
         self._documents = documents
         self._offered: set[str] = set()
+        self._about: tuple[object, ...] = ()
+        state.model_changed.connect(self._look)
+        state.dataset_changed.connect(self._look)
 
     @property
     def can_check(self) -> bool:
@@ -54,7 +58,22 @@ class PreprocessingCheck(QObject):
                 "A quick check tells whether the preprocessing suits this model.",
                 action="Check preprocessing",
                 on_action=self.run,
+                key=_OFFER,
             )
+
+    def _look(self) -> None:
+        """Take back what was offered for other images, another model or preprocessing."""
+        model, dataset = self._state.model, self._state.dataset
+        about: tuple[object, ...] = (model,)
+        if dataset is not None:  # images may be added behind those it was offered for
+            about = (model, dataset.images[0].path, dataset.classes)
+        if about != self._about:
+            self._about = about
+            self._forget()
+
+    def _forget(self) -> None:
+        self._state.withdraw(_OFFER)
+        self._state.withdraw(_BETTER)
 
     def run(self) -> None:
         """Try common settings on some of the labelled images."""
@@ -62,6 +81,7 @@ class PreprocessingCheck(QObject):
         if not self.can_check or model is None:
             return
         self._offered.add(model.handle)
+        self._forget()
         self._bridge.run(
             Run(
                 analysis=ANALYSIS, model=model.handle, inputs=Inputs(),
@@ -90,6 +110,7 @@ class PreprocessingCheck(QObject):
             " ".join(result.notes[1:]),
             action="Use it",
             on_action=partial(self._use, handle, wanted),
+            key=_BETTER,
         )
 
     def _use(self, handle: str, wanted: Preprocessing) -> None:

@@ -11,6 +11,7 @@ from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
 from interp_gui.gui.theme import Theme
 
+_RESTART = "restart-engine"
 _EFFECTS = (
     Qt.UIEffect.UI_AnimateMenu,
     Qt.UIEffect.UI_FadeMenu,
@@ -51,6 +52,7 @@ class PreferenceKeeper(QObject):
         self._variables = engine_variables(settings.preferences)
         self._told = ""
         settings.watch(self._on_change)
+        bridge.ready.connect(lambda _hello: state.withdraw(_RESTART))
         self._apply(settings.preferences)
 
     def _apply(self, preferences: Preferences) -> None:
@@ -88,4 +90,5 @@ class PreferenceKeeper(QObject):
             "Jobs are running; they go on from their last state afterwards.",
             action="Restart now",
             on_action=self._bridge.restart,
+            key=_RESTART,
         )

@@ -117,8 +117,14 @@ class ViewState(AppState):
         *,
         action: str = "",
         on_action: Callable[[], object] | None = None,
+        key: str = "",
     ) -> None:
-        self._shared_state.notify(level, message, hint, details, action=action, on_action=on_action)
+        self._shared_state.notify(
+            level, message, hint, details, action=action, on_action=on_action, key=key
+        )
+
+    def withdraw(self, key: str) -> None:
+        self._shared_state.withdraw(key)
 
     # --- going elsewhere -------------------------------------------------------------------------
 

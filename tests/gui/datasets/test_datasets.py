@@ -78,6 +78,23 @@ def test_labels_are_offered_once_matched_and_remembered(ready, qtbot, pictures):
     assert not any("labels" in message for message in said(ready))
 
 
+def test_offers_go_when_their_occasion_is_over(ready, client, qtbot, pictures):
+    qtbot.waitUntil(lambda: any("2 labels" in message for message in said(ready)))
+    ready.datasets.classes.open()
+    dialog = dialog_of(ready, ClassDialog, qtbot)
+    dialog.accept_button.click()
+    assert not any("2 labels" in message for message in said(ready)), "they are matched"
+    assert any("right answers" in message for message in said(ready))
+    ready.datasets.check.run()
+    assert not any("right answers" in message for message in said(ready)), "it is being checked"
+
+
+def test_offers_go_with_the_images(ready, qtbot):
+    qtbot.waitUntil(lambda: any("2 labels" in message for message in said(ready)))
+    ready.documents.clear_images()
+    assert not any("2 labels" in message for message in said(ready))
+
+
 def test_classes_of_another_model_do_not_hold(ready, qtbot, describe):
     qtbot.waitUntil(lambda: any("2 labels" in message for message in said(ready)))
     ready.documents.images.set_classes({"cat": 0, "dog": 1})

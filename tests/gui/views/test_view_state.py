@@ -141,7 +141,8 @@ def test_a_view_that_follows_again_is_open_before_it_asks_for_anything(view, sta
     for name in PINS:  # what a frame takes for closed, it cancels
         getattr(view, f"{name}_changed").connect(lambda: closed.append(view.is_closed))
     view.unpin()
-    assert closed and not any(closed)
+    assert closed
+    assert not any(closed)
 
 
 def test_a_view_whose_model_is_opened_again_is_open_before_it_asks(view, state, second, describe):
