@@ -22,6 +22,11 @@ _NAMES_FILE = "architectures/imagenet_classes.txt"
 _SYNSET = re.compile(r"n\d{8}(?=\D|$)")
 _NUMBERED = re.compile(r"^\d+\s*[._\-\s]\s*(?=\D)")
 _MOST_COMPARED = 20
+_PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"),
+    ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
+)  # fmt: skip
+"""Endings, the first that fits; those that only look like a plural stay."""
+_SHORTEST_STEM = 2
 
 _Match = tuple[int, str, bool]
 """Class index, why, and whether that is certain."""
@@ -75,6 +80,7 @@ def propose(
         for label in wanted:
             if label not in found and (match := step(label)) is not None:
                 found[label] = match
+    _add_plurals(wanted, names, found)
     if not found and len(wanted) == len(names) and len(wanted) > 1:
         why = "As many labels as classes: taken in sorted order, as training from folders does."
         found = {label: (i, why, False) for i, label in enumerate(sorted(wanted))}
@@ -189,9 +195,25 @@ def _doubt_ambiguous(names: list[str], found: dict[str, _Match], *, known: bool)
                 bearing.setdefault(_folded(part), []).append(i)
     sure = {index for index, _, certain in found.values() if certain}
     for label, (index, why, certain) in list(found.items()):
-        other = next((i for i in bearing.get(_folded(label), ()) if i not in sure), None)
+        bearers = bearing.get(_folded(label)) or bearing.get(_singular(_folded(label)), ())
+        other = next((i for i in bearers if i not in sure), None)
         if certain and other is not None:
             found[label] = index, f"{why} '{names[other]}' bears that name too.", False
+
+
+def _add_plurals(labels: list[str], names: list[str], found: dict[str, _Match]) -> None:
+    """Names in the plural for what is left, of classes that nothing surer stands for."""
+    taken = {index for index, _, certain in found.values() if certain}
+    singular = _by(names, lambda name: [_singular(_folded(part)) for part in name.split(",")])
+    step = _step(
+        singular,
+        lambda label: _singular(_unnumbered(label) or _folded(label)),
+        "The same name in the singular or the plural.",
+    )
+    for label in labels:
+        match = step(label) if label not in found else None
+        if match is not None and match[0] not in taken:
+            found[label] = match
 
 
 def _add_close(labels: list[str], names: list[str], found: dict[str, _Match]) -> None:
@@ -258,6 +280,16 @@ def _by(names: Sequence[str], keys: Callable[[str], Iterable[str]]) -> dict[str,
 def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     return re.sub(r"[\s_\-]+", " ", plain).strip(" .'\"")
+
+
+def _singular(text: str) -> str:
+    """A folded name whose last word is in the singular, by the common English endings."""
+    for ending, instead in _PLURALS:
+        stem = text.removesuffix(ending)
+        whole = ending == instead or len(stem.rpartition(" ")[2]) >= _SHORTEST_STEM
+        if stem != text and whole:
+            return stem + instead
+    return text
 
 
 def _unnumbered(text: str) -> str:

@@ -38,13 +38,25 @@ def test_a_name_of_several_classes_is_uncertain():
 
 
 def test_similar_names_are_offered_as_uncertain_and_only_once():
-    found = propose(["golden retreiver", "golden retrievers", "walrus"], ANIMALS, class_count=5)
+    found = propose(["golden retreiver", "golden retrieverx", "walrus"], ANIMALS, class_count=5)
     assert [p.index for p in found] == [None, 1, None]
     assert not found[1].certain
     assert found[1].why == "Similar to 'golden retriever' (97% alike)."
     assert found[2].why == "No class has a similar name."
     assert confirmed(found) == {}
-    assert confirmed(found, uncertain=True) == {"golden retrievers": 1}
+    assert confirmed(found, uncertain=True) == {"golden retrieverx": 1}
+
+
+def test_plurals_are_certain_where_only_one_class_is_meant():
+    names = ("circle", "box", "cherry", "cross", "glass", "crane", "crane")
+    assert indices(["circles", "Boxes", "cherries", "crosses", "glass", "cranes"], names) == {
+        "circles": (0, True), "Boxes": (1, True), "cherries": (2, True), "crosses": (3, True),
+        "glass": (4, True), "cranes": (5, False),
+    }  # fmt: skip
+    assert indices(["dog"], ("cat", "dogs")) == {"dog": (1, True)}
+    assert indices(["circles", "circle_s"], ("circle",))["circles"][0] == 0
+    for label, name in (("bus", "bu"), ("as", "a"), ("iris", "iri")):
+        assert not indices([label], (name, "x"))[label][1], "it only looks like a plural"
 
 
 def test_a_similar_name_never_takes_the_class_of_an_equal_one():
