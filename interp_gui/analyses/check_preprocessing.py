@@ -293,7 +293,7 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
 
 ANALYSIS = Analysis(
     id="check-preprocessing",
-    title="Check the preprocessing",
+    title="Accuracy by preprocessing",
     summary="Accuracy on labelled images under this and other common preprocessings.",
     parameters=Parameters,
     needs=("dataset", "classes"),

@@ -319,7 +319,7 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
 
 ANALYSIS = Analysis(
     id="dataset-predictions",
-    title="Answers for all images",
+    title="Accuracy and confusions",
     summary="The model's answer for every image at hand, and how often it is right for each label.",
     parameters=Parameters,
     needs=("dataset", "classes"),

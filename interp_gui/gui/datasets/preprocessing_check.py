@@ -87,7 +87,7 @@ class PreprocessingCheck(QObject):
                 analysis=ANALYSIS, model=model.handle, inputs=Inputs(),
                 dataset=self._state.dataset_handle,
             ),
-            title="Check the preprocessing",
+            title="Check preprocessing",
             priority="visible",
             view=_VIEW,
             on_result=partial(self._came, model.handle),
