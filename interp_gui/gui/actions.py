@@ -43,6 +43,8 @@ class ActionSpec:
         Checkable actions of the same name are alternatives.
     toolbar
         Whether it has a button in the toolbar.
+    keywords
+        Other words by which the palette finds it, apart from those of title and tooltip.
     """
 
     id: str
@@ -60,6 +62,7 @@ class ActionSpec:
     why_not: Callable[[], str] | None = None
     exclusive: str = ""
     toolbar: bool = False
+    keywords: str = ""
 
 
 class ActionRegistry(QObject):

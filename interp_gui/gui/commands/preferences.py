@@ -18,6 +18,7 @@ def preference_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         ),
         ActionSpec(
             id="help.doctor", title="&Check this installation…", icon="device", menu="Help",
+            keywords="doctor diagnose",
             group="1", tooltip="What is here, what is missing, and what to do about it",
             handler=lambda: _show_doctor(window),
         ),

@@ -1,5 +1,6 @@
 """Finding what was meant by a few typed letters: a scorer without any widget."""
 
+import re
 from dataclasses import dataclass
 
 WORD_START = 8.0
@@ -8,6 +9,8 @@ CONSECUTIVE = 8.0
 """A letter right behind the one before it is worth this much more."""
 WHOLE = 40.0
 """Where the whole text was typed."""
+BY_WORDS = 5.0
+"""A letter of a word that stands elsewhere than in the title."""
 _GAP, _LENGTH = 0.15, 0.02
 _MOST_GAP = 20
 
@@ -57,6 +60,13 @@ class Query:
         if len(low) != len(text):  # some letters have no lower case of one letter
             positions.clear()
         return Match(total, tuple(sorted(positions)))
+
+    def match_words(self, text: str) -> Match | None:
+        """How well a longer text fits: only beginnings of its words count, not letters in order."""
+        words = re.split(r"[^\w]+", text.lower())
+        if not self.words or not all(any(w.startswith(t) for w in words) for t in self.words):
+            return None
+        return Match(BY_WORDS * sum(map(len, self.words)))
 
 
 def _best(word: str, low: str, text: str) -> Match | None:

@@ -40,7 +40,8 @@ class Actions:
         for spec in self._registry.specs:
             if spec.id not in self._leave_out:
                 enabled = self._registry[spec.id].isEnabled()
-                yield Candidate(self._title(spec), spec.id, 4.0 if enabled else -4.0)
+                more = f"{spec.tooltip} {spec.keywords}"
+                yield Candidate(self._title(spec), spec.id, 4.0 if enabled else -4.0, more=more)
 
     def _title(self, spec: ActionSpec) -> str:
         title = self._registry[spec.id].text()

@@ -53,12 +53,15 @@ class Candidate:
         Added to the score; for what fits by other means than its letters.
     sure
         Fits whatever was typed: it was made from it.
+    more
+        Other words for it; a beginning of each is enough, and they count less than the text.
     """
 
     text: str
     key: Any
     bonus: float = 0.0
     sure: bool = False
+    more: str = ""
 
 
 class Provider(Protocol):
@@ -182,6 +185,8 @@ class Search(QObject):
                     yield
                     continue
                 match = Match(0.0) if candidate.sure else query.match(candidate.text)
+                if match is None and candidate.more:
+                    match = query.match_words(f"{candidate.text} {candidate.more}")
                 if match is not None:
                     score = match.score + candidate.bonus
                     self._keep(

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QLineEdit
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
 from interp_gui.gui.commands.palette import show_palette
+from interp_gui.gui.palette.fuzzy import Query
 from interp_gui.gui.palette.listing import HIT
 from interp_gui.gui.palette.popup import CommandPalette
 from interp_gui.gui.palette.providers import Images
@@ -52,6 +53,20 @@ def test_an_action_is_found_by_a_few_letters_and_run(window, looking, qtbot):
     qtbot.waitUntil(lambda: window.theme.name == "dark")
     assert window.findChild(CommandPalette) is None
     window.choose_theme("system")
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [("predict", "Ask the model about all images"), ("doctor", "Check this installation")],
+)
+def test_an_action_is_found_by_other_words_for_it(looking, words, title):
+    assert any(title in found for found in titles(looking(words)))
+
+
+def test_words_of_a_tooltip_count_less_than_a_title_and_only_from_their_beginning():
+    query = Query("colour")
+    assert query.match("Colour map").score > query.match_words("Theme. Choose a colour").score
+    assert Query("oose").match_words("Theme. Choose a colour") is None
 
 
 def test_ctrl_k_opens_it_and_esc_gives_the_focus_back(window, looking, qtbot):
