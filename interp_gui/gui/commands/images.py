@@ -72,7 +72,7 @@ def image_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             id="images.predict", title="&Ask the model about all images", menu="Analyse",
             group="a", icon="target", enabled_when=lambda: desk.answers.can_ask,
             tooltip="The model's answer for every image, to sort and filter by",
-            handler=desk.answers.ask,
+            handler=desk.answers.ask, keywords="predict classify predictions",
         ),
         ActionSpec(
             id="images.classes", title="&Match labels to classes…", menu="Analyse", group="a",
