@@ -195,7 +195,7 @@ def _doubt_ambiguous(names: list[str], found: dict[str, _Match], *, known: bool)
                 bearing.setdefault(_folded(part), []).append(i)
     sure = {index for index, _, certain in found.values() if certain}
     for label, (index, why, certain) in list(found.items()):
-        bearers = bearing.get(_folded(label)) or bearing.get(_singular(_folded(label)), ())
+        bearers = bearing.get(_folded(label)) or bearing.get(_singular(_folded(label)), [])
         other = next((i for i in bearers if i not in sure), None)
         if certain and other is not None:
             found[label] = index, f"{why} '{names[other]}' bears that name too.", False
