@@ -61,6 +61,9 @@ def steps(window: "MainWindow") -> tuple[Step, ...]:
 
         return watch
 
+    asked: list[str] = []
+    """Samples that the button was pressed for."""
+
     def is_open() -> bool:
         return state.model is not None and state.image is not None
 
@@ -78,6 +81,20 @@ def steps(window: "MainWindow") -> tuple[Step, ...]:
             return done
 
         return watch
+
+    def opens() -> Callable[[], bool]:
+        """Done when something opens, or what was asked for by the button is open (again)."""
+        opened, asked[:] = becomes(is_open)(), []
+
+        def done() -> bool:
+            waiting = any(window.files.samples.busy) or bool(window.documents.opening)
+            return opened() or (bool(asked) and not waiting and is_open())
+
+        return done
+
+    def open_shapes() -> None:
+        window.files.open_sample(FIRST)
+        asked.append(FIRST)
 
     def chosen_place() -> object:
         canvas = getattr(tab("image"), "canvas", None)
@@ -102,9 +119,9 @@ def steps(window: "MainWindow") -> tuple[Step, ...]:
             text="Shapes is a small network with drawn pictures. Press its card, or the button "
             "below.",
             places=lambda: _start(window),
-            watch=becomes(is_open),
+            watch=opens,
             offer="Open Shapes",
-            act=lambda: window.files.open_sample(FIRST),
+            act=open_shapes,
         ),
         Step(
             title="Look at a picture and its answer",

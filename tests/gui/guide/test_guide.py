@@ -93,6 +93,25 @@ def test_the_whole_way_by_doing_what_it_says(ready, guide, client, describe, qtb
     assert any("guided start" in t.note.message for t in ready.toasts.shown)
 
 
+def test_the_button_leads_on_also_where_something_is_open_already(
+    ready, client, describe, model, pictures, qtbot
+):
+    ready.state.set_models((model,))
+    ready.state.set_model(model)
+    ready.files.open([str(pictures)])
+    qtbot.waitUntil(lambda: ready.state.image is not None)
+    ready.actions_["help.guided_start"].trigger()
+    guide = ready.findChild(Guide)
+    guide.look()
+    assert guide.number == 1
+    press(guide.callout.act)
+    assert guide.number == 1, "it is not open yet"
+    qtbot.waitUntil(lambda: any(isinstance(r, OpenModel) for r in client.requests.values()))
+    client.end(client.last(OpenModel), description=describe())
+    qtbot.waitUntil(lambda: guide.number == 2)
+    guide.end()
+
+
 def test_next_and_back_lead_through_all_steps(ready, guide):
     callout = guide.callout
     assert not callout.back.isEnabled()
