@@ -262,6 +262,11 @@ def _describe(declared: "dataclasses.Field[Any]", hint: Any) -> ParameterInfo:
     )
 
 
+def spoken(analysis_id: str) -> str:
+    """An analysis in words by its id alone, where its declaration is not at hand."""
+    return analysis_id.replace("-", " ").replace("visualization", "visualisation")
+
+
 def convert(info: ParameterInfo, value: Any) -> Any:
     """Turn a value or its text into what the parameter holds; InvalidValue names the bounds."""
     wrong = InvalidValue(f"'{value}' is not a value of '{info.name}'.", hint=_expected(info))

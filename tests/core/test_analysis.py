@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from interp_gui.core.analysis import Analysis, parameter, parameter_infos
+from interp_gui.core.analysis import Analysis, parameter, parameter_infos, spoken
 from interp_gui.core.errors import InvalidValue, UnknownName
 
 
@@ -63,3 +63,7 @@ def test_an_unknown_setting_offers_near_names():
     with pytest.raises(UnknownName) as caught:
         analysis().settings({"step": 3})
     assert "steps" in caught.value.hint
+
+
+def test_an_analysis_is_spoken_of_as_menus_do():
+    assert spoken("feature-visualization") == "feature visualisation"

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 import interp_gui
-from interp_gui.core.analysis import AnalysisInfo
+from interp_gui.core.analysis import AnalysisInfo, spoken
 from interp_gui.core.export.code import command_line, python_lines
 from interp_gui.core.export.numbers import caption, readable
 from interp_gui.core.model import Preprocessing
@@ -199,7 +199,7 @@ def section_title(item: KeptResult, infos: dict[str, AnalysisInfo] | None = None
     if recipe is None or result.feature is None or result.title != result.feature.title:
         return result.title
     info = (infos or {}).get(recipe.analysis)
-    what = info.title if info is not None else recipe.analysis.replace("-", " ").capitalize()
+    what = info.title if info is not None else spoken(recipe.analysis).capitalize()
     return f"{what} of {result.title}"
 
 

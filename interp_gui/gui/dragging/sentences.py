@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
+from interp_gui.core.analysis import spoken
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
@@ -55,7 +56,7 @@ def _of_many(paths: Sequence[str]) -> str:
 def of_recipe(recipe: Recipe) -> str:
     """What dropping an exported picture offers."""
     what = recipe.features[0].title if recipe.features else recipe.layer
-    analysis = recipe.analysis.replace("-", " ")
+    analysis = spoken(recipe.analysis)
     return f"Offer to reopen what it shows: {analysis}{f' of {what}' if what else ''}"
 
 

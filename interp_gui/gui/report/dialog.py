@@ -21,8 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from interp_gui.core.analysis import spoken
 from interp_gui.core.errors import InterpError
 from interp_gui.core.report import ReportOptions, build_report, write_report
+from interp_gui.core.report.paths import PathFilter
 from interp_gui.core.session.document import KeptResult
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.background import Background
@@ -282,9 +284,11 @@ class ReportDialog(QDialog):
         QGuiApplication.setOverrideCursor(Qt.CursorShape.BusyCursor)
         self._background.run(work, self._on_written, on_error=self._on_problem)
 
-    def _on_written(self, path: Path) -> None:
+    def _on_written(self, written: tuple[Path, bool]) -> None:
+        path, shortened = written
         QGuiApplication.restoreOverrideCursor()
-        self._state.notify("success", f"Wrote '{path.name}'.", f"In {path.parent}.")
+        told = " Of paths in your words only the file names are in it." if shortened else ""
+        self._state.notify("success", f"Wrote '{path.name}'.", f"In {path.parent}.{told}")
 
     def _on_problem(self, problem: Exception) -> None:
         QGuiApplication.restoreOverrideCursor()
@@ -300,9 +304,13 @@ def _written(
     paths: list[str],
     infos: dict[str, object],
     path: str,
-) -> Path:
+) -> tuple[Path, bool]:
+    """Write it; the file, and whether paths in what the user wrote were shortened."""
     report = build_report(items, options, paths=paths, infos=infos)  # type: ignore[arg-type]
-    return write_report(report, path)
+    own = (options.intro, *(item.note for item in items if item.included))
+    clean = PathFilter(paths).clean
+    shortened = not options.include_paths and any(clean(text) != text for text in own)
+    return write_report(report, path), shortened
 
 
 def _show(edit: QPlainTextEdit, text: str) -> None:
@@ -315,7 +323,7 @@ def _show(edit: QPlainTextEdit, text: str) -> None:
 def _about(item: KeptResult) -> str:
     words = [item.model_name] if item.model_name else []
     if item.recipe is not None:
-        words.append(item.recipe.analysis)
+        words.append(spoken(item.recipe.analysis))
     words += [f"with {each.title}" for each in item.companions]
     words.append("without a recipe: it cannot be made again" if item.recipe is None else "")
     return " · ".join(word for word in words if word)

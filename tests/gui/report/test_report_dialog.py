@@ -124,6 +124,19 @@ def test_it_is_written_as_its_ending_says(dialog, kept, state, qtbot, tmp_path):
         assert (tmp_path / name).read_bytes().startswith(start)
 
 
+def test_it_is_said_where_paths_in_notes_were_shortened(dialog, kept, state, qtbot, tmp_path):
+    told = []
+    state.notified.connect(told.append)
+    kept.update(kept.items[0].id, note="Made from /data/secret/cat.png")
+    for name, ticked in (("short.html", False), ("whole.html", True)):
+        dialog.paths.setChecked(ticked)
+        dialog.write(str(tmp_path / name))
+        qtbot.waitUntil(lambda name=name: any(name in note.message for note in told))
+        assert ("only the file names" in told[-1].hint) is not ticked
+        assert ("secret" in (tmp_path / name).read_text("utf-8")) is ticked
+    assert "cat.png" in (tmp_path / "short.html").read_text("utf-8")
+
+
 def test_what_cannot_be_written_is_said(dialog, state, qtbot, tmp_path):
     told = []
     state.notified.connect(told.append)
