@@ -24,7 +24,7 @@ def svg_bytes(drawing: Drawing, *, scale: float = 1.0, recipe: str = "") -> byte
     if recipe:
         lines.append(
             f'<metadata><recipe xmlns="{_RECIPE_NAMESPACE}" id="{RECIPE_KEYWORD}">'
-            f"{_text(recipe)}</recipe></metadata>"
+            f"{_text(_escaped(recipe))}</recipe></metadata>"
         )
     if drawing.background:
         lines.append(f'<rect width="{width}" height="{height}" fill="{drawing.background}"/>')
@@ -67,6 +67,11 @@ def _text(text: str) -> str:
     # XML has no way to write most control characters, not even escaped
     allowed = (c for c in text if c in "\t\n\r" or (c >= " " and not _forbidden(c)))
     return escape("".join(allowed)).replace("\r", "&#13;")
+
+
+def _escaped(json: str) -> str:
+    """JSON with what XML forbids as JSON's own escapes: such signs stand only inside its texts."""
+    return "".join(f"\\u{ord(c):04x}" if _forbidden(c) else c for c in json)
 
 
 def _forbidden(sign: str) -> bool:

@@ -79,6 +79,12 @@ def _whole(format):
     return export_bytes(PICTURE, format, recipe=_RECIPE)
 
 
+@pytest.mark.parametrize("format", ["png", "svg", "pdf", "npz"])
+def test_signs_that_xml_forbids_survive(format):
+    recipe = msgspec.structs.replace(_RECIPE, provenance={"said": ["\ufffe and \uffff \x7f"]})
+    assert recipe_from_bytes(export_bytes(PICTURE, format, recipe=recipe), "x") == recipe
+
+
 def test_long_recipes_survive_png(recipe, tmp_path):
     vectors = np.random.default_rng(0).normal(size=(40, 2048)).astype(np.float32)
     long = msgspec.structs.replace(
