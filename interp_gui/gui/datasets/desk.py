@@ -1,5 +1,7 @@
 """Everything that is done with the images at hand as a set."""
 
+from functools import partial
+
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -61,7 +63,7 @@ class DatasetDesk(QObject):
         """Show a table of images and ask which column is what."""
         from interp_gui.gui.datasets.csv_dialog import CsvDialog
 
-        add = self._documents.images.add_entries
+        add = partial(self._documents.images.add_entries, take_over=True)
         CsvDialog(path, self._background, add, self._window).open()
 
     def paste(self) -> None:

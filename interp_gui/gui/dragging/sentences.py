@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData
 
 from interp_gui.core.analysis import spoken
+from interp_gui.core.csv_text import is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
@@ -40,6 +41,8 @@ def of_files(paths: Sequence[str]) -> str:
         return f"Open {name} as an image"
     if os.path.isdir(path):
         return f"Open the images in {name}"
+    if is_table(path):
+        return f"Import the images that {name} lists"
     return f"See whether {name} is a model"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from interp_gui.core.csv_text import is_table
+from interp_gui.core.csv_text import TABLE_SUFFIXES, is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.recipe import Recipe
 from interp_gui.gui.background import Background
@@ -73,10 +73,15 @@ class Files(QObject):
         dialog.open()
 
     def ask_images(self) -> None:
-        """Ask for image files."""
+        """Ask for image files, or tables of images."""
         dialog = self._dialog("Open images", QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([_filter("Images", IMAGE_SUFFIXES), "All files (*)"])
-        dialog.filesSelected.connect(self._documents.add_images)
+        dialog.setNameFilters([
+            _filter("Images and tables", IMAGE_SUFFIXES | TABLE_SUFFIXES),
+            _filter("Images", IMAGE_SUFFIXES),
+            _filter("Tables of images", TABLE_SUFFIXES),
+            "All files (*)",
+        ])  # fmt: skip
+        dialog.filesSelected.connect(self._take_images)
         dialog.open()
 
     def ask_folder(self) -> None:
@@ -85,6 +90,16 @@ class Files(QObject):
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.filesSelected.connect(self._documents.add_images)
         dialog.open()
+
+    def _take_images(self, paths: list[str]) -> None:
+        self._documents.add_images(self._import_tables(paths))
+
+    def _import_tables(self, paths: list[str]) -> list[str]:
+        """Hand tables to who asks about their columns; the other paths are returned."""
+        tables = [path for path in paths if is_table(path) and os.path.isfile(path)]
+        for table in tables:
+            self.table_wanted.emit(table)
+        return [path for path in paths if path not in tables]
 
     def _dialog(self, title: str, mode: QFileDialog.FileMode) -> QFileDialog:
         dialog = QFileDialog(self._window, title, self._settings.values.last_folder)
@@ -113,10 +128,7 @@ class Files(QObject):
         sessions = [p for p in plain if Path(p).suffix.lower() == SESSION_SUFFIX]
         if sessions:
             self.session_wanted.emit(sessions[0])
-        plain = [path for path in plain if path not in sessions]
-        for table in [path for path in plain if is_table(path) and os.path.isfile(path)]:
-            plain.remove(table)
-            self.table_wanted.emit(table)
+        plain = self._import_tables([path for path in plain if path not in sessions])
         pictures = [p for p in plain if Path(p).suffix.lower() in PICTURE_SUFFIXES]
         pictures = [p for p in pictures if kind_of(p) != "missing"]
         if len(pictures) > LOOKED_INTO:

@@ -17,6 +17,7 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.engine.messages import ForgetDataset, RegisterDataset
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.opening.merging import Merged, inserted, merge, replaced, unlisted, without
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:
@@ -65,27 +66,40 @@ class ImageList(QObject):
         if wanted:
             self._background.run(scan, found)
 
-    def add_entries(self, found: Dataset, *, then: Callable[[], object] | None = None) -> None:
-        """List entries that were read already; those whose path is listed are left out."""
+    def add_entries(
+        self, found: Dataset, *, then: Callable[[], object] | None = None, take_over: bool = False
+    ) -> None:
+        """List entries that were read already; those whose path is listed are left out.
+
+        Parameters
+        ----------
+        take_over
+            Listed images get the labels, groups and metadata that the found entries tell.
+        """
         old = self._state.dataset
         known = old.images if old is not None else ()
 
-        def append(fresh: tuple[ImageEntry, ...]) -> None:
+        def compare() -> Merged:
+            if take_over:
+                return merge(known, found.images)
+            return Merged(fresh=unlisted(known, found.images))
+
+        def append(merged: Merged) -> None:
             if self._state.dataset is not old:  # the list changed while it was compared
-                self.add_entries(found, then=then)
+                self.add_entries(found, then=then, take_over=take_over)
                 return
-            self._append(found, fresh)
+            self._append(found, merged)
             if then is not None:
                 then()
 
         if known:
-            self._background.run(lambda: unlisted(known, found.images), append)
+            self._background.run(compare, append)
         elif found.images:
-            append(found.images)
+            append(Merged(fresh=found.images))
 
-    def _append(self, found: Dataset, fresh: tuple[ImageEntry, ...]) -> None:
-        old = self._state.dataset
-        if not fresh:
+    def _append(self, found: Dataset, merged: Merged) -> None:
+        old, fresh, told = self._state.dataset, merged.fresh, len(merged.places)
+        if not fresh and not told:
             # Dropping a listed image again means: show it.
             self._state.set_image(found.images[0].path)
             return
@@ -93,16 +107,30 @@ class ImageList(QObject):
         before = _Around(old, self._state.image)
         name = found.name if old is None else f"{listed + len(fresh):,} images"
         classes = {**found.classes, **(old.classes if old is not None else {})}
+        if not fresh:
+            name = before.name
 
         def redo() -> None:
-            images = self._state.dataset.images if self._state.dataset is not None else ()
+            images = replaced(self._images(), merged.places, merged.after)
             self.restore(Dataset(name=name, images=(*images, *fresh), classes=classes))
-            self._state.set_image(first_usable(fresh))
+            if fresh:
+                self._state.set_image(first_usable(fresh))
 
         def undo() -> None:
-            self._go_back(before, self._images()[:listed])
+            images = replaced(self._images()[:listed], merged.places, merged.before)
+            if fresh:
+                self._go_back(before, images)
+            else:
+                # the image in front was left alone
+                self.restore(Dataset(name=before.name, images=images, classes=before.classes))
 
-        self._state.undo.change(f"add {counted(len(fresh))}", redo, undo)
+        what = "labels" if merged.tells_labels else "columns"
+        steps = [f"add {counted(len(fresh))}"] if fresh else []
+        steps += [f"take over {what} of {counted(told)}"] if told else []
+        self._state.undo.change(" and ".join(steps), redo, undo)
+        if told:
+            were = f"{what.capitalize()} of {counted(told)} were taken over."
+            self._state.notify("success", were)
 
     def remove(self, paths: set[str], *, current: str | None = None) -> None:
         """Take images off the list; files are left alone.
@@ -213,33 +241,3 @@ def counted(count: int, thing: str = "image") -> str:
 def first_usable(entries: Sequence[ImageEntry]) -> str | None:
     """Path of the first entry that is not known to be broken."""
     return next((entry.path for entry in entries if not entry.problem), None)
-
-
-def unlisted(known: Sequence[ImageEntry], found: Sequence[ImageEntry]) -> tuple[ImageEntry, ...]:
-    """Entries of `found` whose paths are not listed yet, each path once."""
-    taken = {entry.path for entry in known}
-    fresh = {entry.path: entry for entry in found if entry.path not in taken}
-    return tuple(fresh.values())
-
-
-def without(
-    images: tuple[ImageEntry, ...], places: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> tuple[ImageEntry, ...]:
-    """The images without those at some places."""
-    from itertools import compress
-
-    keep = np.ones(len(images), np.bool_)
-    keep[places] = False
-    return tuple(compress(images, keep.tolist()))
-
-
-def inserted(
-    images: tuple[ImageEntry, ...],
-    places: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-    entries: tuple[ImageEntry, ...],
-) -> tuple[ImageEntry, ...]:
-    """What `without` was given: `entries` put back so that they stand at `places`."""
-    back = np.zeros(len(images) + len(entries), np.bool_)
-    back[places] = True
-    own, others = iter(entries), iter(images)
-    return tuple(next(own) if mine else next(others) for mine in back.tolist())

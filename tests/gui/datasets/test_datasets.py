@@ -1,9 +1,9 @@
 import msgspec
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from interp_gui.core.analysis import AnalysisInfo
 from interp_gui.core.class_mapping import Proposal
@@ -278,6 +278,43 @@ def test_a_table_is_previewed_and_imported_as_chosen(window, csv, qtbot):
     assert window.state.undo.undoText() == "add 2 images"
     window.images.filter.set_text("patient:p2")
     assert window.images.model.rowCount() == 1
+
+
+def test_open_images_lists_tables_and_previews_them(window, csv, pictures, qtbot):
+    window.files.ask_images()
+    chooser = window.findChild(QFileDialog)
+    filters = chooser.nameFilters()
+    assert "*.csv" in filters[0], "tables are listed without another choice"
+    assert "*.tsv" in filters[0]
+    chooser.filesSelected.emit([str(csv), str(pictures / "dog" / "dog0.png")])
+    chooser.close()
+    dialog = dialog_of(window, CsvDialog, qtbot)
+    qtbot.waitUntil(lambda: window.state.dataset is not None)
+    assert [e.name for e in window.state.dataset.images] == ["dog0.png"], "the rest is opened"
+    dialog.reject()
+
+
+def test_a_pasted_table_is_previewed(window, csv, qtbot):
+    copied = QMimeData()
+    copied.setText(str(csv))
+    window.datasets.pasting.paste(copied)
+    dialog_of(window, CsvDialog, qtbot).reject()
+    assert window.state.dataset is None
+
+
+def test_a_table_tells_the_labels_of_images_that_are_listed(window, csv, pictures, qtbot):
+    window.documents.add_images([str(pictures / "cat" / "cat0.png")])
+    qtbot.waitUntil(lambda: window.state.dataset is not None)
+    before = window.state.dataset
+    window.files.open([str(csv)])
+    dialog = dialog_of(window, CsvDialog, qtbot)
+    qtbot.waitUntil(dialog.import_button.isEnabled)
+    dialog.import_button.click()
+    qtbot.waitUntil(lambda: len(window.state.dataset.images) == 2)
+    assert all(entry.label for entry in window.state.dataset.images)
+    assert "Labels of 1 image were taken over." in said(window)
+    window.state.undo.undo()
+    assert window.state.dataset == before
 
 
 def test_a_table_without_images_says_what_is_missing(window, tmp_path, qtbot):
