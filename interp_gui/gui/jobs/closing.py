@@ -40,7 +40,7 @@ def ask_to_close(
     if unsaved is not None:
         box.setWindowTitle("Save the session")
         box.setText(f"Save the changes of '{unsaved}' before closing?")
-        default = _button(box, "Save and close", accept, on_save)
+        save = _button(box, "Save and close", accept, on_save)
         destructive = QMessageBox.ButtonRole.DestructiveRole
         _button(box, "Close without saving", destructive, on_discard or on_close)
         stay = "Cancel"
@@ -49,14 +49,17 @@ def ask_to_close(
     else:
         box.setWindowTitle("Jobs are running")
         box.setText("Close although jobs are running?")
-        default = _button(box, "Close", accept, on_close)
+        _button(box, "Close", accept, on_close)
+        save = None
         stay = "Keep running"
         more = _named(jobs)
     if jobs:
         more += ["", "What they have finished so far is kept."]
     box.setInformativeText("\n".join(more))
-    box.setEscapeButton(_button(box, stay, reject, None))
-    box.setDefaultButton(default)
+    back = _button(box, stay, reject, None)
+    box.setEscapeButton(back)
+    # Enter pressed without reading must lose nothing.
+    box.setDefaultButton(save or back)
     box.open()
     return box
 

@@ -39,6 +39,8 @@ def test_jobs_are_named(parent, called):
     assert titles(box) == {"Close", "Keep running"}
     assert "Job 4\nand 2 more" in box.informativeText()
     assert "Job 5" not in box.informativeText()
+    assert box.defaultButton().text() == "Keep running", "Enter loses nothing"
+    assert box.escapeButton().text() == "Keep running"
     press(box, "Keep running")
     assert called == []
     press(ask(parent, called, ["Job"]), "Close")
