@@ -19,6 +19,8 @@ from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 from interp_gui.gui import theme
 
 _WIDEST_PX = 460
+_LOW_PX = 280
+"""Targets lower than this are half covered by the picture that hangs below the cursor."""
 
 
 class Refusal(str):
@@ -60,6 +62,11 @@ class DropHint(QObject):
         self._watched.installEventFilter(self)
 
     @property
+    def watched(self) -> QWidget:
+        """The widget that gets the events of a drag."""
+        return self._watched
+
+    @property
     def refused(self) -> bool:
         """Whether what is shown says why not."""
         return isinstance(self.text, Refusal)
@@ -68,6 +75,12 @@ class DropHint(QObject):
         """Show another sentence, known only now; nothing where the drag has gone."""
         if self.text:
             self._say(text)
+
+    def pass_on(self, event: QEvent) -> None:
+        """Take an event of a drag over something that stands for the target, as its tab."""
+        # Not sent: Qt would believe from then on that the drag is over the receiver.
+        if not self.eventFilter(self._watched, event):
+            self._watched.event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Watch drags; only what is refused does not reach the widget."""
@@ -103,8 +116,23 @@ class DropHint(QObject):
             self._overlay.say(text, refused=isinstance(text, Refusal))
 
 
+def sentence_box(target: QRect, size: QSize) -> QRect:
+    """Where a sentence of some size is written over a target.
+
+    At the foot, so that the target can be seen; in a low one at the top, where the picture that is
+    dragged along does not cover it.
+    """
+    box = QRect(QPoint(0, 0), size)
+    box.moveCenter(target.center())
+    if target.height() < _LOW_PX:
+        box.moveTop(target.top() + max(0, min(theme.SPACE_S, target.height() - size.height())))
+    else:
+        box.moveBottom(target.bottom() + 1 - theme.SPACE_L)
+    return box
+
+
 class _Overlay(QWidget):
-    """A frame around the target and the sentence at its foot; the target stays visible."""
+    """A frame around the target and the sentence in it; the target stays visible."""
 
     def __init__(self, target: QWidget) -> None:
         super().__init__(target)
@@ -149,10 +177,7 @@ class _Overlay(QWidget):
         room = max(40, min(_WIDEST_PX, self.width() - 2 * theme.SPACE_L))
         text = metrics.boundingRect(QRect(0, 0, room, 10_000), flags, self._text)
         size = text.size() + QSize(2 * theme.SPACE_M + theme.SPACE_S, 2 * theme.SPACE_M)
-        box = QRect(QPoint(0, 0), size)
-        box.moveCenter(self.rect().center())
-        if self.height() > 3 * size.height():  # at the foot, so that the target can be seen
-            box.moveBottom(self.height() - theme.SPACE_L)
+        box = sentence_box(self.rect(), size)
         palette = self.palette()
         painter.setPen(QPen(edge, 1))
         painter.setBrush(palette.color(QPalette.ColorRole.Base))

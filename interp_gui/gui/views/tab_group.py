@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QRubberBand, QTabBar, QTabWidget, QW
 
 from interp_gui.core.feature import MIME_TYPE
 from interp_gui.gui import icons, parts
+from interp_gui.gui.dragging.drop_hint import DropHint
 from interp_gui.gui.views.frame import ViewFrame
 from interp_gui.gui.views.pin_menu import PinButton
 
@@ -220,12 +221,16 @@ class TabGroup(QTabWidget):
 
 
 class ViewBar(QTabBar):
-    """Tabs that can be drawn out, and that come to the front below a feature carried over them."""
+    """Tabs that can be drawn out, and that come to the front below a feature carried over them.
+
+    A feature that is dropped on a tab is dropped on its view.
+    """
 
     def __init__(self, group: TabGroup) -> None:
         super().__init__(group)
         self._group = group
         self._pressed: ViewFrame | None = None
+        self._hint: DropHint | None = None
         self.setAcceptDrops(True)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -269,6 +274,7 @@ class ViewBar(QTabBar):
             at = self.tabAt(event.position().toPoint())
             if at >= 0:
                 self.setCurrentIndex(at)
+            self._aim(event, at)
             event.accept()
         elif data.hasFormat(VIEW_MIME):
             event.setDropAction(Qt.DropAction.MoveAction)
@@ -282,3 +288,37 @@ class ViewBar(QTabBar):
             event.setDropAction(Qt.DropAction.MoveAction)
             event.accept()
             self._group.dropped.emit(self._group, key, "tabs")
+        elif self._hint is not None:
+            hint, self._hint = self._hint, None
+            drop = QDropEvent(
+                hint.watched.rect().center().toPointF(), event.possibleActions(),
+                event.mimeData(), event.buttons(), event.modifiers(),
+            )  # fmt: skip
+            hint.pass_on(drop)
+            event.accept()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._leave()
+
+    def _aim(self, event: QDragMoveEvent, at: int) -> None:
+        """Let the view of a tab say what dropping a feature on it does."""
+        frame = self._group.widget(at)
+        found = None
+        if isinstance(frame, ViewFrame) and frame.content.isEnabled():
+            found = frame.content.findChild(DropHint)
+        hint = found if isinstance(found, DropHint) else None
+        if hint is self._hint:
+            return
+        self._leave()
+        self._hint = hint
+        if hint is not None:
+            enter = QDragEnterEvent(
+                hint.watched.rect().center(), event.possibleActions(), event.mimeData(),
+                event.buttons(), event.modifiers(),
+            )  # fmt: skip
+            hint.pass_on(enter)
+
+    def _leave(self) -> None:
+        hint, self._hint = self._hint, None
+        if hint is not None:
+            hint.pass_on(QDragLeaveEvent())

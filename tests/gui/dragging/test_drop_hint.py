@@ -1,5 +1,5 @@
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, QSize, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
@@ -7,7 +7,7 @@ from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.gui.dragging.drag import mime_for
-from interp_gui.gui.dragging.drop_hint import DropHint, Refusal
+from interp_gui.gui.dragging.drop_hint import DropHint, Refusal, sentence_box
 from interp_gui.gui.dragging.sentences import of_features, of_files, of_recipe
 from interp_gui.gui.dragging.window_drops import WindowDrops
 
@@ -101,6 +101,18 @@ def test_a_sentence_can_follow_the_place(target):
     assert hint.text == "right"
 
 
+def test_the_sentence_stands_where_the_dragged_picture_does_not_cover_it():
+    size = QSize(200, 30)
+    high = sentence_box(QRect(0, 0, 600, 500), size)
+    assert high.top() > 400, "at the foot, so that the target can be seen"
+    low = sentence_box(QRect(0, 0, 600, 180), size)
+    assert low.top() < 20
+    for box in (high, low):
+        assert abs(box.center().x() - 300) <= 1
+        assert box.size() == size
+    assert sentence_box(QRect(0, 0, 600, 20), size).top() == 0
+
+
 def test_a_list_shows_it_over_all_of_it(qtbot):
     area = QScrollArea()
     qtbot.addWidget(area)
@@ -118,6 +130,7 @@ def test_a_list_shows_it_over_all_of_it(qtbot):
         (["Cat.JPG"], "Open Cat.JPG as an image"),
         (["work.interp"], "Open the session work.interp"),
         (["folder"], "Open the images in folder"),
+        (["birds.CSV"], "Import the images that birds.CSV lists"),
         (["notes.xyz"], "See whether notes.xyz is a model"),
         (["a.pt", "b.png", "c.png", "folder"], "Open 1 model, 2 images and 1 other"),
         (["b.png", "c.png"], "Open 2 images"),

@@ -4,10 +4,12 @@ import json
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QLabel, QMenu, QWidget
 
 from interp_gui.core.feature import Feature
+from interp_gui.gui.dragging.drag import mime_for
+from interp_gui.gui.dragging.drop_hint import DropHint
 from interp_gui.gui.features.commands import feature_commands_of
 from interp_gui.gui.views.tab_group import EMPTY, VIEW_MIME
 from interp_gui.gui.widgets.flow import FlowRow
@@ -234,6 +236,63 @@ def _carry(qapp, group, data, where):
     qapp.sendEvent(group, enter)
     assert enter.isAccepted()
     qapp.sendEvent(group, QDropEvent(where.toPointF(), *rest))
+
+
+def _over_tab(qapp, group, kind, data):
+    """Carry something to the tab of a view; the view's sentence, and a way to let go."""
+    bar = group.tabBar()
+    frame = next(frame for frame in group.frames if frame.kind == kind)
+    where = bar.tabRect(group.indexOf(frame)).center()
+    rest = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    qapp.sendEvent(bar, QDragEnterEvent(where, *rest))
+    qapp.sendEvent(bar, QDragMoveEvent(where, *rest))
+    hint = frame.content.findChild(DropHint)
+    return hint, lambda: qapp.sendEvent(bar, QDropEvent(where.toPointF(), *rest))
+
+
+def test_a_unit_dropped_on_a_tab_is_dropped_on_its_view(opened, desk, qapp, monkeypatch):
+    group = desk.active_group
+    data = mime_for([unit(3)])
+    image, _ = _over_tab(qapp, group, "image", data)
+    assert image.text.startswith("Show where") or image.refused
+    page, let_go = _over_tab(qapp, group, "unit", data)
+    assert image.text == "", "the sentence goes with the drag"
+    assert page.text == "Show features.14:3 on this page"
+    let_go()
+    assert page.text == ""
+    assert (opened.state.tab, opened.state.feature) == ("unit", unit(3))
+
+    sorted_by = []
+    wall = opened.centre.tab("wall")
+    monkeypatch.setattr(wall, "sort_by_similarity", sorted_by.append)
+    _, let_go = _over_tab(qapp, group, "wall", data)
+    let_go()
+    assert sorted_by == [unit(3)]
+    assert opened.state.tab == "wall"
+
+
+def test_a_unit_dropped_on_the_image_tab_shows_its_map(
+    opened, desk, qapp, client, pictures, drop, qtbot
+):
+    drop(opened, [pictures])
+    qtbot.waitUntil(lambda: opened.state.image is not None)
+    data = mime_for([unit(3)])
+    hint, let_go = _over_tab(qapp, desk.active_group, "image", data)
+    assert hint.text == "Show where features.14:3 responds"
+    let_go()
+    maps = [r for r in client.requests.values() if getattr(r, "analysis", "") == "activation-maps"]
+    assert maps[-1].inputs.features == (unit(3),)
+
+
+def test_a_unit_carried_past_the_tabs_leaves_nothing(opened, desk, qapp):
+    group = desk.active_group
+    before = opened.state.feature
+    hint, let_go = _over_tab(qapp, group, "unit", mime_for([unit(3)]))
+    qapp.sendEvent(group.tabBar(), QDragLeaveEvent())
+    assert hint.text == ""
+    let_go()
+    assert opened.state.feature == before
 
 
 def test_everything_is_in_the_menu_of_a_tab(opened, desk):
