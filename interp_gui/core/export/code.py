@@ -134,6 +134,15 @@ def can_say(recipe: Recipe) -> bool:
     )
 
 
+def needs_images(recipe: Recipe) -> bool:
+    """Whether the images at hand are named, besides the current one."""
+    if can_say(recipe):
+        return bool(recipe.dataset)
+    every = (recipe, *recipe.contents)
+    sources = any(edit.image_source for one in every for edit in one.edits.active)
+    return sources or any(one.dataset for one in every)
+
+
 def target_text(target: Target) -> str | None:
     """A target as the command line takes it; empty for the default, None if it cannot."""
     if target.kind in ("logit", "probability") and target.index is not None:
@@ -180,10 +189,10 @@ def _python_by_recipe(
 def _needed(recipe: Recipe, image: str, images: Sequence[str]) -> list[str]:
     """Files among which a replay finds what it needs, by content."""
     every = (recipe, *recipe.contents)
-    sources = any(edit.image_source for one in every for edit in one.edits.active)
-    wanted = [image] if any(one.images for one in every) else []
-    if sources or any(one.dataset for one in every):
-        wanted += images
+    # the list first: it may know the label of the current image, whose path alone does not
+    wanted = [*images] if needs_images(recipe) else []
+    if any(one.images for one in every):
+        wanted.append(image)
     return list(dict.fromkeys(wanted))
 
 

@@ -1,22 +1,40 @@
-"""The report of kept results."""
+"""The report of kept results, and what makes a result again as code."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from interp_gui.gui.actions import ActionSpec
 
 if TYPE_CHECKING:
     from interp_gui.gui.export_ui import Exportable
     from interp_gui.gui.main_window import MainWindow
+    from interp_gui.gui.report.keeping import Language
+    from interp_gui.gui.widgets.view import ResultView
 
 
 def report_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
-    """Keeping results, and the report that they make."""
+    """Keeping results, the report that they make, and copying what makes one again."""
+
+    def no_model() -> str:
+        return "" if window.state.model is not None else "Open a model first."
+
     return (
         ActionSpec(
             id="report.keep", title="Keep for the re&port", shortcut="Ctrl+Shift+D", menu="Edit",
             group="6", tooltip="Keep the result that is in front for the report",
             enabled_when=lambda: window.state.model is not None,
             handler=lambda: _keep_focused(window),
+        ),
+        ActionSpec(
+            id="report.copy_command", title="Copy as command &line", menu="Edit", group="6",
+            tooltip="Copy the command that makes the result in front again", icon="copy",
+            keywords="terminal shell cli reproduce recipe", why_not=no_model,
+            handler=lambda: _copy_focused(window, "command"),
+        ),
+        ActionSpec(
+            id="report.copy_python", title="Copy as P&ython", menu="Edit", group="6", icon="copy",
+            tooltip="Copy the lines of Python that make the result in front again",
+            keywords="code script reproduce recipe", why_not=no_model,
+            handler=lambda: _copy_focused(window, "python"),
         ),
         ActionSpec(
             id="report.show", title="Re&port…", shortcut="Ctrl+Alt+P", menu="View", group="5",
@@ -39,16 +57,34 @@ def show_report(window: "MainWindow") -> None:
 
 
 def _keep_focused(window: "MainWindow") -> None:
-    from interp_gui.gui.report.keeping import focused_view, keep_all, keep_view
+    from interp_gui.gui.report.keeping import keep_all, keep_view
+
+    view, found = _in_front(window)
+    if found:
+        keep_all(window.state, found)
+    elif view is not None:
+        keep_view(view, window.state)
+
+
+def _copy_focused(window: "MainWindow", language: "Language") -> None:
+    from interp_gui.gui.report.keeping import copy_code, telling
+
+    view, found = _in_front(window)
+    if view is None and not found:
+        return
+    recipe = view.recipe if view is not None else telling(found).recipe
+    copy_code(window.state, recipe, language, window.bridge)
+
+
+def _in_front(window: "MainWindow") -> "tuple[ResultView[Any] | None, list[Exportable]]":
+    """The result with the focus or of the view in front, or all that a view without one offers."""
+    from interp_gui.gui.report.keeping import focused_view
 
     page = window.centre.active
     view = focused_view(page)
     found: list[Exportable] = getattr(page, "keepables", list)() if view is None else []
-    if found:
-        keep_all(window.state, found)
-    elif view is None:
+    if view is None and not found:
         window.state.notify(
             "info", "There is no result in front.", "Run an analysis, or open a unit's page."
         )
-    else:
-        keep_view(view, window.state)
+    return view, found

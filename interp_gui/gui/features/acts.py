@@ -21,7 +21,7 @@ def register_own(commands: FeatureCommands, state: AppState) -> None:
         why_not=_one, any_model=True,
     )  # fmt: skip
     commands.register(
-        "copy", "Copy", lambda features: copy(commands, state, features), any_model=True
+        "copy", "Copy feature", lambda features: copy(commands, state, features), any_model=True
     )
     commands.register(
         "copy-address", "Copy address as text",

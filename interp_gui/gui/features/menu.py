@@ -42,7 +42,7 @@ STANDARD = (
           "Ctrl+L", "wall", 1),
     Entry("keep", "&Keep on the shelf", "Collect it on the shelf", "Ctrl+D", "", 3),
     Entry("rename", "&Rename…", "Give it a name, which is shown wherever it is", "F2", "", 3),
-    Entry("copy", "&Copy", "Copy feature, picture and text", "Ctrl+Shift+C", "copy", 4),
+    Entry("copy", "&Copy feature", "Copy feature, picture and text", "Ctrl+Shift+C", "copy", 4),
     Entry("copy-address", "Copy &address as text", "Copy its address, to type or send it",
           "Ctrl+Alt+C", "", 4),
     Entry("save-picture", "Save &picture…", "Write the picture that is shown to a file",

@@ -1,26 +1,31 @@
 """Keeping results for the report, and copying what makes them again, from any view."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
+from interp_gui.core.dataset import Dataset
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import Exportable
+from interp_gui.gui.places import data_folder
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.view import ResultView
 
+if TYPE_CHECKING:
+    from interp_gui.gui.report.image_list import ImageList
+
 Language = Literal["command", "python"]
 MOST_COMPANIONS = 6
-MOST_PATHS = 12
+TABLES = "image-lists"
+"""Folder among the user's data where tables of images are written."""
 _KINDS = ("picture", "heatmap", "table", "curve", "bars", "grid", "atlas", "graph")
 WORDS: dict[Language, str] = {"command": "The command is", "python": "The lines of Python are"}
 
@@ -48,8 +53,13 @@ def keep(
 def keep_all(state: AppState, found: Sequence[Exportable]) -> None:
     """Keep what stands first among results of one view, with the others that belong to it."""
     if found:
-        first = min(found, key=lambda each: _KINDS.index(each.result.kind))
+        first = telling(found)
         keep(state, first.result, first.recipe, found)
+
+
+def telling(found: Sequence[Exportable]) -> Exportable:
+    """The one of several results that says most."""
+    return min(found, key=lambda each: _KINDS.index(each.result.kind))
 
 
 def belongs(result: AnyResult, recipe: Recipe | None, other: Exportable) -> bool:
@@ -116,26 +126,41 @@ def copy_code(
     root = state.shared
     model = next(_models_of(root, recipe), "")
     image = root.image or ""
-    listed = root.dataset.paths if root.dataset is not None else ()
+    dataset = root.dataset or Dataset()
 
-    def work() -> str:
+    def work() -> "tuple[str, ImageList]":
         from interp_gui.core.export import code
+        from interp_gui.gui.report.image_list import ImageList, image_list
+
+        # a table is written only for what names the images
+        named = code.needs_images(recipe)
+        listed = image_list(dataset, data_folder() / TABLES) if named else ImageList(())
 
         options: dict[str, Any] = {
             "model": model or recipe.model.name or code.MODEL,
-            "image": _image(recipe, image, listed) or code.IMAGE,
-            "images": places(listed) or (code.IMAGES,),
+            "image": _image(recipe, image, dataset.paths) or code.IMAGE,
+            "images": listed.paths or (code.IMAGES,),
             "info": info,
         }
         make: Callable[..., str] = code.command_line if language == "command" else code.python_lines
-        return make(recipe, **options)
+        return make(recipe, **options), listed
 
     background_of(root).run(work, partial(_copied, root, language))
 
 
-def _copied(state: AppState, language: Language, text: str) -> None:
+def _copied(state: AppState, language: Language, made: "tuple[str, ImageList]") -> None:
+    text, listed = made
     QGuiApplication.clipboard().setText(text)
-    state.notify("success", f"{WORDS[language]} on the clipboard.")
+    said = f"{WORDS[language]} on the clipboard."
+    if listed.table is None:
+        state.notify("success", said, listed.note)
+        return
+    folder = QUrl.fromLocalFile(str(listed.table.parent))
+    hint = f"A table of the images was written for it: {listed.table}. {listed.note}".rstrip()
+    state.notify(
+        "success", said, hint, key="image-table",
+        action="Open the folder", on_action=lambda: QDesktopServices.openUrl(folder),
+    )  # fmt: skip
 
 
 def _models_of(state: AppState, recipe: Recipe) -> Iterator[str]:
@@ -158,11 +183,3 @@ def _image(recipe: Recipe, current: str, listed: Sequence[str]) -> str:
         except ImageProblem:
             continue
     return ""
-
-
-def places(paths: Sequence[str]) -> tuple[str, ...]:
-    """Few files by their names, many by their folders."""
-    if len(paths) <= MOST_PATHS:
-        return tuple(paths)
-    folders = sorted({str(Path(path).parent) for path in paths})
-    return tuple(folders) if len(folders) <= MOST_PATHS else (os.path.commonpath(folders),)

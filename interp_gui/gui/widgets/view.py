@@ -88,7 +88,7 @@ class ResultView(QWidget, Generic[R]):
 
     def fill_menu(self, menu: QMenu) -> None:
         """What can be done with any result."""
-        menu.addAction("Copy", self.copy_requested.emit)
+        menu.addAction("Copy picture", self.copy_requested.emit)
         menu.addAction("Export…", self.export_requested.emit)
         menu.addAction("Keep for the report", self.keep_requested.emit)
         if self._recipe is not None:

@@ -440,7 +440,7 @@ def test_the_menu_offers_the_common_entries_and_its_own(filled, qtbot):
     menu = QMenu(filled)
     filled.fill_menu(menu, keys(filled)[1])
     found = {action.text().replace("&", ""): action for action in menu.actions()}
-    for wanted in ("Open unit page", "Copy", "Rename…", "Move to the front", "Select all"):
+    for wanted in ("Open unit page", "Copy feature", "Rename…", "Move to the front", "Select all"):
         assert wanted in found
     assert "Keep on the shelf" not in found
     assert "Open its model" not in found

@@ -1,19 +1,27 @@
+import contextlib
+import io
 import shlex
 
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QTableView, QWidget
 
+from interp_gui.cli.output import Output
+from interp_gui.cli.session import images_at_hand
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
+from interp_gui.core.folders import scan
 from interp_gui.core.images import image_sha256
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture, Table
+from interp_gui.gui.commands.report import _copy_focused
 from interp_gui.gui.export_ui import Exportable, connect_export
-from interp_gui.gui.report.keeping import belongs, copy_code, focused_view, keep_all, places
+from interp_gui.gui.places import data_folder
+from interp_gui.gui.report.keeping import belongs, copy_code, focused_view, keep_all
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.widgets.views import view_for
@@ -35,6 +43,15 @@ def picture(feature=None, key="p"):
 
 def numbers():
     return Table(key="t", title="Numbers", columns=("a",), cells=((1,),))
+
+
+@pytest.fixture
+def folder_of_classes(tmp_path):
+    for label in ("cat", "dog", "emu"):
+        (tmp_path / "classes" / label).mkdir(parents=True)
+        for i in range(6):
+            Image.new("RGB", (2, 2), (i, 0, 0)).save(tmp_path / "classes" / label / f"{i}.png")
+    return str(tmp_path / "classes")
 
 
 @pytest.fixture
@@ -60,7 +77,7 @@ def test_a_menu_keeps_the_result_with_what_belongs_to_it(page, state):
     unit.fill_menu(menu)
     titles = [action.text() for action in menu.actions() if action.text()]
     assert titles == [
-        "Copy", "Export…", "Keep for the report", "Copy as command line", "Copy as Python"
+        "Copy picture", "Export…", "Keep for the report", "Copy as command line", "Copy as Python"
     ]  # fmt: skip
     next(a for a in menu.actions() if a.text() == "Keep for the report").trigger()
     (item,) = kept_of(state).items
@@ -147,20 +164,49 @@ def test_the_command_names_what_is_open_here(state, model, pictures, qtbot):
     background_of(state).close()
 
 
+def arguments(text):
+    line = shlex.split(text.replace("\\\n", " "))
+    at = line.index("--images") + 1
+    return line[at : next(i for i in range(at, len(line)) if line[i].startswith("--"))]
+
+
+def test_a_part_of_a_folder_is_copied_as_a_table_of_it(state, model, folder_of_classes, qtbot):
+    state.set_model(model)
+    listed = scan([folder_of_classes]).images[1:]
+    state.set_dataset(Dataset(name="classes", images=listed), "d")
+    told = []
+    state.notified.connect(told.append)
+    copy_code(state, recipe(dataset="x" * 64), "command")
+    qtbot.waitUntil(lambda: len(told) == 1)
+    given = arguments(QGuiApplication.clipboard().text())
+    assert len(given) == 1
+    assert given[0] in told[0].hint, "the toast says where the table is"
+    with contextlib.redirect_stderr(io.StringIO()):
+        assert images_at_hand(given, Output(json=False)).images == listed
+    copy_code(state, recipe(dataset="x" * 64), "python")
+    qtbot.waitUntil(lambda: len(told) == 2)
+    assert f"images=[{given[0]!r}]" in QGuiApplication.clipboard().text()
+    assert len(list((data_folder() / "image-lists").iterdir())) == 1, "the same table again"
+    background_of(state).close()
+
+
+def test_no_table_is_written_for_a_result_of_one_image(state, model, folder_of_classes, qtbot):
+    state.set_model(model)
+    state.set_dataset(Dataset(images=scan([folder_of_classes]).images[1:]), "d")
+    told = []
+    state.notified.connect(told.append)
+    copy_code(state, recipe(), "command")
+    qtbot.waitUntil(lambda: len(told) == 1)
+    assert "--images" not in QGuiApplication.clipboard().text()
+    assert not (data_folder() / "image-lists").exists()
+    background_of(state).close()
+
+
 def test_what_has_no_recipe_is_said(state):
     told = []
     state.notified.connect(told.append)
     copy_code(state, None, "python")
     assert "no recipe" in told[0].message
-
-
-def test_many_images_are_named_by_their_folders():
-    few = tuple(f"/a/{i}.png" for i in range(3))
-    assert places(few) == few
-    many = tuple(f"/a/{label}/{i}.png" for i in range(10) for label in "xyz")
-    assert places(many) == ("/a/x", "/a/y", "/a/z")
-    classes = tuple(f"/a/{i}/x.png" for i in range(100))
-    assert places(classes) == ("/a",)
 
 
 def test_the_window_keeps_and_shows_the_report(window, qtbot):
@@ -179,4 +225,34 @@ def test_the_window_keeps_and_shows_the_report(window, qtbot):
     from interp_gui.gui.commands.report import _keep_focused
 
     _keep_focused(window)
+    assert "no result in front" in told[-1].message
+
+
+def test_copying_code_is_found_in_menu_and_palette(window, page, monkeypatch, qtbot):
+    from interp_gui.gui.centre import Centre
+
+    actions, state = window.actions_, window.state
+    copies = [actions[f"report.copy_{language}"] for language in ("command", "python")]
+    actions.refresh()
+    assert not any(action.isEnabled() for action in copies)
+    assert "Open a model first." in copies[0].toolTip()
+    titles = [action.text().replace("&", "") for action in copies]
+    assert titles == ["Copy as command line", "Copy as Python"]
+    told = []
+    state.notified.connect(told.append)
+    monkeypatch.setattr(Centre, "active", page)
+    for language, words in (
+        ("command", "interp-gui run activation-maps"),
+        ("python", "open_model"),
+    ):
+        before = len(told)
+        _copy_focused(window, language)
+        qtbot.waitUntil(lambda before=before: len(told) > before)
+        assert words in QGuiApplication.clipboard().text()
+
+
+def test_copying_code_of_nothing_is_said(window):
+    told = []
+    window.state.notified.connect(told.append)
+    _copy_focused(window, "python")
     assert "no result in front" in told[-1].message
