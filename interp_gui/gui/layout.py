@@ -16,6 +16,9 @@ SHELF_PX = 232
 LOWEST_PX = 150
 VIEWS_PX = 568
 """On a small screen the views, bars and titles come first, the shelf gets what is left."""
+SIDES_PX, SIDES_LEAST_PX = (330, 270), (250, 200)
+"""Widths of the panels on the left and on the right; the least is for narrow windows."""
+CENTRE_PX = 555
 FRAME_PX = (8, 48)
 """Room left on the screen for the window's frame and title bar."""
 
@@ -48,7 +51,9 @@ class WindowLayout:
         for dock in docks.values():
             dock.show()
         shelf.raise_()
-        window.resizeDocks([model, output], [330, 270], Qt.Orientation.Horizontal)
+        sides = max(sum(SIDES_LEAST_PX), min(sum(SIDES_PX), window.width() - CENTRE_PX))
+        left = sides * SIDES_PX[0] // sum(SIDES_PX)
+        window.resizeDocks([model, output], [left, sides - left], Qt.Orientation.Horizontal)
         window.resizeDocks([model, images], [430, 340], Qt.Orientation.Vertical)
         room = window.height() - VIEWS_PX
         window.resizeDocks([shelf], [max(LOWEST_PX, min(SHELF_PX, room))], Qt.Orientation.Vertical)

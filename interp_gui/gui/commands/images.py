@@ -64,8 +64,8 @@ def image_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             enabled_when=lambda: panel.broken.count > 0, handler=panel.remove_broken,
         ),
         ActionSpec(
-            id="images.check_files", title="Chec&k all files", menu="Edit/Images", group="4",
-            icon="broken-image", tooltip="Look into every file and mark those that are no images",
+            id="images.check_files", title="Chec&k the headers of all files", menu="Edit/Images",
+            group="4", icon="broken-image", tooltip="Mark the files that do not begin as images do",
             enabled_when=some, handler=panel.broken.check_all,
         ),
         ActionSpec(

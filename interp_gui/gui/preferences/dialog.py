@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -28,6 +28,9 @@ NETWORK = (
     "interp-gui opens no connection by itself. Only 'Download' on a sample does, when you press it."
 )
 
+LINE_CHARACTERS = 48
+"""What the longest explanation of a preference takes."""
+
 
 class PreferencesDialog(QDialog):
     """Pages of settings, a form each."""
@@ -43,7 +46,6 @@ class PreferencesDialog(QDialog):
         self.pages = QListWidget()
         self.pages.setAccessibleName("Pages of preferences")
         self.pages.setAccessibleDescription("Choose what the right side shows")
-        self.pages.setFixedWidth(150)
         self.pages.setSpacing(theme.SPACE_XS)
         self.stack = QStackedWidget()
         self.devices = parts.label(dim=True)
@@ -68,6 +70,7 @@ class PreferencesDialog(QDialog):
             self.devices.setText("The engine is starting; the devices are listed when it is there.")
         self.reset.setToolTip("Set every preference to what it was at first")
         self.resize(680, 460)
+        self._fit_pages()
 
     def _arrange(self) -> None:
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
@@ -78,6 +81,22 @@ class PreferencesDialog(QDialog):
         column.addLayout(row, 1)
         column.addWidget(parts.label(NETWORK, dim=True))
         column.addWidget(self.buttons)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:  # the size of the text is set in this dialog
+            self._fit_pages()
+
+    def _fit_pages(self) -> None:
+        """Make the list of pages as wide as its longest title."""
+        edges = 2 * (self.pages.frameWidth() + self.pages.spacing())
+        metrics = self.pages.fontMetrics()
+        words = max(metrics.horizontalAdvance(title) for title in PAGES) + 4 * theme.SPACE_M
+        self.pages.setFixedWidth(max(150, words + edges))
+        room = self.screen().availableSize().width() - 2 * theme.SPACE_XL
+        wanted = min(room, LINE_CHARACTERS * metrics.averageCharWidth() + self.pages.width())
+        if self.width() < wanted:
+            self.resize(wanted, self.height())
 
     def _page(self, title: str, extra: QWidget | None) -> QWidget:
         infos = {info.name: info for info in parameter_infos(Preferences)}

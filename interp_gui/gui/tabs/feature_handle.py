@@ -1,6 +1,6 @@
 """The title of a page, by which its feature can be dragged."""
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
@@ -21,7 +21,15 @@ class FeatureHandle(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setCursor(Qt.CursorShape.OpenHandCursor)
         self.setToolTip("Drag this feature to the shelf, another view, or the desktop")
-        font = self.font()
+        self._enlarge()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ApplicationFontChange:
+            self._enlarge()
+
+    def _enlarge(self) -> None:
+        font = QApplication.font()
         font.setPointSizeF(font.pointSizeF() * 1.3)
         font.setBold(True)
         self.setFont(font)

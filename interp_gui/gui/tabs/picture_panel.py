@@ -144,6 +144,8 @@ class PicturePanel(QWidget):
         arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
         self.settings_button.setArrowType(arrow)
         self._settings_area.setVisible(is_open)
+        if is_open:
+            self.numbers.setMinimumHeight(0)  # what they would keep free, the picture needs now
 
     def _make_form(self) -> None:
         info = self._bridge.analyses.get(ANALYSIS)
@@ -215,7 +217,7 @@ class PicturePanel(QWidget):
     def _came(self, picture: Picture, recipe: Recipe | None) -> None:
         self.picture.set_result(picture, recipe)
         self.numbers.set_numbers(picture.numbers)
-        if picture.final:
+        if picture.final and not self.settings_button.isChecked():
             # kept while the next one is made, so that the picture does not change its size
             self.numbers.keep_height()
         self.notes.setText("\n".join(picture.notes))
@@ -225,7 +227,10 @@ class PicturePanel(QWidget):
         self.bar.setRange(0, max(progress.total, 0))
         self.bar.setValue(progress.done)
         left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
-        self.bar.setFormat(f"%v of %m steps{left}")
+        words = f"{progress.done} of {progress.total} steps{left}"
+        fits = self.bar.fontMetrics().horizontalAdvance(words) <= self.bar.width()
+        self.bar.setFormat(f"%v of %m steps{left}" if fits else "%v of %m")
+        self.bar.setToolTip(words)
 
     def _phase(self) -> None:
         work = self.optimisation

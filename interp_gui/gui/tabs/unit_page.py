@@ -1,6 +1,6 @@
 """The page of one feature: its optimised picture, and beside it what it responds to in reality."""
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLineEdit, QScrollArea, QSplitter, QWidget
 
@@ -19,6 +19,7 @@ from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.feature_handle import FeatureHandle
+from interp_gui.gui.tabs.layers import SHORTEST_PX
 from interp_gui.gui.tabs.optimisation import ANALYSIS
 from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
@@ -33,6 +34,16 @@ SETTLE_MS = 180
 """Stepping through units with a held arrow key starts nothing until it rests."""
 
 SIDEWAYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+
+
+class _Column(QScrollArea):
+    """It scrolls up and down only, so it is as wide as what is in it, whatever the text's size."""
+
+    def minimumSizeHint(self) -> QSize:
+        hint, inside = super().minimumSizeHint(), self.widget()
+        bar = self.verticalScrollBar().sizeHint().width()
+        wanted = inside.minimumSizeHint().width() + bar if inside is not None else 0
+        return QSize(max(hint.width(), wanted), hint.height())
 
 
 class UnitPage(QWidget):
@@ -63,6 +74,7 @@ class UnitPage(QWidget):
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the feature")
         self.name.setPlaceholderText("Name it")
+        self.name.setMinimumWidth(SHORTEST_PX)
         self.name.setMaximumWidth(260)
         self.previous = icon_button("back", "Previous unit (Left)", lambda: self.step(-1))
         self.next = icon_button("forward", "Next unit (Right)", lambda: self.step(1))
@@ -111,14 +123,12 @@ class UnitPage(QWidget):
         side.addWidget(self.examples, 1)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        left = QScrollArea()
+        left = _Column()
         left.setAccessibleName("Optimised picture and its numbers")
         left.setFrameShape(QFrame.Shape.NoFrame)
         left.setWidgetResizable(True)
         left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bar = left.verticalScrollBar().sizeHint().width()
-        left.setMinimumWidth(self.panel.minimumSizeHint().width() + bar)
         left.setWidget(self.panel)
         split.addWidget(left)
         split.addWidget(right)
@@ -180,7 +190,7 @@ class UnitPage(QWidget):
             return
         self.title.setText(feature.text)
         self.title.setAccessibleName(f"Feature {feature.text}")
-        self.name.setText(self._names.name(feature))
+        self._show_name(feature)
         self.panel.picture.hint = "The optimised picture appears here while it is being made."
         self._tell_examples()
         self._due = True
@@ -302,7 +312,11 @@ class UnitPage(QWidget):
 
     def _renamed(self, text: str) -> None:
         if self._feature is not None and text in ("", self._feature.text):
-            self.name.setText(self._names.name(self._feature))
+            self._show_name(self._feature)
+
+    def _show_name(self, feature: Feature) -> None:
+        self.name.setText(self._names.name(feature))
+        self.name.setCursorPosition(0)  # a long name is shown from its beginning
 
     def copy_picture(self) -> None:
         """Copy the optimised picture, or the examples where there is none."""

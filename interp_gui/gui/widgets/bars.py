@@ -1,7 +1,17 @@
 """Named values as bars, with their numbers in full."""
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QHelpEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip
 
 from interp_gui.core.export.numbers import readable
@@ -15,6 +25,14 @@ NEGATIVE = QColor("#d0653a")
 """Data colours: the same in light and dark, told apart without red against green."""
 EDGE_PX = 5
 """Room beside the words, for the frame of a row."""
+STACKED_BAR_PX = 8
+LEAST_BAR_PX = 24
+LONG_CHARACTERS = 12
+"""What of a long name has to be seen beside its bar; below that, the bar goes under it."""
+
+
+def _widest(metrics: QFontMetrics, texts: Iterable[str]) -> int:
+    return max((metrics.horizontalAdvance(text) for text in texts), default=0)
 
 
 class BarsView(ResultView[Bars]):
@@ -25,6 +43,7 @@ class BarsView(ResultView[Bars]):
     def __init__(self, hint: str = "") -> None:
         super().__init__()
         self.hint = hint
+        self._stacked = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
 
     def result_changed(self) -> None:
@@ -33,6 +52,7 @@ class BarsView(ResultView[Bars]):
             pairs = zip(result.labels, result.values, strict=True)
             spoken = ", ".join(f"{label} {self._number(value)}" for label, value in pairs)
             self.setAccessibleDescription(spoken)
+        self._arrange()
         self.updateGeometry()
         self.update()
 
@@ -43,6 +63,30 @@ class BarsView(ResultView[Bars]):
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.sizeHint().height())
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Words over the bar where both beside each other would leave too little of the words."""
+        result, stacked = self._result, False
+        if result is not None and result.labels:
+            metrics = QFontMetrics(self.font())
+            numbers = (self._number(value) for value in result.values)
+            used = _widest(metrics, numbers) + 8 + EDGE_PX
+            enough = LONG_CHARACTERS * metrics.averageCharWidth()
+            wanted = min(_widest(metrics, result.labels), enough)
+            stacked = self.width() - used < wanted + 10 + EDGE_PX + LEAST_BAR_PX
+        if stacked != self._stacked:
+            self._stacked = stacked
+            self.updateGeometry()
+            self.update()
+
     def features_at(self, position: QPoint) -> tuple[Feature, ...]:
         row = self._row_at(position)
         if self._result is None or row is None or row >= len(self._result.features):
@@ -51,7 +95,7 @@ class BarsView(ResultView[Bars]):
         return (feature,) if feature is not None else ()
 
     def _row_height(self) -> int:
-        return QFontMetrics(self.font()).height() + 8
+        return QFontMetrics(self.font()).height() + 8 + (STACKED_BAR_PX if self._stacked else 0)
 
     def _row_at(self, position: QPoint) -> int | None:
         row = position.y() // self._row_height()
@@ -100,12 +144,19 @@ class BarsView(ResultView[Bars]):
             return
         metrics = QFontMetrics(self.font())
         numbers = [self._number(value) for value in result.values]
-        number_width = max(metrics.horizontalAdvance(text) for text in numbers) + 8 + EDGE_PX
-        longest = max(metrics.horizontalAdvance(text) for text in result.labels)
-        label_width = min(longest + 10 + EDGE_PX, max(60, (self.width() - number_width) * 11 // 20))
+        number_width = _widest(metrics, numbers) + 8 + EDGE_PX
+        longest = _widest(metrics, result.labels)
+        long_enough = min(longest, LONG_CHARACTERS * metrics.averageCharWidth())
+        label_width = max(60, (self.width() - number_width) * 11 // 20, long_enough + 10 + EDGE_PX)
+        label_width = min(longest + 10 + EDGE_PX, label_width)
         room = max(10, self.width() - label_width - number_width)
         for row, (label, value) in enumerate(zip(result.labels, result.values, strict=True)):
             area = QRect(0, row * self._row_height() + 2, self.width(), self._row_height())
+            place = QRect(label_width, area.top(), room, area.height())
+            if self._stacked:
+                label_width = self.width() - metrics.horizontalAdvance(numbers[row]) - EDGE_PX
+                place = area.adjusted(EDGE_PX, area.height() - STACKED_BAR_PX - 9, -EDGE_PX, 1)
+                area.setHeight(area.height() - STACKED_BAR_PX)
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             middle = int(Qt.AlignmentFlag.AlignVCenter)
             shown = metrics.elidedText(
@@ -113,7 +164,7 @@ class BarsView(ResultView[Bars]):
             )
             room_of_label = area.adjusted(EDGE_PX, 0, label_width - self.width(), 0)
             painter.drawText(room_of_label, middle, shown)
-            self._paint_bar(painter, QRect(label_width, area.top(), room, area.height()), value)
+            self._paint_bar(painter, place, value)
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             right = middle | int(Qt.AlignmentFlag.AlignRight)
             painter.drawText(area.adjusted(0, 0, -EDGE_PX, 0), right, numbers[row])

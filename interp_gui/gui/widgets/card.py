@@ -20,6 +20,8 @@ from interp_gui.gui.widgets.pixels import covering
 STRIP = 4
 """Small pictures beneath the large one."""
 _MARGIN = 6
+SMALLEST_TAG = 0.5
+"""How far the words of a tag shrink, as a part of the text of cards, before they are cut."""
 _GAP = 2
 
 
@@ -194,9 +196,13 @@ def _line(painter: QPainter, area: QRect, text: str, font: QFont, colour: QColor
 
 def _tag(painter: QPainter, rect: QRect, text: str, font: QFont) -> None:
     # black on white at fixed colours: it lies on data, whose colours do not follow the theme
-    small = smaller(font)
+    small, room = smaller(font), rect.width() - 20
+    wanted = QFontMetrics(small).horizontalAdvance(text) + 10
+    if wanted > room and small.pointSizeF() > 0:  # large text on a small card
+        small.setPointSizeF(small.pointSizeF() * max(SMALLEST_TAG, room / wanted * 0.97))
     metrics = QFontMetrics(small)
-    width = min(rect.width() - 20, metrics.horizontalAdvance(text) + 10)
+    text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room - 6)
+    width = min(room, metrics.horizontalAdvance(text) + 10)
     area = QRect(rect.left() + _MARGIN + 4, rect.top() + _MARGIN + 4, width, metrics.height() + 2)
     path = QPainterPath()
     path.addRoundedRect(QRectF(area), 4, 4)

@@ -25,6 +25,7 @@ class NumbersList(QWidget):
         self._form.setVerticalSpacing(2)
         self._form.setHorizontalSpacing(16)
         self._form.setColumnStretch(1, 1)
+        self._form.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._values: dict[str, QLabel] = {}
 
     def set_numbers(self, numbers: Mapping[str, Number]) -> None:
@@ -36,7 +37,9 @@ class NumbersList(QWidget):
                     gone.deleteLater()
             self._values = {name: self._add(row, name) for row, name in enumerate(numbers)}
         for name, value in numbers.items():
-            self._values[name].setText(readable(value))
+            label = self._values[name]
+            label.setText(readable(value))
+            label.setMinimumWidth(label.sizeHint().width())  # the name is cut, never the number
         spoken = (f"{number_label(n)} {readable(v)}" for n, v in numbers.items())
         self.setAccessibleDescription(", ".join(spoken))
 

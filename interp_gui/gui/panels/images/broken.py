@@ -117,7 +117,9 @@ class BrokenFiles(QObject):
             self._background.run(partial(headers, chunk), self._took)
             return
         if self._tells_good and not self.count:
-            self._state.notify("success", f"All {counted(len(self._model.table))} can be read.")
+            self._state.notify(
+                "success", f"All {counted(len(self._model.table))} begin as images do."
+            )
         self._tells_good = False
         self.tell()
 

@@ -23,6 +23,7 @@ from interp_gui.gui.panels.images.model import ImagesModel
 from interp_gui.gui.panels.images.source import ImageSource, Shown
 from interp_gui.gui.state import AppState
 from interp_gui.gui.thumbnails import Thumbnails
+from interp_gui.gui.widgets.flow import FlowRow
 
 MENU = (
     "images.show", "images.show_in_folder", "", "images.copy", "images.copy_path", "",
@@ -101,12 +102,13 @@ class ImagesPanel(QWidget):
         return view
 
     def _arrange(self) -> None:
-        row = parts.row(theme.SPACE_S)
+        row = FlowRow()  # in a narrow panel with large text it wraps
         for action in ("file.open_images", "file.open_folder"):
             button = self._actions.button(action, self)
             button.setAutoRaise(True)
             row.addWidget(button)
-        row.addWidget(self.count, 1)
+        row.addWidget(self.count)
+        row.add_gap()
         for own in (self.seen, self.remove, self.clear, self.more):
             row.addWidget(own)
         empty = QWidget()
