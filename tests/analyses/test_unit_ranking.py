@@ -39,7 +39,7 @@ def test_confirmed_changes_are_those_of_an_exact_run_with_the_edit(
     batch = load_batch(pictures[:1], runtime.preprocessing)
     before = runtime.forward(batch).outputs["output"][0, 2]
     assert table.numbers["target"] == pytest.approx(before, abs=1e-5)
-    confirmed = [r for r in rows(table) if r["change of target"] is not None]
+    confirmed = [r for r in rows(table) if r["fall of target"] is not None]
     assert [r["role"] for r in confirmed] == ["ranked"] * 3 + ["control"] * 3
     info = runtime.description.layer(layer)
     for row in confirmed:
@@ -52,13 +52,13 @@ def test_confirmed_changes_are_those_of_an_exact_run_with_the_edit(
         edit = Edit(feature=feature, kind="ablate", place=place)
         edited = runtime.forward(batch, edits=EditStack((edit,)), capture=[layer])
         change = before - edited.outputs["output"][0, 2]
-        assert row["change of target"] == pytest.approx(change, abs=2e-5)
+        assert row["fall of target"] == pytest.approx(change, abs=2e-5)
         plain = runtime.forward(batch, capture=[layer]).captured[layer]
         moved = np.linalg.norm(plain - edited.captured[layer])
         assert row["moved"] == pytest.approx(moved, rel=1e-4, abs=1e-5)
         if row["role"] == "ranked":
-            controls = [abs(r["change of target"]) for r in confirmed if r["role"] == "control"]
-            share = 100 * np.mean(np.array(controls) < abs(row["change of target"]))
+            controls = [abs(r["fall of target"]) for r in confirmed if r["role"] == "control"]
+            share = 100 * np.mean(np.array(controls) < abs(row["fall of target"]))
             assert row["percentile of controls"] == pytest.approx(share)
     assert {r["unit"] for r in confirmed[:3]}.isdisjoint(r["unit"] for r in confirmed[3:])
 
@@ -70,7 +70,7 @@ def test_in_a_linear_tail_attribution_is_the_exact_change(runtimes, pictures, ru
         images=pictures[:1], layer="last", region=REGION, target=Target(index=1),
     ).last["ranking"]  # fmt: skip
     for row in ranked(table):
-        assert row["change of target"] == pytest.approx(row["activation × gradient"], abs=1e-5)
+        assert row["fall of target"] == pytest.approx(row["activation × gradient"], abs=1e-5)
     attributions = [row["activation × gradient"] for row in ranked(table)]
     assert attributions == sorted(attributions, reverse=True)
     assert len(set(attributions)) > 5
@@ -110,7 +110,7 @@ def test_the_baseline_is_the_mean_over_the_images_at_hand(
         baseline = Baseline("mean", values=(float(means[unit]),))
         stack = EditStack((Edit(feature=feature, kind="ablate", baseline=baseline),))
         change = before - runtime.forward(one, edits=stack).outputs["output"][0, 0]
-        assert row["change of target"] == pytest.approx(change, abs=1e-5)
+        assert row["fall of target"] == pytest.approx(change, abs=1e-5)
     assert "mean over 12 images" in ran.last["ranking"].notes[-1]
     again = run_analysis(
         ANALYSIS, runtime, {"confirm": 2}, dataset=dataset, cache=memory, **inputs
@@ -128,7 +128,7 @@ def test_the_ranking_comes_first_and_confirmations_as_they_are_made(
 ):
     ran = run_analysis(ANALYSIS, runtimes["cnn"], {"confirm": 3}, images=pictures[:1], layer="last")
     tables = [result for result in ran.results if result.key == "ranking"]
-    counts = [sum(r["change of target"] is not None for r in ranked(t)) for t in tables]
+    counts = [sum(r["fall of target"] is not None for r in ranked(t)) for t in tables]
     assert counts == [0, 1, 2, 3]
     assert [table.final for table in tables] == [False, False, False, True]
     cards = ran.last["units"]
@@ -137,7 +137,7 @@ def test_the_ranking_comes_first_and_confirmations_as_they_are_made(
         row["unit"] for row in ranked(tables[-1])
     ]
     assert cards.items[0].pixels.shape == (32, 32, 3)
-    assert cards.items[0].numbers["change"] == ranked(tables[-1])[0]["change of target"]
+    assert cards.items[0].numbers["change"] == ranked(tables[-1])[0]["fall of target"]
     assert cards.items[3].numbers.get("change") is None
 
 
@@ -150,7 +150,7 @@ def test_edits_stay_on_while_units_are_confirmed(runtimes, pictures, run_analysi
     ).last["ranking"]  # fmt: skip
     for row in ranked(table):
         if row["unit"] < 4:
-            assert row["change of target"] == pytest.approx(0.0, abs=1e-6)
+            assert row["fall of target"] == pytest.approx(0.0, abs=1e-6)
     assert "edit" in table.notes[0]
 
 
@@ -230,5 +230,5 @@ def test_the_mean_does_not_depend_on_the_order_or_the_names_of_the_images(
             ANALYSIS, runtime, {"mean_images": 4}, images=pictures[:1], layer=layer,
             dataset=Dataset(images=tuple(ImageEntry(path=path) for path in paths)),
         )  # fmt: skip
-        changes.append([row["change of target"] for row in rows(ran.last["ranking"])])
+        changes.append([row["fall of target"] for row in rows(ran.last["ranking"])])
     assert changes[0] == changes[1] == changes[2]

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from interp_gui.runtimes.prefix import CachedPrefix
 
 COLUMNS = (
-    "unit", "activation", "activation × gradient", "change of target", "percentile of controls",
+    "unit", "activation", "activation × gradient", "fall of target", "percentile of controls",
     "moved", "role",
 )  # fmt: skip
-"""`activation`: mean over the place. `change of target`: Target before minus after the ablation,
+"""`activation`: mean over the place. `fall of target`: Target before minus after the ablation,
 so that a unit that speaks for the Target has a positive one; None where not confirmed.
 `percentile of controls`: share of the random units whose ablation changes the Target less in
 magnitude. `moved`: length of the change that the ablation makes in the layer. `role`: `ranked` or
@@ -259,7 +259,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     means, source, sentence = yield from _means(context, parameters, layer)
     place = Place() if parameters.everywhere else region_place(region, layer, seen.size)
     where = "everywhere" if place.kind == "everywhere" else "in the brushed place"
-    notes = (*notes, f"{sentence[:-1]}, {where}. In the table, change of target is before − after.")
+    direction = "A fall of the Target below 0 is a rise."
+    notes = (*notes, f"{sentence[:-1]}, {where}. {direction}")
     # What lies before the layer is the same in all these passes.
     from interp_gui.runtimes.prefix import CachedPrefix
 

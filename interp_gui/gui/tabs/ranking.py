@@ -14,7 +14,7 @@ ORDERS: dict[Order, str] = {
     "activation": "activation",
     "effect": "effect when switched off",
 }
-_EFFECT = "change of target"
+_EFFECT = "fall of target"
 _PERCENTILE = "percentile of controls"
 
 

@@ -7,7 +7,7 @@ from interp_gui.core.target import Target
 from interp_gui.gui.tabs.image_tab import ImageTab
 from interp_gui.gui.widgets.region import GRID
 
-COLUMNS = ("unit", "activation", "activation × gradient", "change of target",
+COLUMNS = ("unit", "activation", "activation × gradient", "fall of target",
            "percentile of controls", "moved", "role")  # fmt: skip
 
 
