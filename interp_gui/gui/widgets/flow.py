@@ -55,23 +55,32 @@ class FlowRow(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        lines = self._lines(width)
+        margins = self.contentsMargins()
+        lines = self._lines(width - margins.left() - margins.right())
         heights = [max(_height(item) for _, item in line) for line in lines]
-        return sum(heights) + self.spacing() * max(0, len(lines) - 1)
+        gaps = self.spacing() * max(0, len(lines) - 1)
+        return sum(heights) + gaps + margins.top() + margins.bottom()
 
     def sizeHint(self) -> QSize:
         shown = self._shown()
         gaps = self.spacing() * max(0, len(shown) - 1)
         width = sum(item.sizeHint().width() for _, item in shown) + gaps
-        return QSize(width, max((_height(item) for _, item in shown), default=0))
+        return self._framed(width, max((_height(item) for _, item in shown), default=0))
 
     def minimumSize(self) -> QSize:
         shown = self._shown()
         width = max((_least(item) for _, item in shown), default=0)
-        return QSize(width, max((_height(item) for _, item in shown), default=0))
+        return self._framed(width, max((_height(item) for _, item in shown), default=0))
+
+    def _framed(self, width: int, height: int) -> QSize:
+        margins = self.contentsMargins()
+        return QSize(
+            width + margins.left() + margins.right(), height + margins.top() + margins.bottom()
+        )
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
+        rect = rect.marginsRemoved(self.contentsMargins())
         top = rect.top()
         for line in self._lines(rect.width()):
             height = max(_height(item) for _, item in line)

@@ -81,3 +81,13 @@ def test_a_deleted_widget_leaves_its_row(bar, qapp):
     outer.resize(800, 300)
     qapp.processEvents()
     assert widgets[1].x() == 0
+
+
+def test_margins_are_kept_free(bar, qapp):
+    outer, widgets = bar
+    outer.layout().itemAt(0).layout().setContentsMargins(7, 5, 7, 5)
+    for width in (330, 800):
+        shown_at(bar, width, qapp)
+        assert min(w.x() for w in widgets) == 7
+        assert min(w.y() for w in widgets) >= 5
+        assert max(w.x() + w.width() for w in widgets) <= width - 7

@@ -103,6 +103,7 @@ class ImagesPanel(QWidget):
 
     def _arrange(self) -> None:
         row = FlowRow()  # in a narrow panel with large text it wraps
+        row.setContentsMargins(*4 * (theme.SPACE_S,))
         for action in ("file.open_images", "file.open_folder"):
             button = self._actions.button(action, self)
             button.setAutoRaise(True)
