@@ -130,9 +130,8 @@ class MainWindow(QMainWindow):
             self.state, self.documents, self.actions_, self.thumbnails, self.background
         )  # fmt: skip
         self.datasets = DatasetDesk(
-            self, self.state, self.bridge, self.documents, self.background, self.files,
-            self.settings, self.images,
-        )  # fmt: skip
+            self, self.state, self.bridge, self.documents, self.background, self.files, self.images
+        )
         self.output = OutputPanel(self.state, self.bridge)
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)

@@ -21,7 +21,7 @@ def image_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     return (
         ActionSpec(
             id="file.import_table", title="Import a &table of images…", menu="File", group="1",
-            icon="open-images", handler=desk.ask_table,
+            icon="open-images", handler=window.files.ask_table,
             tooltip="A CSV file that names images, with labels, groups and further columns",
         ),
         ActionSpec(

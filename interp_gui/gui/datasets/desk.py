@@ -4,7 +4,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
@@ -17,7 +17,6 @@ from interp_gui.gui.opening.pasting import Pasting
 from interp_gui.gui.panels.images.filter_bar import written
 from interp_gui.gui.panels.images.handing_out import copy_image, copy_paths, show_in_folder
 from interp_gui.gui.panels.images.panel import ImagesPanel
-from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
 
 
@@ -32,7 +31,6 @@ class DatasetDesk(QObject):
         documents: Documents,
         background: Background,
         files: Files,
-        settings: Settings,
         panel: ImagesPanel,
     ) -> None:
         super().__init__(window)
@@ -40,24 +38,12 @@ class DatasetDesk(QObject):
         self._state = state
         self._documents = documents
         self._background = background
-        self._settings = settings
         self.panel = panel
         self.answers = DatasetAnswers(state, bridge, documents, panel)
         self.check = PreprocessingCheck(state, bridge, documents, self)
         self.classes = LabelClasses(window, state, documents.images, background, self.check)
         self.pasting = Pasting(state, background, files.open, self)
         files.table_wanted.connect(self.import_table)
-
-    def ask_table(self) -> None:
-        """Ask for a table of images."""
-        dialog = QFileDialog(
-            self._window, "Import a table of images", self._settings.values.last_folder
-        )
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(["Tables (*.csv *.tsv)", "All files (*)"])
-        dialog.fileSelected.connect(self.import_table)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
 
     def import_table(self, path: str) -> None:
         """Show a table of images and ask which column is what."""

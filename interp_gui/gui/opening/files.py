@@ -101,6 +101,13 @@ class Files(QObject):
             self.table_wanted.emit(table)
         return [path for path in paths if path not in tables]
 
+    def ask_table(self) -> None:
+        """Ask for a table of images."""
+        dialog = self._dialog("Import a table of images", QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([_filter("Tables", TABLE_SUFFIXES), "All files (*)"])
+        dialog.fileSelected.connect(self.table_wanted)
+        dialog.open()
+
     def _dialog(self, title: str, mode: QFileDialog.FileMode) -> QFileDialog:
         dialog = QFileDialog(self._window, title, self._settings.values.last_folder)
         dialog.setFileMode(mode)

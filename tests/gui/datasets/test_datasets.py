@@ -334,3 +334,18 @@ def test_a_table_that_vanishes_is_said(window, tmp_path, qtbot):
     dialog = dialog_of(window, CsvDialog, qtbot)
     qtbot.waitUntil(lambda: "gone.csv" in dialog.summary.text())
     dialog.close()
+
+
+def test_a_table_that_is_asked_for_is_previewed_and_its_folder_remembered(window, tmp_path):
+    seen = []
+    window.files.table_wanted.disconnect()
+    window.files.table_wanted.connect(seen.append)
+    window.files.ask_table()
+    dialog = window.findChild(QFileDialog)
+    assert "*.csv" in dialog.nameFilters()[0]
+    path = str(tmp_path / "images.csv")
+    dialog.fileSelected.emit(path)
+    dialog.filesSelected.emit([path])
+    assert seen == [path]
+    assert window.settings.values.last_folder == str(tmp_path)
+    dialog.close()
