@@ -4,10 +4,10 @@ BIN := .venv/bin
 QT_OFFSCREEN := QT_QPA_PLATFORM=offscreen
 XVFB := xvfb-run -a -s "-screen 0 1440x900x24"
 
-.PHONY: help setup demo test lint unit e2e bench docs clean
+.PHONY: help setup demo test test-all lint unit e2e bench docs clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make .venv with everything in it; .venv/bin/interp-gui then runs
 	@installer/setup.sh
@@ -19,6 +19,10 @@ demo: ## Open the window on the sample model and photographs (pictures only, wit
 test: ## Lint, types, layers, then all tests, offscreen and on a virtual display
 	@installer/setup.sh test
 	@$(MAKE) --no-print-directory lint unit e2e
+
+test-all: ## What takes long too: every architecture, opened again under other names (an hour)
+	@installer/setup.sh test
+	$(BIN)/python -m pytest -q -m thorough --ignore=tests/gui --ignore=tests/e2e --timeout=3600
 
 lint: ## ruff, mypy --strict, import-linter
 	@installer/setup.sh

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from interp_gui.checkpoints.tensors import Tensors
+from interp_gui.checkpoints.match import Match, Tensors
 from interp_gui.core.errors import UnknownArchitecture
 
 _BUILDERS_THAT_INITIALISE = frozenset(("googlenet", "inception_v3"))
@@ -38,6 +38,17 @@ def build_empty(architecture: str, config: dict[str, Any]) -> torch.nn.Module:
             architecture, weights=None, **options, **config
         )
     return module
+
+
+def build_match(match: Match, tensors: Tensors) -> torch.nn.Module:
+    """The network of a match with its weights: eval mode, frozen.
+
+    Raises
+    ------
+    UnknownArchitecture
+        The tensors do not fit the installed library.
+    """
+    return build(match.architecture.name, match.config, tensors)
 
 
 def build(architecture: str, config: dict[str, Any], tensors: Tensors) -> torch.nn.Module:

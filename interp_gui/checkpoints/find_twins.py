@@ -11,7 +11,8 @@ import torch
 
 from interp_gui.checkpoints.building import build, build_empty
 from interp_gui.checkpoints.index import Index
-from interp_gui.checkpoints.recognition import Match, find_matches
+from interp_gui.checkpoints.match import Match
+from interp_gui.checkpoints.recognition import find_matches
 
 _FAMILIES = ("res*", "wide_res*", "vgg*", "densenet*", "inception*", "tv_*", "*resne?t*")
 """Those in which timm kept torchvision's names."""

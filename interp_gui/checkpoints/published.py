@@ -7,7 +7,7 @@ import msgspec
 
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.index import PublishedWeights
-from interp_gui.checkpoints.recognition import Match
+from interp_gui.checkpoints.match import Match
 from interp_gui.core.model import Preprocessing
 
 _MIB = 1 << 20

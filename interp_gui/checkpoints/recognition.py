@@ -2,38 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from interp_gui.checkpoints.index import Architecture, Index, Shapes
-from interp_gui.core.errors import UnknownArchitecture, unknown_name
+from interp_gui.checkpoints.index import Architecture, Index, Shapes, load_index
+from interp_gui.checkpoints.match import Hints, Match, Recognition
+from interp_gui.core.opening import KeyReport, ReshapedKey
 
 _POSITIONS = "encoder.pos_embedding"  # of vision transformers: its length says the image size
 _PATCHES = "conv_proj.weight"
 _USUAL_IMAGE_SIZE = 224  # pixels; builders take it unless told
-_SHOWN_KEYS = 3
-_LEAST_LIKENESS = 0.2
 _COUNTER = "num_batches_tracked"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Match:
-    """An architecture that fits, and how it has to be built.
-
-    Parameters
-    ----------
-    classes
-        Number of outputs.
-    config
-        Options of the builder, as far as names and shapes tell them.
-    image_px
-        Side of the images, where the shapes fix one; 0 where any will do.
-    """
-
-    architecture: Architecture
-    classes: int
-    config: dict[str, Any] = field(default_factory=dict)
-    image_px: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,44 +27,35 @@ class Difference:
     """Share of tensors that agree, 0..1."""
 
 
+def recognise(shapes: Mapping[str, tuple[int, ...]], *, hints: Hints = Hints()) -> Recognition:
+    """Every architecture that takes these tensors; the nearest ones if none does."""
+    index = load_index()
+    matches = find_matches(shapes, index)
+    if matches:
+        return Recognition(matches=matches)
+    return Recognition(nearest=(_report(nearest(shapes, index), shapes, index.library),))
+
+
+def _report(found: "Difference", shapes: Mapping[str, tuple[int, ...]], library: str) -> KeyReport:
+    expected = found.architecture.tensors
+    return KeyReport(
+        architecture=found.architecture.name,
+        library=library,
+        missing=found.missing,
+        unexpected=found.unexpected,
+        reshaped=tuple(
+            ReshapedKey(key=key, found=shapes[key], expected=expected[key])
+            for key in found.reshaped
+        ),
+        likeness=found.likeness,
+    )
+
+
 def find_matches(shapes: Mapping[str, tuple[int, ...]], index: Index) -> tuple[Match, ...]:
     """Every architecture whose names and shapes these are, whatever the number of classes."""
     own = _relevant(shapes)
     found = (_match(own, architecture) for architecture in index.architectures)
     return tuple(match for match in found if match is not None)
-
-
-def choose(
-    shapes: Mapping[str, tuple[int, ...]], index: Index, *, file_name: str, architecture: str | None
-) -> Match:
-    """The one architecture that fits, or the one asked for if it fits.
-
-    Raises
-    ------
-    UnknownArchitecture
-        None fits (the nearest is named with what differs), or several do (`candidates`).
-    UnknownName
-        The architecture asked for is not known.
-    """
-    matches = find_matches(shapes, index)
-    if architecture is not None:
-        for match in matches:
-            if match.architecture.name == architecture:
-                return match
-        known = {each.name: each for each in index.architectures}
-        if architecture not in known:
-            raise unknown_name("architecture", architecture, known)
-        raise _does_not_fit(file_name, difference(_relevant(shapes), known[architecture]))
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = [match.architecture.name for match in matches]
-        raise UnknownArchitecture(
-            f"The weights in '{file_name}' fit {len(names)} architectures: {', '.join(names)}.",
-            hint="Say which one it is.",
-            candidates=names,
-        )
-    raise _does_not_fit(file_name, nearest(shapes, index))
 
 
 def nearest(shapes: Mapping[str, tuple[int, ...]], index: Index) -> Difference:
@@ -142,7 +112,10 @@ def _match(shapes: Shapes, architecture: Architecture) -> Match | None:
         side = math.isqrt(shapes[_POSITIONS][1] - 1) * shapes[_PATCHES][-1]
         if side != _USUAL_IMAGE_SIZE:
             config["image_size"] = side
-    return Match(architecture=architecture, classes=classes, config=config, image_px=side)
+    return Match(
+        architecture=architecture, library="torchvision", classes=classes, config=config,
+        image_px=side,
+    )  # fmt: skip
 
 
 def _may_differ(key: str, shapes: Shapes, architecture: Architecture) -> bool:
@@ -157,33 +130,3 @@ def _may_differ(key: str, shapes: Shapes, architecture: Architecture) -> bool:
         square = places > 0 and math.isqrt(places) ** 2 == places
         return square and (shape[0], *shape[2:]) == (usual[0], *usual[2:])
     return False
-
-
-def _does_not_fit(file_name: str, found: Difference) -> UnknownArchitecture:
-    hint = "Every classification architecture of torchvision can be opened, with its own names."
-    if found.likeness < _LEAST_LIKENESS:
-        keys = ", ".join(found.unexpected[:_SHOWN_KEYS])
-        return UnknownArchitecture(
-            f"The weights in '{file_name}' are of no known architecture"
-            + (f" (they are named {keys}, …)." if keys else "."),
-            hint=hint,
-        )
-    parts = [
-        f"{len(keys)} tensor{'s' if len(keys) > 1 else ''} {word} ({_some(keys)})"
-        for word, keys in (
-            ("missing", found.missing),
-            ("unexpected", found.unexpected),
-            ("of another shape", found.reshaped),
-        )
-        if keys
-    ]
-    return UnknownArchitecture(
-        f"The weights in '{file_name}' fit no known architecture; nearest is "
-        f"{found.architecture.name}, with {', '.join(parts) or 'tensors that disagree in size'}.",
-        hint=hint,
-        candidates=(found.architecture.name,),
-    )
-
-
-def _some(keys: tuple[str, ...]) -> str:
-    return ", ".join(keys[:_SHOWN_KEYS]) + (", …" if len(keys) > _SHOWN_KEYS else "")

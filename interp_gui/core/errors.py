@@ -7,6 +7,7 @@ keeps its traceback behind "details".
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 FEW_NAMES = 12
 """So many names are listed in full where none is near."""
@@ -42,11 +43,17 @@ class UnsafeCheckpoint(InterpError):
 
 
 class UnknownArchitecture(InterpError):
-    """The tensors of a checkpoint fit no architecture that is known, or several: `candidates`."""
+    """The tensors of a checkpoint fit no architecture that is known, or several: `candidates`.
 
-    def __init__(self, message: str, *, hint: str = "", candidates: Iterable[str] = ()) -> None:
+    `question` is a `core.opening.OpenQuestion` where an answer would help.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", candidates: Iterable[str] = (), question: Any = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.candidates = tuple(candidates)
+        self.question = question
 
 
 class UnknownName(InterpError):

@@ -4,9 +4,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from interp_gui.core.errors import unknown_name
+from interp_gui.core.errors import InvalidValue, unknown_name
 from interp_gui.core.layer import Address, LayerInfo
+from interp_gui.core.opening import Candidate, OpenChoice
 
+RuntimeName = Literal["torch", "onnx"]
 OutputKind = Literal["softmax", "sigmoid", "scalar", "embedding", "map"]
 ResizeRule = Literal["shorter", "exact", "none"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -63,7 +65,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     name
         File name without folder.
     format
-        `torch-zip`, `torch-legacy` or `safetensors`.
+        `torch-zip`, `torch-legacy`, `safetensors`, `huggingface`, `pt2`, `onnx`, ….
     architecture, library
         Name in its library (`mobilenet_v2`, `torchvision`).
     config
@@ -76,6 +78,17 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
         In order of execution.
     notes
         Sentences for the user about how the file was read.
+    runtime
+        What it runs on; `runtime_reason` says why, and which execution provider is in use.
+    gradient_problem
+        Why this model cannot be differentiated; empty where it can.
+    choice
+        What was decided when it was opened, by the user or remembered; empty where nothing had to
+        be.
+    alternatives
+        Other architectures that take the same tensors and answer otherwise.
+    ignored
+        What else the file holds and was left alone (`optimizer`, `epoch`).
     """
 
     name: str
@@ -91,6 +104,12 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     class_names: tuple[str, ...] = ()
     layers: tuple[LayerInfo, ...] = ()
     notes: tuple[str, ...] = ()
+    runtime: RuntimeName = "torch"
+    runtime_reason: str = ""
+    gradient_problem: str = ""
+    choice: OpenChoice = OpenChoice()
+    alternatives: tuple[Candidate, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def class_count(self) -> int:
@@ -109,3 +128,15 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
             if layer.name == wanted:
                 return layer
         raise unknown_name("layer", wanted, [layer.name for layer in self.layers])
+
+
+def check_outputs(known: tuple[OutputInfo, ...], wanted: tuple[OutputInfo, ...]) -> None:
+    """Raise InvalidValue unless `wanted` gives the known outputs other kinds and nothing else."""
+    if [(o.name, o.size) for o in known] != [(o.name, o.size) for o in wanted]:
+        raise InvalidValue(
+            "Only the kinds of a model's outputs can be changed.",
+            hint="Its outputs are " + ", ".join(f"{o.name} ({o.size})" for o in known) + ".",
+        )
+    for output in wanted:
+        if output.kind == "softmax" and output.size == 1:
+            raise InvalidValue("One number is no choice between classes.")

@@ -22,6 +22,7 @@ def describe(problem: BaseException) -> ErrorInfo:
             message=problem.message,
             hint=problem.hint,
             details="\n".join(names) or _chain(problem),
+            question=getattr(problem, "question", None),
         )
     details = "".join(traceback.format_exception(problem))
     if is_out_of_memory(problem):

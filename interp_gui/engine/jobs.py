@@ -7,6 +7,7 @@ from typing import NamedTuple
 from interp_gui.core.analysis import Progress, Saved
 from interp_gui.core.cost import Cost
 from interp_gui.core.model import ModelDescription
+from interp_gui.core.opening import FileReport
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
@@ -18,6 +19,7 @@ from interp_gui.engine.messages import (
     RegisterDataset,
     Request,
     Run,
+    SetOutputs,
     SetPreprocessing,
     Submit,
 )  # fmt: skip
@@ -34,7 +36,7 @@ class Made(NamedTuple):
 
 
 JobStep = Progress | Saved | Made | Cost
-JobSteps = Generator[JobStep, None, ModelDescription | None]
+JobSteps = Generator[JobStep, None, ModelDescription | FileReport | None]
 Execute = Callable[[Request, Callable[[], None]], JobSteps]
 """Begins a request: called with the request and the `check` that raises once it is cancelled."""
 
@@ -111,7 +113,7 @@ class Job:
 
 def changes(request: Request) -> str:
     """Handle that a request opens, changes or closes; empty for a run."""
-    if isinstance(request, OpenModel | CloseModel | SetPreprocessing):
+    if isinstance(request, OpenModel | CloseModel | SetPreprocessing | SetOutputs):
         return f"model:{request.model}"
     if isinstance(request, RegisterDataset | ForgetDataset):
         return f"dataset:{request.dataset}"

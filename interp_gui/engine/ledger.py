@@ -23,6 +23,7 @@ from interp_gui.engine.messages import (
     RegisterDataset,
     Request,
     Run,
+    SetOutputs,
     SetPreprocessing,
     Started,
     StateSaved,
@@ -132,6 +133,12 @@ class Ledger:
             if opened is not None:
                 self._models[request.model] = msgspec.structs.replace(
                     opened, preprocessing=request.preprocessing
+                )
+        elif isinstance(request, SetOutputs):
+            opened = self._models.get(request.model)
+            if opened is not None:
+                self._models[request.model] = msgspec.structs.replace(
+                    opened, outputs=request.outputs
                 )
         elif isinstance(request, CloseModel):
             self._models.pop(request.model, None)

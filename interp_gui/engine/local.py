@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 from interp_gui.core.analysis import Progress, Saved
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import InterpError, OutOfMemory
-from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
+from interp_gui.core.opening import FileReport, OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.failures import describe, is_out_of_memory
@@ -16,13 +17,17 @@ from interp_gui.engine.jobs import JobSteps, Made
 from interp_gui.engine.messages import (
     CloseModel,
     Estimate,
+    LookAtModel,
     OpenModel,
     RegisterDataset,
     Request,
     Run,
+    SetOutputs,
     SetPreprocessing,
 )  # fmt: skip
 from interp_gui.engine.workspace import Workspace
+
+Found = TypeVar("Found", ModelDescription, FileReport)
 
 MODEL = "model"
 DATASET = "dataset"
@@ -51,26 +56,49 @@ class LocalEngine:
         *,
         preprocessing: Preprocessing | None = None,
         handle: str = MODEL,
+        choice: OpenChoice = OpenChoice(),
+        dataset: str = "",
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> ModelDescription:
-        """Open a checkpoint under a handle."""
-        request = OpenModel(model=handle, path=str(path), preprocessing=preprocessing)
-        return self._described(request, on_progress)
+        """Open a checkpoint under a handle.
+
+        Parameters
+        ----------
+        choice
+            What the user decided about it.
+        dataset
+            Handle of registered images; labelled ones help to tell candidates apart.
+        """
+        request = OpenModel(
+            model=handle, path=str(path), preprocessing=preprocessing, choice=choice,
+            dataset=dataset,
+        )  # fmt: skip
+        return self._found(request, ModelDescription, on_progress)
+
+    def look_at(self, path: str | PathLike[str], *, hashed: bool = True) -> FileReport:
+        """Say what a file is without opening it."""
+        return self._found(LookAtModel(path=str(path), hashed=hashed), FileReport)
 
     def close_model(self, handle: str = MODEL) -> None:
         """Forget a model."""
-        self._described(CloseModel(model=handle), lambda progress: None)
+        self._last(CloseModel(model=handle), lambda progress: None)
 
     def set_preprocessing(
         self, preprocessing: Preprocessing, *, handle: str = MODEL
     ) -> ModelDescription:
         """Change how images become a model's input."""
         request = SetPreprocessing(model=handle, preprocessing=preprocessing)
-        return self._described(request, lambda progress: None)
+        return self._found(request, ModelDescription)
+
+    def set_outputs(
+        self, outputs: tuple[OutputInfo, ...], *, handle: str = MODEL
+    ) -> ModelDescription:
+        """Say what a model's outputs are."""
+        return self._found(SetOutputs(model=handle, outputs=outputs), ModelDescription)
 
     def register_dataset(self, dataset: Dataset, *, handle: str = DATASET) -> str:
         """Tell the images at hand; returns the handle that runs name."""
-        self._described(RegisterDataset(dataset=handle, value=dataset), lambda progress: None)
+        self._last(RegisterDataset(dataset=handle, value=dataset), lambda progress: None)
         return handle
 
     def run(
@@ -101,16 +129,24 @@ class LocalEngine:
                 found = step
         return found
 
-    def _described(
-        self, request: Request, on_progress: Callable[[Progress], None]
-    ) -> ModelDescription:
+    def _found(
+        self,
+        request: Request,
+        kind: type[Found],
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> Found:
+        found = self._last(request, on_progress)
+        if not isinstance(found, kind):
+            raise TypeError(f"{type(request).__name__} gave {type(found).__name__}")
+        return found
+
+    def _last(self, request: Request, on_progress: Callable[[Progress], None]) -> Any:
         steps = _mapped(self.workspace.execute(request, self._check))
         while True:
             try:
                 step = next(steps)
             except StopIteration as stop:
-                description: ModelDescription = stop.value
-                return description
+                return stop.value
             if isinstance(step, Progress):
                 on_progress(step)
 

@@ -12,7 +12,8 @@ from interp_gui.core.analysis import AnalysisInfo, Inputs, Progress
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
-from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
+from interp_gui.core.opening import FileReport, OpenChoice, OpenQuestion
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 
@@ -29,6 +30,19 @@ class OpenModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     model: str
     path: str
     preprocessing: Preprocessing | None = None
+    choice: OpenChoice = OpenChoice()
+    dataset: str = ""
+    """Handle of registered images; labelled ones help to tell candidates apart."""
+    outputs: tuple[OutputInfo, ...] = ()
+    """In place of the guessed kinds of outputs."""
+
+
+class LookAtModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Say what a file is without opening it; finishes with a `FileReport`."""
+
+    path: str
+    hashed: bool = True
+    """Whether the file's SHA-256 is wanted: it takes a reading of all of it."""
 
 
 class CloseModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -42,6 +56,13 @@ class SetPreprocessing(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     model: str
     preprocessing: Preprocessing
+
+
+class SetOutputs(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Say what a model's outputs are (their kinds); finishes with its new description."""
+
+    model: str
+    outputs: tuple[OutputInfo, ...]
 
 
 class RegisterDataset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -85,8 +106,9 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Request = (
-    OpenModel | CloseModel | SetPreprocessing | RegisterDataset | ForgetDataset | Run | Estimate
-)
+    OpenModel | LookAtModel | CloseModel | SetPreprocessing | SetOutputs | RegisterDataset
+    | ForgetDataset | Run | Estimate
+)  # fmt: skip
 
 
 # --- from the window ---------------------------------------------------------------------------
@@ -145,6 +167,8 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     hint: str = ""
     details: str = ""
+    question: OpenQuestion | None = None
+    """What has to be answered for a model to open."""
 
 
 class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +249,9 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     generation: int
     outcome: Literal["finished", "cancelled", "failed"]
     description: ModelDescription | None = None
-    """For OpenModel and SetPreprocessing."""
+    """For OpenModel, SetPreprocessing and SetOutputs."""
+    file: FileReport | None = None
+    """For LookAtModel."""
     error: ErrorInfo | None = None
 
 

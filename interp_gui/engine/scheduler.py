@@ -10,6 +10,7 @@ from interp_gui.core.analysis import Progress, Saved
 from interp_gui.core.cost import Cost
 from interp_gui.core.errors import Cancelled
 from interp_gui.core.model import ModelDescription
+from interp_gui.core.opening import FileReport
 from interp_gui.engine.failures import describe, is_device_lost
 from interp_gui.engine.jobs import Execute, Job, JobStep, Made, changes, depends
 from interp_gui.engine.messages import (
@@ -200,7 +201,7 @@ class Scheduler:
             if not job.cancelled:
                 self._tell(job, step)
         except StopIteration as stop:
-            self._end(job, "cancelled" if job.cancelled else "finished", description=stop.value)
+            self._end(job, "cancelled" if job.cancelled else "finished", found=stop.value)
         except Cancelled:
             _close(job)
             self._end(job, "cancelled")
@@ -253,7 +254,7 @@ class Scheduler:
         job: Job,
         outcome: Literal["finished", "cancelled", "failed"],
         *,
-        description: ModelDescription | None = None,
+        found: ModelDescription | FileReport | None = None,
         error: ErrorInfo | None = None,
     ) -> None:
         with self._changed:
@@ -263,21 +264,23 @@ class Scheduler:
         held = job.meter.last()
         if held is not None and outcome != "cancelled":
             self._tell_progress(job, held)
-        self._send(_ended(job, outcome, description=description, error=error))
+        self._send(_ended(job, outcome, found=found, error=error))
 
 
 def _ended(
     job: Job,
     outcome: Literal["finished", "cancelled", "failed"],
     *,
-    description: ModelDescription | None = None,
+    found: ModelDescription | FileReport | None = None,
     error: ErrorInfo | None = None,
 ) -> Ended:
+    told = found if outcome == "finished" else None
     return Ended(
         job=job.id,
         generation=job.submit.generation,
         outcome=outcome,
-        description=description if outcome == "finished" else None,
+        description=told if isinstance(told, ModelDescription) else None,
+        file=told if isinstance(told, FileReport) else None,
         error=error,
     )
 

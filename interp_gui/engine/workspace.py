@@ -2,10 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from threading import get_ident
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -14,7 +12,7 @@ from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Pr
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
 from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
-from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing, check_outputs
 from interp_gui.core.preprocessing import load_batch
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Array, Runtime
@@ -27,14 +25,17 @@ from interp_gui.engine.messages import (
     Estimate,
     ForgetDataset,
     Hello,
+    LookAtModel,
     OpenModel,
     PluginInfo,
     RegisterDataset,
     Request,
     Run,
+    SetOutputs,
     SetPreprocessing,
 )  # fmt: skip
 from interp_gui.engine.needs import check_needs
+from interp_gui.engine.opening import Check, Opener, look_at, open_on_engine
 from interp_gui.engine.recipes import (
     compute_threads,
     hashing,
@@ -45,15 +46,15 @@ from interp_gui.engine.recipes import (
 
 _STEP_S = 0.1
 
-Check = Callable[[], None]
-Opener = Callable[[str, Preprocessing | None, str, Check], Generator[Progress, None, Runtime]]
-
 
 class Repreparable(Protocol):
-    """A runtime whose preprocessing can be exchanged."""
+    """A runtime whose preprocessing and outputs can be exchanged."""
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> Runtime:
         """The same model with another way from image to input."""
+
+    def with_outputs(self, outputs: tuple[OutputInfo, ...]) -> Runtime:
+        """The same model with outputs of other kinds."""
 
 
 class Workspace:
@@ -87,7 +88,7 @@ class Workspace:
         self._models: dict[str, Runtime] = {}
         self._datasets: dict[str, Dataset] = {}
         self._probes: dict[str, float] = {}
-        self._open = open_model or _open_torch_model
+        self._open = open_model or open_on_engine
         self.device, self.device_reason = _device(device, real=open_model is None)
         if analyses is None:
             self._find_analyses(safe_mode=safe_mode)
@@ -143,6 +144,10 @@ class Workspace:
                 self._models.pop(request.model, None)
             case SetPreprocessing():
                 return self._set_preprocessing(request, check)
+            case SetOutputs():
+                return self._set_outputs(request)
+            case LookAtModel():
+                return (yield from look_at(request, check))
             case RegisterDataset():
                 self._datasets[request.dataset] = request.value
             case ForgetDataset():
@@ -158,9 +163,17 @@ class Workspace:
     def _open_model(
         self, request: OpenModel, check: Check
     ) -> Generator[JobStep, None, ModelDescription]:
-        runtime = yield from self._open(request.path, request.preprocessing, self.device, check)
+        labelled = self._datasets.get(request.dataset) if request.dataset else None
+        runtime = yield from self._open(request, labelled, self.device, check)
+        if request.outputs:
+            runtime = _with_outputs(runtime, request.outputs)
         self._models[request.model] = runtime
         return runtime.description
+
+    def _set_outputs(self, request: SetOutputs) -> ModelDescription:
+        changed = _with_outputs(self.model(request.model), request.outputs)
+        self._models[request.model] = changed
+        return changed.description
 
     def _set_preprocessing(self, request: SetPreprocessing, check: Check) -> ModelDescription:
         runtime = self.model(request.model)
@@ -273,6 +286,13 @@ class Workspace:
         self.plugins = (*working, *broken)
 
 
+def _with_outputs(runtime: Runtime, outputs: tuple[OutputInfo, ...]) -> Runtime:
+    if not hasattr(runtime, "with_outputs"):
+        raise MissingAbility("This model's outputs cannot be changed.")
+    check_outputs(runtime.description.outputs, outputs)
+    return cast(Repreparable, runtime).with_outputs(outputs)
+
+
 def _watched(
     steps: Steps, model: Runtime, check: Check
 ) -> Generator[Progress | Saved | AnyResult, None, None]:
@@ -318,21 +338,3 @@ def _devices() -> tuple[DeviceInfo, ...]:
     from interp_gui.runtimes.devices import list_devices
 
     return list_devices()
-
-
-def _open_torch_model(
-    path: str, preprocessing: Preprocessing | None, device: str, check: Check
-) -> Generator[Progress, None, Runtime]:
-    from interp_gui.checkpoints.opening import open_checkpoint
-    from interp_gui.runtimes.hooks import before_every_module
-    from interp_gui.runtimes.opening import open_runtime
-
-    name = Path(path).name
-    yield Progress(total=2, text=f"Reading {name}")
-    opened = open_checkpoint(path, preprocessing=preprocessing)
-    check()
-    yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
-    with before_every_module(check, get_ident()):
-        runtime = open_runtime(opened, device=device)
-    yield Progress(done=2, total=2, text=f"{name} is open")
-    return cast(Runtime, runtime)

@@ -18,7 +18,7 @@ from interp_gui.core.errors import (
     unknown_name,
 )
 from interp_gui.core.layer import Address, LayerInfo
-from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Sources, Trace
 from interp_gui.runtimes.hooks import INPUT_SITE, before_every_module, plain_attention, visiting
 from interp_gui.runtimes.layers import Probe, make_out_of_place, probe
@@ -115,6 +115,13 @@ class TorchRuntime:
         twin._description = msgspec.structs.replace(
             self._description, preprocessing=preprocessing, layers=layers
         )
+        return twin
+
+    def with_outputs(self, outputs: tuple[OutputInfo, ...]) -> "TorchRuntime":
+        """The same module with outputs of other kinds."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._description = msgspec.structs.replace(self._description, outputs=outputs)
         return twin
 
     def tensor(self, batch: Any) -> Tensor:

@@ -7,9 +7,9 @@ from interp_gui.core.errors import (
     FileProblem,
     InvalidValue,
     UnknownArchitecture,
-    UnknownName,
 )
 from interp_gui.core.model import Preprocessing
+from interp_gui.core.opening import OpenChoice
 from interp_gui.samples import mobilenet_path
 
 
@@ -188,13 +188,9 @@ def test_strange_weights(tmp_path):
 
 
 def test_asking_for_an_architecture(tmp_path, state):
-    path = saved(tmp_path, state)
-    assert open_checkpoint(path, architecture="squeezenet1_1").description.class_count == 5
-    with pytest.raises(UnknownArchitecture, match=r"nearest is squeezenet1_0.*another shape"):
-        open_checkpoint(path, architecture="squeezenet1_0")
-    with pytest.raises(UnknownName) as caught:
-        open_checkpoint(path, architecture="squeezenet11")
-    assert "squeezenet1_1" in caught.value.hint
+    choice = OpenChoice(architecture="squeezenet1_1")
+    found = open_checkpoint(saved(tmp_path, state), choice=choice).description
+    assert (found.class_count, found.choice) == (5, choice)
 
 
 def test_preprocessing_can_be_given(tmp_path, state):

@@ -3,8 +3,7 @@ import pytest
 
 from interp_gui.checkpoints.build_index import build_index
 from interp_gui.checkpoints.index import Index, imagenet_classes, load_index
-from interp_gui.checkpoints.recognition import choose, find_matches, nearest
-from interp_gui.core.errors import UnknownArchitecture
+from interp_gui.checkpoints.recognition import find_matches, nearest, recognise
 
 
 def test_every_architecture_fits_itself_alone():
@@ -30,8 +29,7 @@ def test_heads_of_different_length_do_not_fit():
     shapes = dict(next(a for a in index.architectures if a.name == "resnet18").tensors)
     shapes["fc.bias"] = (999,)
     assert find_matches(shapes, index) == ()
-    with pytest.raises(UnknownArchitecture, match="nearest is resnet18"):
-        choose(shapes, index, file_name="x", architecture=None)
+    assert recognise(shapes).nearest[0].architecture == "resnet18"
 
 
 def twins():
@@ -41,13 +39,10 @@ def twins():
     return real.tensors, Index(library="x", library_version="1", architectures=(real, other))
 
 
-def test_architectures_that_share_all_shapes_are_never_guessed():
+def test_architectures_that_share_all_shapes_are_all_found():
     shapes, index = twins()
-    with pytest.raises(UnknownArchitecture, match="fit 2 architectures") as caught:
-        choose(shapes, index, file_name="x.pth", architecture=None)
-    assert caught.value.candidates == ("resnet18", "resnetblur18")
-    chosen = choose(shapes, index, file_name="x.pth", architecture="resnetblur18")
-    assert chosen.architecture.name == "resnetblur18"
+    found = [match.architecture.name for match in find_matches(shapes, index)]
+    assert found == ["resnet18", "resnetblur18"]
 
 
 def test_nearest_is_the_one_with_most_in_common():

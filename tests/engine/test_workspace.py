@@ -95,7 +95,8 @@ def analysis(name="demo", *, run=body, **declared):
     )
 
 
-def opener(path, preprocessing, device, check):
+def opener(request, labelled, device, check):
+    preprocessing = request.preprocessing
     yield Progress(text="opening")
     check()
     yield Progress(text="opened")

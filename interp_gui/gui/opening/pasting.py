@@ -10,8 +10,8 @@ from PySide6.QtCore import QMimeData, QObject
 from PySide6.QtGui import QImage
 
 from interp_gui.core.errors import OutputProblem
+from interp_gui.core.places import data_folder
 from interp_gui.gui.background import Background
-from interp_gui.gui.places import data_folder
 from interp_gui.gui.state import AppState
 
 _MOST_TEXT = 1_000_000

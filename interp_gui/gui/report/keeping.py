@@ -9,11 +9,11 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.places import data_folder
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import Exportable
-from interp_gui.gui.places import data_folder
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from interp_gui.core.errors import InterpError, OutputProblem
+from interp_gui.core.places import data_folder
 from interp_gui.core.session.document import (
     DatasetRef,
     KeptResult,
@@ -28,7 +29,6 @@ from interp_gui.core.session.document import (
     ShelfItem,
 )
 from interp_gui.gui.atomic import put_aside, write_atomically
-from interp_gui.gui.places import data_folder
 from interp_gui.gui.session.owner import Owner, read_owner
 
 OWNER, ORDER, MAIN, DATASET = "owner.json", "order.json", "main.interp", "dataset.interp"

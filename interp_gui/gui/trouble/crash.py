@@ -18,7 +18,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import interp_gui
-from interp_gui.gui.places import data_folder
+from interp_gui.core.places import data_folder
 
 LOG_BYTES = 1 << 20
 TAIL_LINES = 60

@@ -16,11 +16,11 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.folders import scan
 from interp_gui.core.images import image_sha256
 from interp_gui.core.model import Preprocessing
+from interp_gui.core.places import data_folder
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture, Table
 from interp_gui.gui.commands.report import _copy_focused
 from interp_gui.gui.export_ui import Exportable, connect_export
-from interp_gui.gui.places import data_folder
 from interp_gui.gui.report.keeping import belongs, copy_code, focused_view, keep_all
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.shared import background_of

@@ -1,0 +1,50 @@
+"""How the engine opens files and looks at them."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from threading import get_ident
+
+from interp_gui.core.analysis import Progress
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.opening import FileReport
+from interp_gui.core.runtime import Runtime
+from interp_gui.engine.messages import LookAtModel, OpenModel
+
+Check = Callable[[], None]
+Opener = Callable[[OpenModel, Dataset | None, str, Check], Generator[Progress, None, Runtime]]
+"""Called with the request, labelled images at hand, a device and what raises once it is over."""
+
+
+def open_on_engine(
+    request: OpenModel, labelled: Dataset | None, device: str, check: Check
+) -> Generator[Progress, None, Runtime]:
+    """Open a file on a device, telling how far it is."""
+    from interp_gui.checkpoints.opening import open_checkpoint
+    from interp_gui.runtimes.hooks import before_every_module
+    from interp_gui.runtimes.opening import open_runtime
+
+    name = Path(request.path).name
+    yield Progress(total=2, text=f"Reading {name}")
+    with before_every_module(check, get_ident()):
+        opened = open_checkpoint(
+            request.path,
+            preprocessing=request.preprocessing,
+            choice=request.choice,
+            labelled=labelled,
+        )
+    check()
+    yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
+    with before_every_module(check, get_ident()):
+        runtime = open_runtime(opened, device=device)
+    yield Progress(done=2, total=2, text=f"{name} is open")
+    return runtime
+
+
+def look_at(request: LookAtModel, check: Check) -> Generator[Progress, None, FileReport]:
+    """Say what a file is without opening it."""
+    from interp_gui.checkpoints.look import look
+
+    yield Progress(total=1, text=f"Looking at {Path(request.path).name}")
+    report = look(request.path, hashed=request.hashed, check=check)
+    yield Progress(done=1, total=1)
+    return report
