@@ -42,15 +42,15 @@ def open_once(monkeypatch, opened, tmp_path):
     """Proving the layers of a model takes seconds: once for all tests that do not test that."""
     from interp_gui.engine import workspace
 
-    original = workspace._open_torch_model
+    original = workspace.open_on_engine
 
-    def remembered(path, preprocessing, device, check):
-        key = path, repr(preprocessing), device
+    def remembered(request, labelled, device, check):
+        key = request.path, repr((request.preprocessing, request.choice, request.outputs)), device
         if key not in opened:
-            opened[key] = yield from original(path, preprocessing, device, check)
+            opened[key] = yield from original(request, labelled, device, check)
         return opened[key]
 
-    monkeypatch.setattr(workspace, "_open_torch_model", remembered)
+    monkeypatch.setattr(workspace, "open_on_engine", remembered)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
