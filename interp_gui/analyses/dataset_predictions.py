@@ -21,12 +21,12 @@ from interp_gui.analyses.dataset_pass import (
     truth_provenance,
 )
 from interp_gui.analyses.predict import probabilities
-from interp_gui.analyses.proportions import wilson
 from interp_gui.analyses.real_examples.survey import automatic_batch, identity, is_gone
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.preprocessing import preprocess
+from interp_gui.core.proportions import wilson
 from interp_gui.core.result import Number, Table
 
 VERSION = 1

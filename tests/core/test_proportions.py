@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from interp_gui.analyses.proportions import holm, mcnemar_exact, wilson
+from interp_gui.core.proportions import holm, mcnemar_exact, wilson
 
 COUNTS = st.integers(0, 3000)
 
