@@ -1,78 +1,124 @@
-"""What kind of file a checkpoint is, judged by its first bytes and its table of contents.
+"""What kind of file or folder a checkpoint is, judged by its content.
 
 No torch here: a look at a file must be cheap, and what is refused is refused before any of it is
 unpickled.
 """
 
-import json
 import os
 import stat
-import struct
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from interp_gui.checkpoints.archive import Archive, BadArchive
+from interp_gui.checkpoints.protobuf import is_onnx
+from interp_gui.checkpoints.safe_header import LONGEST_HEADER, BadHeader, read_header
 from interp_gui.core.errors import FileProblem
 
-CheckpointFormat = Literal["torch-zip", "torch-legacy", "safetensors"]
+CheckpointFormat = Literal[
+    "torch-zip", "torch-legacy", "safetensors", "safetensors-sharded", "torch-sharded",
+    "huggingface", "pt2", "onnx",
+]  # fmt: skip
 
 SAVE_HINT = "Save its weights with torch.save(model.state_dict(), 'weights.pth') and open those."
-_KINDS_HINT = "Checkpoints are .pt, .pth or .safetensors files with the weights of a network."
+COPY_HINT = "Copy or download the file again."
+SCRIPT_HINT = (
+    "Where the program that made it is at hand, save model.state_dict() with torch.save, or export "
+    "to ONNX with torch.onnx.export(model, example, 'model.onnx'), and open that. From the file "
+    "alone: torch.save(torch.jit.load(path).state_dict(), 'weights.pth'), where you trust it."
+)
+KINDS_HINT = (
+    "Checkpoints are .pt, .pth, .ckpt, .bin, .safetensors, .pt2 or .onnx files, or folders with "
+    "a config.json and weights."
+)
 
-_LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+ONNX_SUFFIXES = (".onnx", ".onnxslim")
+INDEX_SUFFIX = ".index.json"
+
 _MOST_GROWTH = 4  # torch stores records unpacked; a file that unpacks to far more is a trap
+_START_BYTES = 1024
 
 _OTHER_KINDS = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
     b"GIF8": "a GIF picture",
+    b"RIFF": "a RIFF file (WebP, WAV or AVI)",
     b"\x89HDF": "an HDF5 file (Keras?)",
     b"%PDF": "a PDF document",
     b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
     b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
     b"\xfd7zXZ": "an xz archive",
+    b"(\xb5/\xfd": "a zstd archive",
     b"\x93NUMPY": "a NumPy array",
-    b"<!DOCTYPE": "a web page",
-    b"<html": "a web page",
-    b"version https://git-lfs": "a Git LFS pointer: the weights themselves were not downloaded",
+    b"GGUF": "a GGUF file of a language model",
+    b"\x7fELF": "a program",
+    b"MZ": "a Windows program",
 }
+_POINTER = b"version https://git-lfs"
+_PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<head")
+_KERAS = frozenset(("metadata.json", "config.json", "model.weights.h5"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFile:
-    """A file that is there, can be read and has the looks of a checkpoint."""
+    """A file or folder that is there, can be read and has the looks of a checkpoint.
+
+    Parameters
+    ----------
+    path
+        The file; the index of a sharded checkpoint; the folder of a Hugging Face one.
+    size_bytes
+        Of all files that hold its weights.
+    parts
+        The files that hold tensors, in order; only the file itself where there is one.
+    folder
+        The folder that holds the parts of a sharded or Hugging Face checkpoint; None for files.
+    """
 
     path: Path
     format: CheckpointFormat
     size_bytes: int
+    parts: tuple[Path, ...] = ()
+    folder: Path | None = None
 
 
 def inspect_file(path: str | os.PathLike[str]) -> CheckpointFile:
     """Tell the format of a checkpoint by its content, whatever its suffix.
 
+    A folder is a Hugging Face checkpoint where it holds a `config.json` of one; otherwise it
+    stands for the only checkpoint in it.
+
     Raises
     ------
     FileProblem
-        Missing, a folder, empty, truncated, not a checkpoint, or one of another tool.
+        Missing, empty, truncated, not a checkpoint, or one of another tool; a folder without a
+        checkpoint or with several.
     """
     file = Path(path)
     name = file.name or str(file)
     try:
         found = os.stat(file)
         if stat.S_ISDIR(found.st_mode):
-            raise FileProblem(
-                f"'{name}' is a folder, not a checkpoint.",
-                hint="Choose the .pt, .pth or .safetensors file in it.",
-            )
+            from interp_gui.checkpoints.folders import inspect_folder
+
+            return inspect_folder(file)
         if not stat.S_ISREG(found.st_mode):
-            raise FileProblem(f"'{name}' is not a regular file.", hint=_KINDS_HINT)
+            raise FileProblem(f"'{name}' is not a regular file.", hint=KINDS_HINT)
         if found.st_size == 0:
-            raise FileProblem(f"'{name}' is empty.", hint="Copy or download the file again.")
+            raise FileProblem(f"'{name}' is empty.", hint=COPY_HINT)
+        if name.endswith(INDEX_SUFFIX):
+            from interp_gui.checkpoints.sharded import inspect_index
+
+            return inspect_index(file)
         with open(file, "rb") as stream:
-            start = stream.read(512)
+            start = stream.read(_START_BYTES)
         return CheckpointFile(
-            path=file, format=_format(file, start, found.st_size), size_bytes=found.st_size
+            path=file,
+            format=_format(file, start),
+            size_bytes=found.st_size,
+            parts=(file,),
         )
     except FileNotFoundError:
         raise FileProblem(
@@ -84,72 +130,85 @@ def inspect_file(path: str | os.PathLike[str]) -> CheckpointFile:
         ) from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
-        raise FileProblem(f"'{name}' cannot be read: {reason}.", hint=_KINDS_HINT) from None
+        raise FileProblem(f"'{name}' cannot be read: {reason}.", hint=KINDS_HINT) from None
 
 
-def _format(file: Path, start: bytes, size: int) -> CheckpointFormat:
+def _format(file: Path, start: bytes) -> CheckpointFormat:
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        _check_zip(file, size)
-        return "torch-zip"
-    if len(start) > 1 and start[0] == 0x80 and 2 <= start[1] <= 5:
+        return _zip_format(file)
+    if len(start) > 1 and start[0] == 0x80 and 1 <= start[1] <= 5:
         return "torch-legacy"
-    for magic, kind in _OTHER_KINDS.items():
-        if start.startswith(magic):
-            raise FileProblem(f"'{file.name}' is {kind}, not a checkpoint.", hint=_KINDS_HINT)
-    if len(start) > 8 and start[8:9] == b"{":
-        _check_safetensors(file, size)
+    _refuse_other_kinds(file, start)
+    if is_onnx(file):
+        return "onnx"
+    if file.suffix.lower() in ONNX_SUFFIXES:
+        raise FileProblem(
+            f"'{file.name}' is no ONNX model, or a truncated or damaged one.", hint=COPY_HINT
+        )
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LONGEST_HEADER:
+        try:
+            read_header(file)
+        except BadHeader as problem:
+            raise FileProblem(
+                f"'{file.name}' is truncated or damaged: {problem}.", hint=COPY_HINT
+            ) from None
         return "safetensors"
     if start[257:262] == b"ustar":
         raise FileProblem(
             f"'{file.name}' is a tar archive; torch's oldest format cannot be read safely.",
             hint=SAVE_HINT,
         )
-    raise FileProblem(f"'{file.name}' is not a checkpoint.", hint=_KINDS_HINT)
+    raise FileProblem(f"'{file.name}' is not a checkpoint.", hint=KINDS_HINT)
 
 
-def _check_zip(file: Path, size: int) -> None:
+def _refuse_other_kinds(file: Path, start: bytes) -> None:
+    if start.startswith(_POINTER):
+        raise FileProblem(
+            f"'{file.name}' is a Git LFS pointer: the weights themselves were not downloaded.",
+            hint="Fetch them with git lfs pull, or download the file from the project's page.",
+        )
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
+        raise FileProblem(
+            f"'{file.name}' is a web page, not a checkpoint.",
+            hint="The page was saved in place of the file that it links to; download that one.",
+        )
+    if start[4:8] == b"TFL3":
+        raise FileProblem(
+            f"'{file.name}' is a TensorFlow Lite model, not a checkpoint.", hint=KINDS_HINT
+        )
+    for magic, kind in _OTHER_KINDS.items():
+        if start.startswith(magic):
+            raise FileProblem(f"'{file.name}' is {kind}, not a checkpoint.", hint=KINDS_HINT)
+
+
+def _zip_format(file: Path) -> CheckpointFormat:
     try:
-        with zipfile.ZipFile(file) as archive:
-            records = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, struct.error):
+        with Archive(file) as archive:
+            names = {name.partition("/")[2] for name in archive.records}
+            top = set(archive.records)
+            unpacked, size = archive.unpacked_bytes, archive.size_bytes
+    except BadArchive as problem:
         raise FileProblem(
-            f"'{file.name}' is truncated or damaged.", hint="Copy or download the file again."
+            f"'{file.name}' is refused as an archive: {problem}.", hint=COPY_HINT
         ) from None
-    names = {record.filename.partition("/")[2] for record in records}
-    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
-        raise FileProblem(
-            f"'{file.name}' is a TorchScript program; it is not opened, because running it can "
-            "do anything.",
-            hint=SAVE_HINT,
-        )
-    if any(name.endswith(("exported_program.json", "models/model.json")) for name in names):
-        raise FileProblem(f"'{file.name}' is an exported program, not weights.", hint=SAVE_HINT)
-    if "data.pkl" not in names:
-        raise FileProblem(
-            f"'{file.name}' is a zip archive without a checkpoint in it.", hint=_KINDS_HINT
-        )
-    if sum(record.file_size for record in records) > _MOST_GROWTH * size + 1_000_000:
+    if unpacked > _MOST_GROWTH * size + 1_000_000:
         raise FileProblem(
             f"'{file.name}' would unpack to far more than it holds and is refused.",
             hint="A checkpoint written by torch.save is not compressed.",
         )
-
-
-def _check_safetensors(file: Path, size: int) -> None:
-    with open(file, "rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        if length > _LONGEST_HEADER:
-            raise FileProblem(f"'{file.name}' is not a checkpoint.", hint=_KINDS_HINT)
-        header = stream.read(length)
-    damaged = FileProblem(
-        f"'{file.name}' is truncated or damaged.", hint="Copy or download the file again."
+    everywhere = names | top
+    if any(name.endswith(("exported_program.json", "models/model.json")) for name in everywhere):
+        return "pt2"
+    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
+        raise FileProblem(
+            f"'{file.name}' is a TorchScript program; it is not opened, because running it can "
+            "do anything.",
+            hint=SCRIPT_HINT,
+        )
+    if "data.pkl" in names:
+        return "torch-zip"
+    if top >= _KERAS:
+        raise FileProblem(f"'{file.name}' is a Keras model, not a checkpoint.", hint=KINDS_HINT)
+    raise FileProblem(
+        f"'{file.name}' is a zip archive without a checkpoint in it.", hint=KINDS_HINT
     )
-    if len(header) < length:
-        raise damaged
-    try:
-        table = json.loads(header)
-        ends = [entry["data_offsets"][1] for key, entry in table.items() if key != "__metadata__"]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise damaged from None
-    if max(ends, default=0) != size - 8 - length:
-        raise damaged

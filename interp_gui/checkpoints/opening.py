@@ -54,6 +54,18 @@ def open_checkpoint(
         check_preprocessing(preprocessing)
     wishes = Wishes(preprocessing=preprocessing, choice=choice, labelled=labelled)
     file = inspect_file(path)
+    if file.format == "huggingface":
+        from interp_gui.checkpoints.huggingface import open_folder
+
+        return open_folder(file, wishes)
+    if file.format == "onnx":
+        from interp_gui.checkpoints.onnx_files import open_onnx
+
+        return open_onnx(file, wishes)
+    if file.format == "pt2":
+        from interp_gui.checkpoints.exported import open_exported
+
+        return open_exported(file, wishes)
     own = own_model(file)
     if own is not None:
         return _open_own(file, own, preprocessing)

@@ -36,7 +36,7 @@ def test_formats_are_told_by_content(tmp_path, state):
 
 def test_nothing_there(tmp_path):
     refused(tmp_path / "no.pth", "There is no file")
-    refused(tmp_path, "is a folder")
+    refused(tmp_path, "holds no checkpoint")
     (tmp_path / "zero.pth").write_bytes(b"")
     refused(tmp_path / "zero.pth", "is empty")
     refused("a\0b", "cannot be read")

@@ -1,0 +1,125 @@
+"""Which checkpoint a folder holds."""
+
+import os
+import stat
+from pathlib import Path
+
+from interp_gui.checkpoints.formats import (
+    INDEX_SUFFIX,
+    KINDS_HINT,
+    ONNX_SUFFIXES,
+    CheckpointFile,
+    inspect_file,
+)
+from interp_gui.checkpoints.safe_header import BadHeader, parse_json
+from interp_gui.core.errors import FileProblem
+
+CONFIG = "config.json"
+
+_LONGEST_CONFIG = 16 << 20  # bytes
+_MOST_FILES = 2000
+_SHOWN_NAMES = 6
+_SUFFIXES = (
+    ".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pt2", ".pkl", ".tar", ".model", ".weights",
+    *ONNX_SUFFIXES,
+)  # fmt: skip
+_PREFERRED = (
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)  # fmt: skip
+# what trainers save beside the weights
+_BESIDE = frozenset(
+    ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scheduler.bin", "scaler.pt", "scaler.bin")
+    + ("training_args.bin", "rng_state.pth", "random_states_0.pkl", "trainer_state.pt")
+)
+
+
+def inspect_folder(folder: Path) -> CheckpointFile:
+    """The checkpoint in a folder: a Hugging Face one, or the only one there is.
+
+    Raises
+    ------
+    FileProblem
+        There is none, or there are several; they are named.
+    """
+    if is_huggingface(folder):
+        weights = folder_weights(folder)
+        return CheckpointFile(
+            path=folder, format="huggingface", size_bytes=weights.size_bytes,
+            parts=weights.parts, folder=folder,
+        )  # fmt: skip
+    return folder_weights(folder)
+
+
+def is_huggingface(folder: Path) -> bool:
+    """Whether a folder has a `config.json` that names a model of transformers or timm."""
+    config = folder / CONFIG
+    try:
+        found = os.stat(config)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_CONFIG:
+            return False
+        content = parse_json(config.read_bytes())
+    except (OSError, BadHeader):
+        return False
+    return isinstance(content, dict) and any(
+        key in content for key in ("model_type", "architectures", "architecture")
+    )
+
+
+def folder_weights(folder: Path) -> CheckpointFile:
+    """The file of weights in a folder, sharded or not, as `inspect_file` describes it.
+
+    Under the names that Hugging Face uses, safetensors come before pickles.
+
+    Raises
+    ------
+    FileProblem
+        There is none, several, or the one is damaged.
+    """
+    for name in _PREFERRED:
+        if (folder / name).is_file():
+            return inspect_file(folder / name)
+    found, problems = _checkpoints(folder)
+    if len(found) == 1:
+        return found[0]
+    shown = folder.name or str(folder)
+    if len(found) > 1:
+        names = [each.path.name for each in found]
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        raise FileProblem(
+            f"The folder '{shown}' holds {len(names)} checkpoints: "
+            f"{', '.join(names[:_SHOWN_NAMES])}{more}.",
+            hint="Open one of them.",
+        )
+    if len(problems) == 1:
+        raise problems[0]
+    raise FileProblem(f"The folder '{shown}' holds no checkpoint.", hint=KINDS_HINT)
+
+
+def _checkpoints(folder: Path) -> tuple[list[CheckpointFile], list[FileProblem]]:
+    with os.scandir(folder) as entries:
+        names = []
+        for number, entry in enumerate(entries):
+            if number >= _MOST_FILES:
+                raise FileProblem(
+                    f"The folder '{folder.name}' holds too many files to look for a checkpoint.",
+                    hint="Open the checkpoint itself.",
+                )
+            suffix = os.path.splitext(entry.name)[1].lower()
+            wanted = suffix in _SUFFIXES or entry.name.endswith(INDEX_SUFFIX)
+            if wanted and entry.name not in _BESIDE and entry.is_file():
+                names.append(entry.name)
+    found, problems = [], []
+    # an index first, so that its shards do not count beside it
+    shards: set[Path] = set()
+    for name in sorted(names, key=lambda each: (not each.endswith(INDEX_SUFFIX), each)):
+        if folder / name in shards:
+            continue
+        try:
+            each = inspect_file(folder / name)
+        except FileProblem as problem:
+            problems.append(problem)
+            continue
+        shards.update(each.parts)
+        found.append(each)
+    return found, problems
