@@ -1,11 +1,13 @@
 """From a file of weights to an opened model: read, recognise, decide, build."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import torch
 
 from interp_gui.checkpoints.building import build_match
 from interp_gui.checkpoints.contents import read_contents
+from interp_gui.checkpoints.custom_code import LIBRARY, build_from_code
 from interp_gui.checkpoints.deciding import decide
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.hashing import weights_sha256
@@ -18,10 +20,11 @@ from interp_gui.checkpoints.match import (
     Wishes,
 )
 from interp_gui.checkpoints.recognition import recognise
+from interp_gui.checkpoints.unknown_input import find_input
 from interp_gui.core.choices import remember, remembered
 from interp_gui.core.errors import unknown_name
-from interp_gui.core.model import ModelDescription, OutputInfo
-from interp_gui.core.opening import OpenChoice
+from interp_gui.core.model import ModelDescription, OutputInfo, OutputKind
+from interp_gui.core.opening import OpenChoice, OpenQuestion
 
 _WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
 
@@ -35,6 +38,8 @@ def open_weights(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
 def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> OpenedCheckpoint:
     """Recognise and build one of the sets of weights that were read."""
     chosen = _chosen(contents, wishes.choice)
+    if wishes.choice.code:
+        return _open_by_code(file, chosen, wishes)
     with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter lock to the rest
         hashing = pool.submit(weights_sha256, chosen.tensors)
         shapes = {key: tuple(value.shape) for key, value in chosen.tensors.items()}
@@ -72,6 +77,38 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
     return OpenedCheckpoint(module=module, description=description)
 
 
+def _open_by_code(file: CheckpointFile, chosen: WeightSet, wishes: Wishes) -> OpenedCheckpoint:
+    """The network of a Python file that the user agreed to run."""
+    digest = weights_sha256(chosen.tensors)
+    question = OpenQuestion(
+        path=str(file.path), file=file.path.name, weights_sha256=digest, choice=wishes.choice,
+        code=True,
+    )  # fmt: skip
+    converted, number_notes = as_float32(chosen.tensors)
+    module, name = build_from_code(wishes.choice, converted, question=question)
+    preprocessing, shape, input_notes = find_input(module)
+    size = shape[0] if shape else 1
+    kind: OutputKind = "map" if len(shape) > 1 else "softmax" if size > 1 else "scalar"
+    path = Path(wishes.choice.code)
+    ran = f"'{path.name}' was run to make it (SHA-256 {wishes.choice.code_sha256[:12]})."
+    description = ModelDescription(
+        name=file.path.name,
+        path=str(file.path.absolute()),
+        format=file.format,
+        architecture=name,
+        library=LIBRARY,
+        config={"code_sha256": wishes.choice.code_sha256},
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        weights_sha256=digest,
+        preprocessing=wishes.preprocessing or preprocessing,
+        outputs=(OutputInfo(kind=kind, size=size),),
+        notes=(*chosen.notes, ran, *input_notes, *number_notes),
+        choice=wishes.choice,
+        ignored=chosen.ignored,
+    )
+    return OpenedCheckpoint(module=module, description=description)
+
+
 def _chosen(contents: Contents, choice: OpenChoice) -> WeightSet:
     if not choice.weights:
         return contents.sets[0]
@@ -84,7 +121,7 @@ def _chosen(contents: Contents, choice: OpenChoice) -> WeightSet:
 def _with_memory(wishes: Wishes, digest: str) -> Wishes:
     """What was decided about these weights before, where nothing else is wanted now."""
     earlier = remembered(digest) if not wishes.choice.architecture else None
-    if earlier is None:
+    if earlier is None or earlier.code:  # code is run after consent only, each time
         return wishes
     return Wishes(
         preprocessing=wishes.preprocessing, choice=earlier, labelled=wishes.labelled
