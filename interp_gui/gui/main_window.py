@@ -22,6 +22,7 @@ from interp_gui.gui.commands.session import RECENT_SESSION, recent_session_comma
 from interp_gui.gui.datasets.desk import DatasetDesk
 from interp_gui.gui.jobs.closing import ask_to_close
 from interp_gui.gui.layout import WindowLayout
+from interp_gui.gui.opening.asking import OpeningDesk
 from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.opening.files import Files
 from interp_gui.gui.opening.reopen import Reopener
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         # A child of the state, where the views look for it: one pool serves the whole window.
         self.background = Background(parent=self.state)
         self.documents = Documents(self.state, self.bridge, self.background, settings, self)
+        self.opening_desk = OpeningDesk(self, self.state, self.bridge, self.documents.models)
         self.actions_ = ActionRegistry(self, icons.icon)
         self.toasts = Toasts(self)
         self.thumbnails = Thumbnails(self.background, self.devicePixelRatioF(), self)

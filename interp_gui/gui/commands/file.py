@@ -17,8 +17,19 @@ def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     return (
         ActionSpec(
             id="file.open_model", title="&Open model…", shortcut="Ctrl+O", icon="open-model",
-            tooltip="Open a checkpoint (.pt, .pth, .safetensors)", menu="File", group="1",
-            handler=files.ask_model, toolbar=True,
+            tooltip="Open a checkpoint (.pt, .pth, .ckpt, .safetensors, .onnx, .pt2)",
+            menu="File", group="1", handler=files.ask_model, toolbar=True,
+        ),
+        ActionSpec(
+            id="file.open_model_folder", title="Open model fol&der…", icon="open-folder",
+            tooltip="Open a folder with a network and its config.json (Hugging Face, timm)",
+            menu="File", group="1", handler=files.ask_model_folder,
+        ),
+        ActionSpec(
+            id="file.look", title="Loo&k at a model file…", icon="info",
+            tooltip="Format, size, hash and foreign code of a file; nothing is opened or run",
+            menu="File", group="1",
+            handler=lambda: files.ask_to_look(window.opening_desk.look_at),
         ),
         ActionSpec(
             id="file.open_images", title="Open &images…", shortcut="Ctrl+I", icon="open-images",

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import FileProblem, InterpError
 from interp_gui.core.model import Preprocessing
+from interp_gui.core.model_places import is_model_folder
 from interp_gui.engine.messages import Ended
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
@@ -19,8 +20,6 @@ from interp_gui.gui.state import AppState, OpenModelState
 from interp_gui.gui.undoing.changes import change_preprocessing
 from interp_gui.gui.views.pins import Pin
 from interp_gui.gui.views.state import ViewState
-
-MODEL_SUFFIXES = frozenset((".pt", ".pth", ".safetensors", ".bin", ".ckpt", ".pkl", ".onnx"))
 
 
 class Documents(QObject):
@@ -144,10 +143,10 @@ class Documents(QObject):
 
 
 def kind_of(path: str) -> str:
-    """`missing`, `folder`, `image`, or `model` (all else: the engine says what it is not)."""
+    """`missing`, `folder` of images, `image`, or `model`: all else, and the engine says what."""
     # pathlib's own questions raise where a folder above is locked
     if not os.path.exists(path):
         return "missing"
     if os.path.isdir(path):
-        return "folder"
+        return "model" if is_model_folder(path) else "folder"
     return "image" if Path(path).suffix.lower() in IMAGE_SUFFIXES else "model"

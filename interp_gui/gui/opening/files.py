@@ -1,7 +1,7 @@
 """Ways in: dialogs, drops and samples."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from interp_gui.core.csv_text import TABLE_SUFFIXES, is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES
+from interp_gui.core.model_places import MODEL_SUFFIXES
 from interp_gui.core.recipe import Recipe
 from interp_gui.gui.background import Background
-from interp_gui.gui.opening.documents import MODEL_SUFFIXES, Documents, kind_of
+from interp_gui.gui.opening.documents import Documents, kind_of
 from interp_gui.gui.opening.reopen import LOOKED_INTO, Reopener
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState
@@ -70,6 +71,20 @@ class Files(QObject):
         dialog = self._dialog("Open model", QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilters([_filter("Checkpoints", MODEL_SUFFIXES), "All files (*)"])
         dialog.fileSelected.connect(self._documents.open_model)
+        dialog.open()
+
+    def ask_model_folder(self) -> None:
+        """Ask for a folder that holds a model and its config."""
+        dialog = self._dialog("Open model folder", QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(self._documents.open_model)
+        dialog.open()
+
+    def ask_to_look(self, look: Callable[[str], object]) -> None:
+        """Ask for a checkpoint that is only to be looked at."""
+        dialog = self._dialog("Look at a model file", QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([_filter("Checkpoints", MODEL_SUFFIXES), "All files (*)"])
+        dialog.fileSelected.connect(look)
         dialog.open()
 
     def ask_images(self) -> None:

@@ -4,14 +4,22 @@ import os
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from interp_gui.core.model import ModelDescription, Preprocessing
-from interp_gui.engine.messages import CloseModel, Ended, OpenModel, SetPreprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
+from interp_gui.core.opening import OpenChoice
+from interp_gui.engine.messages import (
+    CloseModel,
+    Ended,
+    ErrorInfo,
+    OpenModel,
+    SetOutputs,
+    SetPreprocessing,
+)  # fmt: skip
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, OpenModelState
@@ -33,6 +41,12 @@ class Wish:
     then: Then | None = None
     failed: Then | None = None
     preprocessing: Preprocessing | None = None
+    choice: OpenChoice = field(default_factory=OpenChoice)
+    """What was decided about the file."""
+    replaces: str = ""
+    """Handle of a model that is closed once this one is open."""
+    looked_at: bool = False
+    """Whether the user has seen what the file is."""
 
 
 class ModelList(QObject):
@@ -43,9 +57,16 @@ class ModelList(QObject):
     -------
     opening_changed
         `opening` is another.
+    asked
+        Something has to be decided before a file opens; carries the `Wish` and the engine's
+        `ErrorInfo`. Who listens calls `add` with the answer, or `refuse`.
+    look_wanted
+        The user wants to see what a file is before it opens; carries the `Wish`.
     """
 
     opening_changed = Signal()
+    asked = Signal(object, object)
+    look_wanted = Signal(object)
 
     def __init__(
         self, state: AppState, bridge: EngineBridge, settings: Settings, parent: QObject
@@ -57,6 +78,8 @@ class ModelList(QObject):
         self._is_busy = False
         self.opening = ""
         """Name of the model that is being opened, or waits for the engine; empty if none is."""
+        self.can_ask = False
+        """Whether someone listens to `asked`; without one a question is told as a failure."""
         bridge.ready.connect(self._next)
 
     @property
@@ -91,14 +114,19 @@ class ModelList(QObject):
         if problem:
             self._state.notify(
                 "warning", problem, "Close one in the Model panel, or open it all the same.",
-                action="Open it too", on_action=partial(self._add, wish),
+                action="Open it too", on_action=partial(self.add, wish),
             )  # fmt: skip
             return
-        self._add(wish)
+        self.add(wish)
 
-    def _add(self, wish: Wish) -> None:
+    def add(self, wish: Wish) -> None:
+        """Open a checkpoint as soon as those before it are open."""
         self._waiting.append(wish)
         self._next()
+
+    def refuse(self, wish: Wish) -> None:
+        """Give up a checkpoint about which there was a question."""
+        self._done(wish.failed)
 
     def _next(self, _hello: object = None) -> None:
         if self._is_busy:
@@ -110,16 +138,31 @@ class ModelList(QObject):
                 self.choose(known.handle)
                 self._done(wish.then)
                 return
+            if self._wants_a_look(wish):
+                self._tell("")
+                self.look_wanted.emit(wish)
+                self._next()
+                return
             self._tell(Path(wish.path).name)
             self._start(wish)
         else:
             self._tell(Path(self._waiting[0].path).name if self._waiting else "")
 
+    def _wants_a_look(self, wish: Wish) -> bool:
+        asked_for = self._settings.preferences.look_before_opening
+        return self.can_ask and asked_for and not wish.looked_at
+
     def _start(self, wish: Wish) -> None:
         self._is_busy = True
         handle = f"model-{uuid.uuid4().hex[:8]}"
         self._bridge.run(
-            OpenModel(model=handle, path=wish.path, preprocessing=wish.preprocessing),
+            OpenModel(
+                model=handle,
+                path=wish.path,
+                preprocessing=wish.preprocessing,
+                choice=wish.choice,
+                dataset=self._state.dataset_handle,
+            ),
             title=f"Open {self.opening}",
             on_end=partial(self._on_opened, wish, handle, _stamp(wish.path)),
         )
@@ -131,6 +174,10 @@ class ModelList(QObject):
         description = ended.description
         if description is None:
             self._tell("")
+            if self.can_ask and ended.error is not None and can_be_asked(ended.error, wish):
+                self.asked.emit(wish, ended.error)
+                self._next()
+                return
             self._tell_failure(ended, f"'{Path(wish.path).name}' could not be opened.")
             self._done(wish.failed)
             return
@@ -142,6 +189,8 @@ class ModelList(QObject):
         self._settings.add_recent_model(wish.path, description.weights_sha256)
         state.set_layer(before if fits_layer(model, before) else first_layer(description))
         state.set_tab(state.tab or "image")
+        if wish.replaces:
+            self.close(wish.replaces)
         self._tell("")
         self._done(wish.then)
 
@@ -156,6 +205,7 @@ class ModelList(QObject):
         for model in self._state.models:
             same = model.path == wish.path and now is not None
             as_wanted = wish.preprocessing in (None, model.description.preprocessing)
+            as_wanted = as_wanted and wish.choice in (OpenChoice(), model.description.choice)
             if same and self._stamps.get(model.handle) == now and as_wanted:
                 return model
         return None
@@ -218,26 +268,42 @@ class ModelList(QObject):
 
     def set_preprocessing(self, preprocessing: Preprocessing, *, handle: str = "") -> None:
         """Change how images become a model's input; the current one's by default."""
+        wanted = self._known(handle)
+        if wanted:
+            request = SetPreprocessing(model=wanted, preprocessing=preprocessing)
+            self._change(wanted, request, "preprocessing")
+
+    def set_outputs(self, outputs: tuple[OutputInfo, ...], *, handle: str = "") -> None:
+        """Say what a model's outputs are; the current one's by default."""
+        wanted = self._known(handle)
+        if wanted:
+            self._change(wanted, SetOutputs(model=wanted, outputs=outputs), "outputs")
+
+    def _known(self, handle: str) -> str:
         state = self._state
         wanted = handle or (state.model.handle if state.model is not None else "")
-        if not any(model.handle == wanted for model in state.models):
-            return
+        return wanted if any(model.handle == wanted for model in state.models) else ""
+
+    def _change(self, handle: str, request: SetPreprocessing | SetOutputs, what: str) -> None:
+        state = self._state
 
         def ended(event: Ended) -> None:
-            now = next((m for m in state.models if m.handle == wanted), None)
+            now = next((m for m in state.models if m.handle == handle), None)
             if event.description is None:
-                self._tell_failure(event, "The preprocessing could not be changed.")
+                self._tell_failure(event, f"The {what} could not be changed.")
             elif now is not None:
-                new = OpenModelState(wanted, event.description, now.path)
-                state.set_models(tuple(new if m.handle == wanted else m for m in state.models))
-                if state.model is not None and state.model.handle == wanted:
+                new = OpenModelState(handle, event.description, now.path)
+                state.set_models(tuple(new if m.handle == handle else m for m in state.models))
+                if state.model is not None and state.model.handle == handle:
                     state.set_model(new)
 
-        self._bridge.run(
-            SetPreprocessing(model=wanted, preprocessing=preprocessing),
-            view=f"preprocessing:{wanted}",
-            on_end=ended,
-        )
+        self._bridge.run(request, view=f"{what}:{handle}", on_end=ended)
+
+
+def can_be_asked(error: ErrorInfo, wish: Wish) -> bool:
+    """Whether an answer of the user can open what failed to open."""
+    unsafe = error.cause == "UnsafeCheckpoint" and not wish.choice.stubs
+    return error.question is not None or unsafe
 
 
 def first_layer(model: ModelDescription) -> str:

@@ -48,6 +48,12 @@ class Preferences:
         unit="images",
         help="Passes over more images wait for your word.",
     )
+    look_before_opening: bool = parameter(
+        False,
+        title="look at every model file first",
+        help="Show format, size, hash and foreign code before it opens; without this only where "
+        "something speaks against it.",
+    )
     autosave: bool = parameter(
         True,
         title="keep a recovery copy",
@@ -73,7 +79,7 @@ class Preferences:
 
 PAGES: dict[str, tuple[str, ...]] = {
     "Appearance": ("theme", "text_size_percent", "reduced_motion", "software_rendering"),
-    "Working": ("confirm_after_s", "many_images", "autosave"),
+    "Working": ("confirm_after_s", "many_images", "look_before_opening", "autosave"),
     "Engine": ("device", "threads"),
     "Cache": ("cache_limit_mb",),
 }

@@ -7,9 +7,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QWidget
 
+from interp_gui.core.model_places import MODEL_SUFFIXES
 from interp_gui.core.session.document import ModelRef
 from interp_gui.gui import parts, theme
-from interp_gui.gui.opening.documents import MODEL_SUFFIXES
 
 
 class MissingModel(QDialog):
