@@ -82,7 +82,10 @@ def seeing(p: Preprocessing) -> str:
 
 
 def _resizing(p: Preprocessing) -> str:
-    how = {"shorter": f"shorter side to {p.resize_px}", "exact": "stretched", "none": "not resized"}
+    how = {
+        "shorter": f"shorter side to {p.resize_px}", "exact": "stretched",
+        "square": f"stretched to {p.resize_px}", "none": "not resized",
+    }  # fmt: skip
     return how[p.resize] + (", cut" if p.crop and p.resize_px != min(p.size) else "")
 
 

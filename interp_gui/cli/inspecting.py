@@ -61,6 +61,7 @@ def _lines(model: ModelDescription) -> Iterator[str]:
     resized = {
         "shorter": f"shorter side to {p.resize_px}, {p.interpolation}",
         "exact": f"stretched, {p.interpolation}",
+        "square": f"stretched to {p.resize_px} × {p.resize_px}, {p.interpolation}",
         "none": "not resized",
     }[p.resize]
     outputs = ", ".join(f"{out.name} ({out.kind}, {out.size})" for out in model.outputs)

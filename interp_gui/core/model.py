@@ -10,7 +10,7 @@ from interp_gui.core.opening import Candidate, OpenChoice
 
 RuntimeName = Literal["torch", "onnx"]
 OutputKind = Literal["softmax", "sigmoid", "scalar", "embedding", "map"]
-ResizeRule = Literal["shorter", "exact", "none"]
+ResizeRule = Literal["shorter", "exact", "square", "none"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 ChannelOrder = Literal["RGB", "BGR", "L"]
 
@@ -24,9 +24,10 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
         Height and width of the input in pixels.
     resize
         `shorter`: the shorter side becomes `resize_px`; `exact`: the picture is stretched to
-        `size`; `none`: no resizing.
+        `size`; `square`: it is stretched to a square, of which `crop` cuts out the centre; `none`:
+        no resizing.
     resize_px
-        Length of the shorter side in pixels, for `shorter`.
+        Length in pixels of the shorter side, for `shorter`, or of all sides, for `square`.
     crop
         Whether the centre of `size` is cut out (padded with the mean colour where too small).
     mean, std
@@ -75,7 +76,9 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     class_names
         One name a class; empty where there are no classes or no names known.
     layers
-        In order of execution.
+        In order of execution, sites within attention among them.
+    inputs
+        What modules are given (`…/in`): can be asked for like layers, and stands in no list.
     notes
         Sentences for the user about how the file was read.
     runtime
@@ -103,6 +106,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[OutputInfo, ...]
     class_names: tuple[str, ...] = ()
     layers: tuple[LayerInfo, ...] = ()
+    inputs: tuple[LayerInfo, ...] = ()
     notes: tuple[str, ...] = ()
     runtime: RuntimeName = "torch"
     runtime_reason: str = ""
@@ -122,9 +126,9 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
         return self.class_names[index] if index < len(self.class_names) else f"class {index}"
 
     def layer(self, name: str) -> LayerInfo:
-        """Find a layer by address; an unknown one raises with near names."""
+        """Find a layer or an input site by address; an unknown one raises with near names."""
         wanted = str(Address.parse(name))
-        for layer in self.layers:
+        for layer in (*self.layers, *self.inputs):
             if layer.name == wanted:
                 return layer
         raise unknown_name("layer", wanted, [layer.name for layer in self.layers])

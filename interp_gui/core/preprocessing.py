@@ -136,6 +136,8 @@ def _resized_size(size: tuple[int, int], p: Preprocessing) -> tuple[int, int]:
     width, height = size
     if p.resize == "exact":
         return p.size[1], p.size[0]
+    if p.resize == "square":
+        return p.resize_px, p.resize_px
     if p.resize == "none":
         return size
     short, long = min(size), max(size)

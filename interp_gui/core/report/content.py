@@ -351,6 +351,7 @@ def _input(preprocessing: Preprocessing) -> str:
     resize = {
         "shorter": f"shorter side to {preprocessing.resize_px} px",
         "exact": "stretched",
+        "square": f"stretched to {preprocessing.resize_px} × {preprocessing.resize_px} px",
         "none": "not resized",
     }[preprocessing.resize]
     crop = ", centre cut out" if preprocessing.crop and preprocessing.resize != "exact" else ""

@@ -27,7 +27,10 @@ from interp_gui.gui.widgets.pixels import to_image
 from interp_gui.gui.widgets.wheel import calm_wheel
 
 SEEN_PX = 160
-_RULES = {"shorter": "Shorter side to", "exact": "Stretch to size", "none": "Do not resize"}
+_RULES = {
+    "shorter": "Shorter side to", "exact": "Stretch to size", "square": "Stretch to a square of",
+    "none": "Do not resize",
+}  # fmt: skip
 _CHANNELS = {"RGB": "RGB", "BGR": "BGR", "L": "Grey"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
@@ -50,7 +53,7 @@ class PreprocessingForm(QWidget):
         self._original: dict[str, Preprocessing] = {}
         self._filling = False
         self.resize_rule = _choice("Which way the image is brought to size", _RULES)
-        self.resize_px = _pixels("Length of the shorter side in pixels")
+        self.resize_px = _pixels("Length of the shorter side or of the square's sides in pixels")
         self.height_px = _pixels("Input height in pixels")
         self.width_px = _pixels("Input width in pixels")
         self.crop = QCheckBox("Cut out the centre")
@@ -184,7 +187,7 @@ class PreprocessingForm(QWidget):
         if self._filling:
             return
         model = self._state.model
-        self.resize_px.setVisible(self.resize_rule.currentData() == "shorter")
+        self.resize_px.setVisible(self.resize_rule.currentData() in ("shorter", "square"))
         value, problem = None, ""
         try:
             value = self._checked()
