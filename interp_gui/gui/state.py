@@ -169,15 +169,27 @@ class AppState(QObject):
             fresh = ("", None, self._fitting_target(model))
             seen = self._left.get(model.handle, fresh) if model is not None else fresh
             self._layer, self._feature, target = seen
-            changed, self._target = target != self._target, target
+        else:
+            target = self._still_fitting(model)
+        changed, self._target = target != self._target, target
         self.model_changed.emit()
         if not same:
             self.layer_changed.emit()
             self.feature_changed.emit()
-            if changed:
-                self.target_changed.emit()
+        if changed:
+            self.target_changed.emit()
+        if not same:
             self.history_changed.emit()
             self._settled.start()
+
+    def _still_fitting(self, model: OpenModelState | None) -> Target:
+        """The Target as it is, or another one where its output is of another kind now."""
+        if model is None:
+            return self._target
+        classes = self._target.kind in ("logit", "logit_difference", "probability")
+        if classes != bool(model.description.class_count):
+            return self._fitting_target(model)
+        return self._target
 
     def _fitting_target(self, model: OpenModelState | None) -> Target:
         if model is None or not model.description.outputs:

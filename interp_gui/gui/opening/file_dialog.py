@@ -100,11 +100,12 @@ class FileDialog(QDialog):
             through = "foreign-code" in self.report.concerns
             title = "Read the weights through stand-ins" if through else "Open"
             self.open_button = QPushButton(title)
-            # where code is named, the way on is to be a decision, not a press of Enter
-            self.open_button.setAutoDefault(not through)
-            self.open_button.setDefault(not through)
             self.open_button.clicked.connect(lambda: self._open(through))
             buttons.addButton(self.open_button, roles.AcceptRole)
+            # where code is named, the way on is to be a decision, not a press of Enter
+            self.open_button.setAutoDefault(not through)
+            cancel = buttons.button(QDialogButtonBox.StandardButton.Cancel)
+            (cancel if through else self.open_button).setDefault(True)
         if self.report.sha256:
             copy = QPushButton("Copy SHA-256")
             copy.setAutoDefault(False)

@@ -1,33 +1,40 @@
 """The Model panel: layers, facts and preprocessing of the current model."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
-    QFormLayout,
-    QLabel,
     QMenu,
-    QScrollArea,
     QStackedLayout,
     QTabWidget,
-    QVBoxLayout,
     QWidget,
 )
 
-from interp_gui.core.model import ModelDescription
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.background import Background
 from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.panels.facts import FactsView
 from interp_gui.gui.panels.layers import LayersView
 from interp_gui.gui.panels.preprocessing import PreprocessingForm
 from interp_gui.gui.state import AppState, OpenModelState
+from interp_gui.gui.undoing.changes import change_outputs
 
 
 class ModelPanel(QWidget):
-    """What the current model is made of, what it is, and what it is fed."""
+    """What the current model is made of, what it is, and what it is fed.
+
+    Signals
+    -------
+    other_network_wanted
+        The weights fit other networks too, and the user wants to choose again; carries the
+        `OpenModelState`.
+    """
+
+    other_network_wanted = Signal(object)
 
     def __init__(self, state: AppState, documents: Documents, background: Background) -> None:
         super().__init__()
@@ -35,6 +42,8 @@ class ModelPanel(QWidget):
         self.setMinimumWidth(240)
         self.layers = LayersView(state)
         self.facts = FactsView()
+        self.facts.outputs_chosen.connect(partial(change_outputs, state, documents.models))
+        self.facts.reconsidered.connect(self._reconsider)
         self.preprocessing = PreprocessingForm(state, background)
         self.preprocessing.applied.connect(documents.set_preprocessing)
         self.models = ModelBox(state, documents)
@@ -52,7 +61,8 @@ class ModelPanel(QWidget):
         centre = parts.column(empty, margin=theme.SPACE_L)
         centre.addStretch(1)
         hint = parts.label(
-            "Drop a checkpoint here (.pt, .pth, .safetensors), or press Ctrl+O, to see its layers.",
+            "Drop a checkpoint here (.pt, .pth, .safetensors, .onnx, a model folder), or press "
+            "Ctrl+O, to see its layers.",
             dim=True,
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -71,6 +81,11 @@ class ModelPanel(QWidget):
         self._stack.addWidget(body)
         state.model_changed.connect(self._on_model)
         self._on_model()
+
+    def _reconsider(self) -> None:
+        model = self._state.model
+        if model is not None:
+            self.other_network_wanted.emit(model)
 
     def _on_model(self) -> None:
         model = self._state.model
@@ -136,84 +151,3 @@ def titled(models: Sequence[OpenModelState]) -> list[tuple[OpenModelState, str]]
         (model, f"{name} ({Path(model.path).parent.name})" if names.count(name) > 1 else name)
         for model, name in zip(models, names, strict=True)
     ]
-
-
-class FactsView(QScrollArea):
-    """Facts of a model, to read and to copy."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-
-    def show_model(self, model: ModelDescription, path: str) -> None:
-        """Show what is known of a model."""
-        content = QWidget()
-        column = parts.column(content, margin=theme.SPACE_M, spacing=theme.SPACE_L)
-        form = QFormLayout()
-        form.setHorizontalSpacing(theme.SPACE_L)
-        form.setVerticalSpacing(theme.SPACE_S)
-        for name, text in facts(model):
-            form.addRow(_name(name), _value(text, name))
-        form.addRow(_name("Weights"), self._hash(model.weights_sha256))
-        form.addRow(_name("File"), _value(path, "File"))
-        column.addLayout(form)
-        self._add_notes(column, model.notes)
-        column.addStretch(1)
-        old = self.takeWidget()
-        if old is not None:
-            old.deleteLater()
-        self.setWidget(content)
-
-    def _hash(self, sha256: str) -> QWidget:
-        holder = QWidget()
-        row = parts.row()
-        holder.setLayout(row)
-        row.addWidget(_value(sha256[:12], f"SHA-256 of the weights: {sha256}"))
-        copy = parts.icon_button("copy", "Copy the SHA-256 of the weights", size_px=14)
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(sha256))
-        row.addWidget(copy)
-        row.addStretch(1)
-        return holder
-
-    def _add_notes(self, column: QVBoxLayout, notes: tuple[str, ...]) -> None:
-        for note in notes:
-            label = parts.label(note, dim=True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            column.addWidget(label)
-
-
-def facts(model: ModelDescription) -> list[tuple[str, str]]:
-    """Names and values, in words."""
-    rows = [
-        ("Architecture", model.architecture),
-        ("Library", model.library),
-        ("Format", model.format),
-        ("Parameters", f"{model.parameters:,}"),
-        ("Layers", _layers(model)),
-    ]
-    for output in model.outputs:
-        what = {"softmax": "classes, softmax", "sigmoid": "classes, sigmoid"}
-        text = f"{output.size:,} {what.get(output.kind, output.kind)}"
-        rows.append(("Output" if output.name == "output" else f"Output {output.name}", text))
-    if model.class_count:
-        rows.append(("Class names", "known" if model.class_names else "not known"))
-    return rows
-
-
-def _layers(model: ModelDescription) -> str:
-    worthwhile = sum(layer.worthwhile for layer in model.layers)
-    return f"{len(model.layers):,}, of which {worthwhile:,} worth looking at"
-
-
-def _name(text: str) -> QLabel:
-    return parts.label(text, dim=True, wrap=False)
-
-
-def _value(text: str, name: str) -> QLabel:
-    label = parts.label(text)
-    label.setToolTip(text if name == "File" else name)
-    label.setAccessibleName(f"{name}: {text}")
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

@@ -3,7 +3,7 @@
 from functools import partial
 
 from interp_gui.core.errors import InterpError, InvalidValue
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import OutputInfo, Preprocessing
 from interp_gui.core.target import Target
 from interp_gui.gui.opening.model_list import ModelList
 from interp_gui.gui.state import AppState, OpenModelState
@@ -52,6 +52,24 @@ def change_preprocessing(state: AppState, models: ModelList, wanted: Preprocessi
         f"change the preprocessing of {model.description.name}",
         partial(put, wanted),
         partial(put, model.description.preprocessing),
+    )
+
+
+def change_outputs(state: AppState, models: ModelList, wanted: tuple[OutputInfo, ...]) -> None:
+    """Say what the current model's outputs are, whichever model is current when undone."""
+    shared = state.shared
+    model = shared.model
+    if model is None or wanted == model.description.outputs:
+        return
+
+    def put(outputs: tuple[OutputInfo, ...]) -> None:
+        _still_open(shared, model.handle, "The output was changed of a model")
+        models.set_outputs(outputs, handle=model.handle)
+
+    shared.undo.change(
+        f"change what {model.description.name} answers",
+        partial(put, wanted),
+        partial(put, model.description.outputs),
     )
 
 

@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from interp_gui.engine.messages import LogLine
+from interp_gui.gui.panels.facts import facts
 from interp_gui.gui.panels.layers import LayersView
 from interp_gui.gui.panels.log import LogPanel
-from interp_gui.gui.panels.model import facts
 from interp_gui.gui.panels.preprocessing import PreprocessingForm
 from interp_gui.gui.target_selector import TargetSelector
 from interp_gui.gui.thumbnails import Thumbnails
@@ -91,7 +91,7 @@ def test_a_group_is_no_layer(layers, state):
 def test_facts_in_words(describe):
     rows = dict(facts(describe()))
     assert rows["Parameters"] == "3,504,872"
-    assert rows["Output"] == "10 classes, softmax"
+    assert rows["Runs on"] == "PyTorch"
     assert rows["Layers"] == "5, of which 4 worth looking at"
 
 

@@ -1,0 +1,188 @@
+"""What is known of a model, and what of it can be decided otherwise."""
+
+import msgspec
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from interp_gui.core.model import ModelDescription, OutputInfo, OutputKind
+from interp_gui.gui import parts, theme
+from interp_gui.gui.widgets.wheel import calm_wheel
+
+OUTPUT_KINDS: dict[OutputKind, tuple[str, str]] = {
+    "softmax": ("classes, one of them is right", "Softmax: shares of all classes sum to one"),
+    "sigmoid": ("classes, each for itself", "Sigmoid: any number of classes may be right"),
+    "scalar": ("numbers", "Measurements, such as an age or a score"),
+    "embedding": ("embedding", "A direction that is compared with those of other images"),
+    "map": ("map", "One value for each place, as in segmentation"),
+}
+
+
+class FactsView(QScrollArea):
+    """Facts of a model, to read and to copy.
+
+    Signals
+    -------
+    outputs_chosen
+        Outputs with the kinds that the user says they have.
+    reconsidered
+        The user wants to choose another network for the same weights.
+    """
+
+    outputs_chosen = Signal(object)
+    reconsidered = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.kinds: list[QComboBox] = []
+        self.other: QPushButton | None = None
+
+    def show_model(self, model: ModelDescription, path: str) -> None:
+        """Show what is known of a model."""
+        content = QWidget()
+        column = parts.column(content, margin=theme.SPACE_M, spacing=theme.SPACE_L)
+        form = QFormLayout()
+        form.setHorizontalSpacing(theme.SPACE_L)
+        form.setVerticalSpacing(theme.SPACE_S)
+        for name, text in facts(model):
+            form.addRow(_name(name), _value(text, name))
+        self._add_outputs(form, model)
+        form.addRow(_name("Weights"), self._hash(model.weights_sha256))
+        form.addRow(_name("File"), _value(path, "File"))
+        if model.ignored:
+            form.addRow(_name("Left alone"), _value(", ".join(model.ignored), "Left alone"))
+        column.addLayout(form)
+        self._add_other(column, model)
+        self._add_notes(column, model.notes)
+        column.addStretch(1)
+        old = self.takeWidget()
+        if old is not None:
+            old.deleteLater()
+        self.setWidget(content)
+
+    def _add_outputs(self, form: QFormLayout, model: ModelDescription) -> None:
+        self.kinds = []
+        for at, output in enumerate(model.outputs):
+            name = "Output" if output.name == "output" else f"Output {output.name}"
+            form.addRow(_name(name), self._kind_box(model.outputs, at, name))
+
+    def _kind_box(self, outputs: tuple[OutputInfo, ...], at: int, name: str) -> QWidget:
+        output = outputs[at]
+        box = QComboBox()
+        calm_wheel(box)
+        box.setAccessibleName(f"{name}: what its {output.size:,} numbers are")
+        box.setAccessibleDescription("What the output means; decides which Targets there are")
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(12)
+        for kind, (title, tip) in OUTPUT_KINDS.items():
+            if output.size == 1 and kind == "softmax":
+                continue  # one number is no choice between classes
+            if (kind == "map") != (output.kind == "map"):
+                continue  # numbers have no places, and places are no numbers
+            box.addItem(f"{output.size:,} {title}" if output.size else title, kind)
+            box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        box.setCurrentIndex(max(0, box.findData(output.kind)))
+        box.setToolTip(OUTPUT_KINDS[output.kind][1])
+
+        def chosen(row: int) -> None:
+            wanted = list(outputs)
+            wanted[at] = msgspec.structs.replace(output, kind=box.itemData(row))
+            self.outputs_chosen.emit(tuple(wanted))
+
+        box.activated.connect(chosen)
+        self.kinds.append(box)
+        return box
+
+    def _add_other(self, column: QVBoxLayout, model: ModelDescription) -> None:
+        self.other = None
+        if not model.alternatives:
+            return
+        names = ", ".join(each.name for each in model.alternatives[:3])
+        more = len(model.alternatives) - 3
+        several = f" and {more} more" if more > 0 else ""
+        column.addWidget(
+            parts.label(f"The same weights fit {names}{several}, which answer differently.")
+        )
+        self.other = QPushButton("Choose another network…")
+        self.other.setToolTip("Open the same weights as another network; this one is closed then")
+        self.other.clicked.connect(self.reconsidered)
+        row = parts.row()
+        row.addWidget(self.other)
+        row.addStretch(1)
+        column.addLayout(row)
+
+    def _hash(self, sha256: str) -> QWidget:
+        holder = QWidget()
+        row = parts.row()
+        holder.setLayout(row)
+        row.addWidget(_value(sha256[:12], f"SHA-256 of the weights: {sha256}"))
+        copy = parts.icon_button("copy", "Copy the SHA-256 of the weights", size_px=14)
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(sha256))
+        row.addWidget(copy)
+        row.addStretch(1)
+        return holder
+
+    def _add_notes(self, column: QVBoxLayout, notes: tuple[str, ...]) -> None:
+        for note in notes:
+            label = parts.label(note, dim=True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(label)
+
+
+def facts(model: ModelDescription) -> list[tuple[str, str]]:
+    """Names and values, in words."""
+    rows = [
+        ("Architecture", model.architecture),
+        ("Library", model.library),
+    ]
+    if model.choice.architecture:
+        rows.append(("Chosen", f"by you, as {model.choice.architecture}"))
+    if model.choice.weights:
+        rows.append(("Set of weights", model.choice.weights))
+    if model.choice.code:
+        rows.append(("Defined in", model.choice.code))
+    rows += [
+        ("Format", model.format),
+        ("Runs on", _runtime(model)),
+        ("Parameters", f"{model.parameters:,}"),
+        ("Layers", _layers(model)),
+    ]
+    if model.gradient_problem:
+        rows.append(("Gradients", f"none: {model.gradient_problem}"))
+    if model.class_count:
+        rows.append(("Class names", "known" if model.class_names else "not known"))
+    return rows
+
+
+def _runtime(model: ModelDescription) -> str:
+    name = {"torch": "PyTorch", "onnx": "ONNX Runtime"}[model.runtime]
+    return f"{name}: {model.runtime_reason}" if model.runtime_reason else name
+
+
+def _layers(model: ModelDescription) -> str:
+    worthwhile = sum(layer.worthwhile for layer in model.layers)
+    return f"{len(model.layers):,}, of which {worthwhile:,} worth looking at"
+
+
+def _name(text: str) -> QLabel:
+    return parts.label(text, dim=True, wrap=False)
+
+
+def _value(text: str, name: str) -> QLabel:
+    label = parts.label(text)
+    label.setToolTip(text if name == "File" else name)
+    label.setAccessibleName(f"{name}: {text}")
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
