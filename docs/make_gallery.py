@@ -23,8 +23,8 @@ PATIENCE_S = 120
 QUIET_MS = 500
 SHEET_PX, COLUMNS, ROWS = 480, 4, 5
 NOT_HERE = frozenset(
-    ("file.open_model", "file.open_images", "file.open_folder", "file.import_table",
-     "session.open", "session.save_as")
+    ("file.open_model", "file.open_images", "file.open_folder", "file.open_model_folder",
+     "file.look", "file.import_table", "session.open", "session.save_as")
 )  # fmt: skip
 """Commands that open the system's file dialog."""
 OVER_THE_WINDOW = frozenset(("edit.find_anything",))

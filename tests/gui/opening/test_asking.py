@@ -193,7 +193,8 @@ def test_every_file_can_be_looked_at_first(ready, client, model_file, qtbot):
     ready.settings.prefer(look_before_opening=True)
     ready.documents.open_model(model_file)
     assert not any(isinstance(each, OpenModel) for each in client.requests.values())
-    client.end(newest(client, LookAtModel, qtbot), file=FileReport(path=model_file, format="torch-zip"))
+    report = FileReport(path=model_file, format="torch-zip")
+    client.end(newest(client, LookAtModel, qtbot), file=report)
     qtbot.waitUntil(lambda: bool(dialogs(ready, FileDialog)))
     dialogs(ready, FileDialog)[0].open_button.click()
     assert client.requests[client.last(OpenModel)].path == model_file
