@@ -98,6 +98,12 @@ class Renaming:
         Shapes under the names of the target library.
     convert
         Renames, splits and merges tensors; bytes are never reordered but by the map.
+    source, target
+        Libraries; the target is `any` where torchvision and timm use the same names.
+    dropped
+        Names in the file that the target has no place for (a text tower, a training decoder).
+    note
+        In what the target computes otherwise than the source, in a sentence; empty if in nothing.
     """
 
     name: str
@@ -105,6 +111,8 @@ class Renaming:
     target: str
     shapes: Shapes
     convert: Callable[[Mapping[str, torch.Tensor]], Tensors]
+    dropped: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +205,8 @@ class Decision:
         Others that take the same tensors and answer otherwise.
     notes
         Why it is this one, and what was assumed.
+    choice
+        What it rests on, to be shown and remembered; empty where nothing had to be decided.
     """
 
     match: Match
@@ -204,6 +214,7 @@ class Decision:
     class_names: tuple[str, ...] = ()
     alternatives: tuple[Candidate, ...] = ()
     notes: tuple[str, ...] = ()
+    choice: OpenChoice = OpenChoice()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from interp_gui.checkpoints.building import build_match
 from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.custom_code import LIBRARY, build_from_code
 from interp_gui.checkpoints.deciding import decide
@@ -15,18 +15,30 @@ from interp_gui.checkpoints.match import (
     Contents,
     Match,
     OpenedCheckpoint,
-    Tensors,
+    Renaming,
     WeightSet,
     Wishes,
 )
+from interp_gui.checkpoints.outputs import guess_output
+from interp_gui.checkpoints.preparing import (
+    Builder,
+    as_float32,
+    configuration_notes,
+    configured,
+    make_float32,
+    with_head,
+)
+from interp_gui.checkpoints.probing import output_of
 from interp_gui.checkpoints.recognition import recognise
 from interp_gui.checkpoints.unknown_input import find_input
 from interp_gui.core.choices import remember, remembered
 from interp_gui.core.errors import unknown_name
-from interp_gui.core.model import ModelDescription, OutputInfo, OutputKind
+from interp_gui.core.model import ModelDescription, Preprocessing
 from interp_gui.core.opening import OpenChoice, OpenQuestion
 
-_WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
+_SHOWN = 6
+
+__all__ = ["as_float32", "open_set", "open_weights"]
 
 
 def open_weights(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
@@ -36,27 +48,33 @@ def open_weights(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
 
 
 def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> OpenedCheckpoint:
-    """Recognise and build one of the sets of weights that were read."""
+    """Recognise and build one of the sets of weights that were read.
+
+    The tensors of that set are converted in place: two copies of them are never held.
+    """
     chosen = _chosen(contents, wishes.choice)
     if wishes.choice.code:
         return _open_by_code(file, chosen, wishes)
+    shapes = {key: tuple(value.shape) for key, value in chosen.tensors.items()}
     with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter lock to the rest
         hashing = pool.submit(weights_sha256, chosen.tensors)
-        shapes = {key: tuple(value.shape) for key, value in chosen.tensors.items()}
         recognition = recognise(shapes, hints=contents.hints)
         digest = hashing.result()
-    wishes = _with_memory(wishes, digest)
+    number_notes = make_float32(chosen.tensors)
+    names = [chosen.name, *(each.name for each in contents.sets if each.name != chosen.name)]
     decision = decide(
         recognition, chosen.tensors, file=file, weights_sha256=digest, hints=contents.hints,
-        wishes=wishes,
+        wishes=wishes, earlier=remembered(digest) or OpenChoice(), sets=tuple(names),
     )  # fmt: skip
-    match = decision.match
-    renamed = match.renaming.convert(chosen.tensors) if match.renaming else chosen.tensors
-    converted, number_notes = as_float32(renamed)
-    match, config_notes = _configured(match)
-    module = build_match(match, converted)
-    if wishes.choice.architecture:
-        remember(digest, wishes.choice)
+    match = configured(with_head(decision.match, decision.choice.head))
+    module = Builder(chosen.tensors, decision.choice.head)(decision.match)
+    preprocessing = wishes.preprocessing or decision.preprocessing
+    size, is_map = _extent(module, match, preprocessing)
+    output, output_notes = guess_output(
+        size, embedding=match.classes == 0, is_map=is_map, hint=contents.hints.outputs,
+        chosen=decision.choice.output,
+    )  # fmt: skip
+    _keep(digest, decision.choice)
     description = ModelDescription(
         name=file.path.name,
         path=str(file.path.absolute()),
@@ -66,14 +84,18 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         config=match.config,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         weights_sha256=digest,
-        preprocessing=wishes.preprocessing or decision.preprocessing,
-        outputs=(_output(match),),
+        preprocessing=preprocessing,
+        outputs=(output,),
         class_names=decision.class_names,
-        notes=(*chosen.notes, *decision.notes, *config_notes, *number_notes),
-        choice=wishes.choice,
+        notes=(
+            *chosen.notes, *_set_notes(contents, chosen), *decision.notes,
+            *_renaming_notes(match.renaming), *configuration_notes(decision.match), *number_notes,
+            *output_notes, *_ignored_notes(chosen),
+        ),
+        choice=decision.choice,
         alternatives=decision.alternatives,
         ignored=chosen.ignored,
-    )
+    )  # fmt: skip
     return OpenedCheckpoint(module=module, description=description)
 
 
@@ -84,11 +106,12 @@ def _open_by_code(file: CheckpointFile, chosen: WeightSet, wishes: Wishes) -> Op
         path=str(file.path), file=file.path.name, weights_sha256=digest, choice=wishes.choice,
         code=True,
     )  # fmt: skip
-    converted, number_notes = as_float32(chosen.tensors)
-    module, name = build_from_code(wishes.choice, converted, question=question)
+    number_notes = make_float32(chosen.tensors)
+    module, name = build_from_code(wishes.choice, chosen.tensors, question=question)
     preprocessing, shape, input_notes = find_input(module)
-    size = shape[0] if shape else 1
-    kind: OutputKind = "map" if len(shape) > 1 else "softmax" if size > 1 else "scalar"
+    output, output_notes = guess_output(
+        shape[0] if shape else 1, is_map=len(shape) > 1, chosen=wishes.choice.output
+    )
     path = Path(wishes.choice.code)
     ran = f"'{path.name}' was run to make it (SHA-256 {wishes.choice.code_sha256[:12]})."
     description = ModelDescription(
@@ -101,8 +124,8 @@ def _open_by_code(file: CheckpointFile, chosen: WeightSet, wishes: Wishes) -> Op
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         weights_sha256=digest,
         preprocessing=wishes.preprocessing or preprocessing,
-        outputs=(OutputInfo(kind=kind, size=size),),
-        notes=(*chosen.notes, ran, *input_notes, *number_notes),
+        outputs=(output,),
+        notes=(*chosen.notes, ran, *input_notes, *number_notes, *output_notes),
         choice=wishes.choice,
         ignored=chosen.ignored,
     )
@@ -118,57 +141,43 @@ def _chosen(contents: Contents, choice: OpenChoice) -> WeightSet:
     return by_name[choice.weights]
 
 
-def _with_memory(wishes: Wishes, digest: str) -> Wishes:
-    """What was decided about these weights before, where nothing else is wanted now."""
-    earlier = remembered(digest) if not wishes.choice.architecture else None
-    if earlier is None or earlier.code:  # code is run after consent only, each time
-        return wishes
-    return Wishes(
-        preprocessing=wishes.preprocessing, choice=earlier, labelled=wishes.labelled
-    )  # fmt: skip
+def _extent(module: nn.Module, match: Match, preprocessing: Preprocessing) -> tuple[int, bool]:
+    """Numbers an image, and whether it answers for places; asked of the network where unknown."""
+    if match.classes:
+        return match.classes, False
+    with torch.inference_mode():
+        shape = output_of(module(torch.zeros(1, match.channels, *preprocessing.size))).shape
+    return int(shape[1] if len(shape) == 4 else shape[-1]), len(shape) == 4
 
 
-def _configured(match: Match) -> tuple[Match, tuple[str, ...]]:
-    if match.architecture.name not in _WITH_INPUT_TRANSFORM or match.library != "torchvision":
-        return match, ()
-    # no tensor tells it; published weights need it, and networks tuned from them keep it
-    from dataclasses import replace
-
-    note = "Its input is assumed to be rescaled inside (transform_input), as in published weights."
-    return replace(match, config={**match.config, "transform_input": True}), (note,)
+def _keep(digest: str, choice: OpenChoice) -> None:
+    """Remember what was decided about the network; not which set of a file was asked for."""
+    kept = OpenChoice(architecture=choice.architecture, head=choice.head, output=choice.output)
+    if kept != OpenChoice():
+        remember(digest, kept)
 
 
-def as_float32(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
-    """Floating tensors as float32, and notes on kinds and values of numbers."""
-    notes = []
-    kinds = {
-        str(value.dtype).removeprefix("torch.")
-        for value in tensors.values()
-        if value.is_floating_point() and value.dtype != torch.float32
-    }
-    if kinds:
-        notes.append(f"Weights of kind {', '.join(sorted(kinds))} were converted to float32.")
-    converted = {
-        key: value.float() if value.is_floating_point() else value for key, value in tensors.items()
-    }
-    broken = [
-        key
-        for key, value in converted.items()
-        if value.is_floating_point() and not _all_finite(value)
-    ]
-    if broken:
-        notes.append(
-            f"{len(broken)} of its tensors hold values that are no finite numbers, "
-            f"for example '{broken[0]}'."
-        )
-    return converted, tuple(notes)
+def _set_notes(contents: Contents, chosen: WeightSet) -> tuple[str, ...]:
+    others = [each.name for each in contents.sets if each.name != chosen.name]
+    if not others:
+        return ()
+    return (
+        f"The file holds several sets of weights; this is '{chosen.name}'. Others: "
+        f"{', '.join(others)} (--weights or the Model panel chooses).",
+    )
 
 
-def _all_finite(value: torch.Tensor) -> bool:
-    # a finite sum has finite terms and costs a twentieth; finite terms may still overflow it
-    return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
+def _renaming_notes(renaming: Renaming | None) -> tuple[str, ...]:
+    if renaming is None:
+        return ()
+    left = f"; {len(renaming.dropped)} tensors have no place in it" if renaming.dropped else ""
+    notes = (f"Its tensors were renamed: {renaming.name}{left}.",)
+    return (*notes, renaming.note) if renaming.note else notes
 
 
-def _output(match: Match) -> OutputInfo:
-    # one number is no choice between classes
-    return OutputInfo(kind="softmax" if match.classes > 1 else "scalar", size=match.classes)
+def _ignored_notes(chosen: WeightSet) -> tuple[str, ...]:
+    if not chosen.ignored:
+        return ()
+    shown = ", ".join(chosen.ignored[:_SHOWN])
+    more = f" and {len(chosen.ignored) - _SHOWN} more" if len(chosen.ignored) > _SHOWN else ""
+    return (f"Left alone, because it serves training only: {shown}{more}.",)

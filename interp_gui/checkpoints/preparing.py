@@ -1,0 +1,137 @@
+"""From a set of tensors to the networks that are built with it: numbers, names, heads, settings."""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from interp_gui.checkpoints.building import build_match
+from interp_gui.checkpoints.match import HeadLayer, Match, Tensors
+from interp_gui.core.errors import InvalidValue, unknown_name
+
+_WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
+
+_GAP_LAYERS = {
+    "relu": "ReLU", "gelu": "GELU", "tanh": "Tanh", "dropout": "Dropout", "identity": "Identity",
+    "silu": "SiLU", "leaky_relu": "LeakyReLU", "sigmoid": "Sigmoid", "elu": "ELU",
+    "hardswish": "Hardswish", "relu6": "ReLU6", "selu": "SELU", "mish": "Mish",
+    "flatten": "Flatten",
+}  # fmt: skip
+"""Class in torch.nn of each option of a `HeadQuestion`."""
+
+
+class Builder:
+    """Builds the network of any match with one set of tensors, which all of them share.
+
+    Parameters
+    ----------
+    tensors
+        Floating ones as float32, under the file's names.
+    answers
+        What stands in the gaps of a head of its own; the likeliest where nothing was said, so that
+        candidates can be compared before that is known.
+    """
+
+    def __init__(self, tensors: Tensors, answers: tuple[str, ...] = ()) -> None:
+        self._tensors, self._answers = tensors, answers
+        self._renamed: dict[int, Tensors] = {}
+
+    def __call__(self, match: Match) -> nn.Module:
+        """The network in eval mode, frozen.
+
+        Raises
+        ------
+        UnknownArchitecture
+            The tensors do not fit the installed library.
+        """
+        question = match.head.question if match.head is not None else None
+        answers = self._answers
+        if question is not None and not answers:
+            answers = question.options[:1] * len(question.gaps)
+        return build_match(configured(with_head(match, answers)), self._named(match))
+
+    def _named(self, match: Match) -> Tensors:
+        renaming = match.renaming
+        if renaming is None:
+            return self._tensors
+        if id(renaming) not in self._renamed:
+            self._renamed[id(renaming)] = renaming.convert(self._tensors)
+        return self._renamed[id(renaming)]
+
+
+def with_head(match: Match, answers: tuple[str, ...]) -> Match:
+    """The match with the gaps of its own head filled in.
+
+    Raises
+    ------
+    InvalidValue
+        There are more answers than gaps, or fewer.
+    UnknownName
+        An answer is no layer that may stand there.
+    """
+    head = match.head
+    if head is None or not head.gaps:
+        return match
+    if len(answers) != len(head.gaps):
+        raise InvalidValue(
+            f"{len(head.gaps)} layers of the head are unknown, and {len(answers)} were named.",
+            hint=f"Known names: {', '.join(_GAP_LAYERS)}.",
+        )
+    layers = list(head.layers)
+    for place, answer in zip(head.gaps, answers, strict=True):
+        if answer not in _GAP_LAYERS:
+            raise unknown_name("layer of a head", answer, _GAP_LAYERS)
+        layers[place] = HeadLayer(kind=_GAP_LAYERS[answer])
+    return replace(match, head=replace(head, layers=tuple(layers), gaps=()))
+
+
+def configured(match: Match) -> Match:
+    """The match with what no tensor tells: published weights need it, tuned ones keep it."""
+    if match.library != "torchvision" or match.architecture.name not in _WITH_INPUT_TRANSFORM:
+        return match
+    return replace(match, config={**match.config, "transform_input": True})
+
+
+def configuration_notes(match: Match) -> tuple[str, ...]:
+    """Sentences on what `configured` assumed."""
+    if configured(match) == match:
+        return ()
+    return (
+        "Its input is assumed to be rescaled inside (transform_input), as in published weights.",
+    )
+
+
+def as_float32(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
+    """Floating tensors as float32, and notes on kinds and values of numbers."""
+    converted = dict(tensors)
+    return converted, make_float32(converted)
+
+
+def make_float32(tensors: Tensors) -> tuple[str, ...]:
+    """Convert floating tensors to float32 in place, one by one, so that no two copies stay.
+
+    Returns notes on kinds and values of numbers.
+    """
+    kinds, broken = set(), []
+    for key, value in tensors.items():
+        if not value.is_floating_point():
+            continue
+        if value.dtype != torch.float32:
+            kinds.add(str(value.dtype).removeprefix("torch."))
+            tensors[key] = value = value.float()
+        if not _all_finite(value):
+            broken.append(key)
+    notes = []
+    if kinds:
+        notes.append(f"Weights of kind {', '.join(sorted(kinds))} were converted to float32.")
+    if broken:
+        notes.append(
+            f"{len(broken)} of its tensors hold values that are no finite numbers, "
+            f"for example '{broken[0]}'."
+        )
+    return tuple(notes)
+
+
+def _all_finite(value: torch.Tensor) -> bool:
+    # a finite sum has finite terms and costs a twentieth; finite terms may still overflow it
+    return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())

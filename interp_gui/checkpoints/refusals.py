@@ -1,0 +1,80 @@
+"""What is said of weights that fit no architecture, or not the one that was asked for."""
+
+import msgspec
+
+from interp_gui.checkpoints import recognition
+from interp_gui.checkpoints.match import Tensors
+from interp_gui.core.errors import UnknownArchitecture
+from interp_gui.core.opening import KeyReport, OpenChoice, OpenQuestion
+
+HINT = (
+    "Classification architectures of torchvision and timm are known; of a network of your own the "
+    "Python file that defines it can be given. 'My model does not open' in the documentation says "
+    "more."
+)
+
+_SHOWN_KEYS = 3
+_LEAST_LIKENESS = 0.2
+
+
+def does_not_fit(tensors: Tensors, question: OpenQuestion) -> UnknownArchitecture:
+    """No architecture takes these tensors: the nearest is named with all that differs."""
+    asking = msgspec.structs.replace(question, code=True)
+    found = question.nearest[0] if question.nearest else None
+    if found is None or found.likeness < _LEAST_LIKENESS:
+        keys = ", ".join(list(tensors)[:_SHOWN_KEYS])
+        sentence = f"The weights in '{question.file}' are of no known architecture" + (
+            f" (they are named {keys}, …)." if keys else "."
+        )
+        names: tuple[str, ...] = ()
+    else:
+        sentence = (
+            f"The weights in '{question.file}' fit no known architecture; nearest is "
+            f"{found.architecture}, with {_differences(found)}."
+        )
+        names = (found.architecture,)
+    asking = msgspec.structs.replace(asking, sentence=sentence)
+    return UnknownArchitecture(sentence, hint=HINT, candidates=names, question=asking)
+
+
+def does_not_fit_asked(
+    choice: OpenChoice, tensors: Tensors, question: OpenQuestion
+) -> UnknownArchitecture:
+    """The architecture asked for does not take these tensors: all that differs is reported.
+
+    Raises
+    ------
+    UnknownName
+        There is no architecture of that name.
+    """
+    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    report = recognition.compare(shapes, choice.architecture)
+    sentence = (
+        f"The weights in '{question.file}' are not those of {report.library}:"
+        f"{report.architecture}: {_differences(report)}."
+    )
+    return UnknownArchitecture(
+        sentence,
+        hint="Open it without naming an architecture to see which ones fit.",
+        candidates=(report.architecture,),
+        question=msgspec.structs.replace(
+            question, sentence=sentence, nearest=(report, *question.nearest), code=True
+        ),
+    )
+
+
+def _differences(found: KeyReport) -> str:
+    parts = [
+        f"{len(keys)} tensor{'s' if len(keys) > 1 else ''} {word} ({_some(keys)})"
+        for word, keys in (
+            ("missing", found.missing),
+            ("unexpected", found.unexpected),
+            ("of another shape", tuple(each.key for each in found.reshaped)),
+        )
+        if keys
+    ]
+    return ", ".join(parts) or "tensors that disagree in size"
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys[:_SHOWN_KEYS]) + (", …" if len(keys) > _SHOWN_KEYS else "")
