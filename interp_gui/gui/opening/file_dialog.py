@@ -46,7 +46,7 @@ class FileDialog(QDialog):
         self.report, self._is_answered = report, not asking
         name = report.path.replace("\\", "/").rstrip("/").rpartition("/")[2]
         self.setWindowTitle(f"About {name}" if not asking else f"Open {name}")
-        self.setMinimumWidth(540)
+        self.setMinimumWidth(640)
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
         self.heading = parts.label(report.problem or (f"Open '{name}'?" if asking else name))
         self.heading.setFont(theme.heading_font(self.font()))

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHeaderView,
     QPushButton,
+    QSizePolicy,
     QTreeWidget,
     QTreeWidgetItem,
     QWidget,
@@ -48,7 +49,7 @@ class OpenQuestionDialog(QDialog):
         self.question = question
         self._is_answered = False
         self.setWindowTitle(f"Open {question.file}")
-        self.resize(820, 480)
+        self.setMinimumWidth(560)
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
         self.heading = parts.label(_heading(question))
         self.heading.setFont(theme.heading_font(self.font()))
@@ -57,6 +58,11 @@ class OpenQuestionDialog(QDialog):
         self.candidates = CandidateTable(question.candidates)
         self.candidates.setVisible(bool(question.candidates))
         column.addWidget(self.candidates, 2)
+        self.detail = parts.label()
+        self.detail.setMinimumHeight(self.fontMetrics().lineSpacing() * 4)
+        self.detail.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.detail.setVisible(bool(question.candidates))
+        column.addWidget(self.detail)
         self.form = QFormLayout()
         self.form.setHorizontalSpacing(theme.SPACE_L)
         self.weights = self._weights_box()
@@ -65,9 +71,9 @@ class OpenQuestionDialog(QDialog):
         self.keys = KeyTree(question.nearest)
         self.keys.setVisible(bool(question.nearest))
         column.addWidget(self.keys, 3)
-        if not question.candidates and not question.nearest:
-            column.addStretch(1)
         column.addWidget(self._buttons())
+        if question.candidates or question.nearest:
+            self.resize(860, 520)
         self.candidates.currentItemChanged.connect(lambda *_: self._describe())
         self.candidates.itemActivated.connect(lambda *_: self._open())
         self.setAccessibleName(self.heading.text())
@@ -78,6 +84,7 @@ class OpenQuestionDialog(QDialog):
         if len(names) < 2:
             return None
         box = QComboBox()
+        box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         box.setAccessibleName("Which weights of the file")
         for name in names:
             box.addItem(name)
@@ -95,6 +102,7 @@ class OpenQuestionDialog(QDialog):
                 self.form.addRow("Head" if at == 0 else "", parts.label(layer, wrap=False))
                 continue
             box = QComboBox()
+            box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
             box.setAccessibleName(f"Layer {at + 1} of the head")
             box.addItems(head.options)
             answered = self.question.choice.head
@@ -153,6 +161,7 @@ class OpenQuestionDialog(QDialog):
     def _describe(self) -> None:
         found = self.candidates.chosen
         self.open_button.setText(f"Open as {found.name}" if found is not None else "Open")
+        self.detail.setText("" if found is None else "\n".join(_detail(found)))
         self.open_button.setEnabled(found is not None or not self.question.candidates)
 
     def _open(self) -> None:
@@ -190,8 +199,7 @@ class CandidateTable(QTreeWidget):
         self.setHeaderLabels(titles)
         self.setRootIsDecorated(False)
         self.setAlternatingRowColors(True)
-        self.setUniformRowHeights(False)
-        self.setWordWrap(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setAccessibleName("Networks that fit")
         self.setAccessibleDescription("Choose the one that the weights were made with")
@@ -206,7 +214,7 @@ class CandidateTable(QTreeWidget):
             self.addTopLevelItem(row)
         header = self.header()
         header.setStretchLastSection(True)
-        for at, width in enumerate((190, 90, 270, 150) if scored else (190, 300, 170)):
+        for at, width in enumerate((220, 100, 230, 150) if scored else (230, 260, 170)):
             self.setColumnWidth(at, width)
         first = self.topLevelItem(0)
         if first is not None:
@@ -267,10 +275,27 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) or "one number"
 
 
+def _detail(candidate: Candidate) -> list[str]:
+    same = ", ".join(candidate.same)
+    return [
+        *([f"The same as {same}: they answer alike."] if same else []),
+        *(
+            [f"Differs from the first: {'; '.join(candidate.differs)}."]
+            if candidate.differs
+            else []
+        ),
+        *([f"{candidate.why.rstrip('.')}."] if candidate.why else []),
+        *(
+            []
+            if candidate.certain
+            else ["Only order and shapes of its tensors agree: equal ones may be exchanged."]
+        ),
+    ]
+
+
 def _network(candidate: Candidate) -> str:
-    same = f"\n= {', '.join(candidate.same)}" if candidate.same else ""
-    doubt = "\nonly order and shapes agree" if not candidate.certain else ""
-    return f"{candidate.name}{same}{doubt}"
+    others = f" and {len(candidate.same)} alike" if candidate.same else ""
+    return f"{candidate.name}{others}{'' if candidate.certain else ' (uncertain)'}"
 
 
 def _heading(question: OpenQuestion) -> str:

@@ -82,7 +82,10 @@ def test_candidates_are_ranked_and_told_apart(qtbot):
     assert dialog.candidates.headerItem().text(1) == "Right answers"
     second = dialog.candidates.topLevelItem(1)
     assert (second.text(1), second.text(2)) == ("50%", "blurs before it strides")
-    assert "= timm:resnet50" in dialog.candidates.topLevelItem(0).text(0)
+    assert dialog.candidates.topLevelItem(0).text(0) == "torchvision:resnet50 and 1 alike"
+    assert "The same as timm:resnet50" in dialog.detail.text()
+    dialog.candidates.setCurrentItem(second)
+    assert "Differs from the first: blurs before it strides." in dialog.detail.text()
 
 
 def test_the_answer_opens_the_file_with_it(asked, client, model_file, qtbot):
