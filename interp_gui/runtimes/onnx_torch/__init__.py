@@ -1,0 +1,1 @@
+"""Gradients for ONNX models: the same graph as a torch module."""
