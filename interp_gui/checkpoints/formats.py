@@ -136,7 +136,8 @@ def inspect_file(path: str | os.PathLike[str]) -> CheckpointFile:
 def _format(file: Path, start: bytes) -> CheckpointFormat:
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_format(file)
-    if len(start) > 1 and start[0] == 0x80 and 1 <= start[1] <= 5:
+    # a header of safetensors may be 0x0280 bytes long; no pickle has four zeros there
+    if len(start) > 1 and start[0] == 0x80 and 1 <= start[1] <= 5 and start[4:8] != bytes(4):
         return "torch-legacy"
     _refuse_other_kinds(file, start)
     if is_onnx(file):
