@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
+_NOWHERE = "_empty_nn_module_stack_from_metadata_hook"
+"""What the exporter writes where it has lost the module."""
 _NOT_LEGAL = re.compile(r"[#/:\s.]+")
 _NUMBER = re.compile(r"\d+")
 _LONGEST = 120  # characters of one part
@@ -79,7 +81,8 @@ def _module_of(node: Any) -> tuple[str, ...] | None:
             return None
         if not isinstance(scopes, list) or len(scopes) < 2 or not isinstance(scopes[-2], str):
             return None
-        return tuple(_legal(part) for part in scopes[-2].split(".") if part)[:_DEEPEST]
+        path = tuple(_legal(part) for part in scopes[-2].split(".") if part)[:_DEEPEST]
+        return () if path[:1] == (_NOWHERE,) else path
     return None
 
 

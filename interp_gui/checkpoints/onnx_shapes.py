@@ -1,0 +1,161 @@
+"""Shapes of an ONNX model's values for one image, found without running it or copying weights."""
+
+import math
+from typing import Any
+
+from interp_gui.checkpoints.onnx_checks import item_bits
+from interp_gui.core.errors import FileProblem
+
+MOST_VALUE_BYTES = 1 << 33
+"""One value of one image takes no more than so much in any network worth looking at."""
+_SMALL_BYTES = 4096
+_MOST_JOINED = 1 << 24
+
+
+class Shapes(dict[str, tuple[int, ...]]):
+    """Value name -> shape for one image, where it is known; `kinds` are their element types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: dict[str, int] = {}
+
+
+def skeleton_of(model: Any) -> Any:
+    """The model with its large weights as inputs: quick to check, to copy and to infer from."""
+    import onnx
+    from onnx import helper
+
+    graph = model.graph
+    skeleton = onnx.ModelProto()
+    skeleton.ir_version = model.ir_version
+    skeleton.opset_import.extend(model.opset_import)
+    skeleton.functions.extend(model.functions)
+    own = skeleton.graph
+    own.name = graph.name or "graph"
+    own.node.extend(graph.node)
+    own.input.extend(graph.input)
+    own.output.extend(graph.output)
+    listed = {port.name for port in graph.input}
+    for tensor in graph.initializer:
+        if _bytes(tensor) <= _SMALL_BYTES:
+            own.initializer.append(tensor)
+        elif tensor.name not in listed:
+            own.input.append(
+                helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    return skeleton
+
+
+def check_by_library(skeleton: Any, name: str) -> None:
+    """The format's own checker, with the types and shapes of all values."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(skeleton, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as problem:
+        first = next((line for line in str(problem).splitlines() if line.strip()), "")
+        raise FileProblem(
+            f"'{name}' is no valid ONNX model: {first[:300].rstrip('.')}.",
+            hint="Export it again, or make it with a current version of its exporter.",
+        ) from None
+    except (ValueError, RuntimeError, UnicodeDecodeError) as problem:
+        raise FileProblem(f"'{name}' cannot be checked: {str(problem)[:300]}.") from None
+
+
+def infer_shapes(
+    skeleton: Any, image: tuple[str, tuple[int, ...]], name: str
+) -> Shapes:  # fmt: skip
+    """Shapes for one image.
+
+    Parameters
+    ----------
+    image
+        The input and its shape.
+
+    Raises
+    ------
+    FileProblem
+        Some value would take an absurd amount of memory.
+    """
+    import onnx
+
+    _check_joined(skeleton, name)
+    model = onnx.ModelProto()
+    model.CopyFrom(skeleton)
+    port, extents = image
+    for own in model.graph.input:
+        if own.name == port:
+            del own.type.tensor_type.shape.dim[:]
+            for extent in extents:
+                own.type.tensor_type.shape.dim.add().dim_value = extent
+    for own in model.graph.output:
+        if own.type.tensor_type.HasField("shape"):
+            for place, dim in enumerate(own.type.tensor_type.shape.dim):
+                if not dim.HasField("dim_value") and place:
+                    dim.ClearField("dim_param")
+    declared = {p.name: p for p in model.graph.output}
+    try:
+        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as problem:
+        raise FileProblem(
+            f"'{name}' contradicts itself: {str(problem).splitlines()[0][:300]}."
+        ) from None
+    shapes = Shapes()
+    for port in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        tensor = port.type.tensor_type
+        shapes.kinds[port.name] = tensor.elem_type
+        if not tensor.HasField("shape"):
+            continue
+        shape = _fixed(tensor.shape, first=port.name in declared)
+        if shape is not None:
+            shapes[port.name] = shape
+            _check_extent(shape, tensor.elem_type, name)
+    return shapes
+
+
+def _fixed(shape: Any, *, first: bool) -> tuple[int, ...] | None:
+    """Extents, if all are known; the first one of an output may be the batch."""
+    extents = []
+    for place, dim in enumerate(shape.dim):
+        if not dim.HasField("dim_value"):
+            if place or not first:
+                return None
+            extents.append(1)
+        else:
+            extents.append(int(dim.dim_value))
+    return tuple(extents)
+
+
+def _check_extent(shape: tuple[int, ...], kind: int, name: str) -> None:
+    try:
+        size = math.prod(shape) * item_bits(kind) // 8
+    except KeyError:
+        return
+    if size > MOST_VALUE_BYTES or any(extent < 0 for extent in shape):
+        raise FileProblem(
+            f"'{name}' would take {size / 2**30:.0f} GiB for a single value of one image; "
+            "it is refused."
+        )
+
+
+def _check_joined(model: Any, name: str) -> None:
+    """Refuse chains of joinings, in which forty operations grow to a million million numbers."""
+    counts = {t.name: math.prod(t.dims) for t in model.graph.initializer}
+    for node in model.graph.node:
+        known = [counts.get(value, 8) for value in node.input]
+        if node.op_type == "Concat":
+            count = sum(known)
+        elif node.op_type in ("Gather", "Slice", "Shape", "Size", "Split"):
+            count = 8
+        else:
+            count = max(known, default=8)
+        if count > _MOST_JOINED:
+            raise FileProblem(f"'{name}' grows without bounds ('{node.name[:60]}'); it is refused.")
+        if node.op_type == "Constant":
+            count = max((math.prod(a.t.dims) for a in node.attribute if a.HasField("t")), default=8)
+        if count > 8:
+            counts.update(dict.fromkeys(node.output, count))
+
+
+def _bytes(tensor: Any) -> int:
+    return int(math.prod(tensor.dims) * item_bits(tensor.data_type) // 8)
