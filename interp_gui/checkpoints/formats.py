@@ -136,8 +136,9 @@ def inspect_file(path: str | os.PathLike[str]) -> CheckpointFile:
 def _format(file: Path, start: bytes) -> CheckpointFormat:
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_format(file)
-    # a header of safetensors may be 0x0280 bytes long; no pickle has four zeros there
-    if len(start) > 1 and start[0] == 0x80 and 1 <= start[1] <= 5 and start[4:8] != bytes(4):
+    # a header of safetensors may be 0x0280 bytes long; no pickle goes on like that
+    is_header = start[4:9] == b"\0\0\0\0{"
+    if len(start) > 1 and start[0] == 0x80 and 1 <= start[1] <= 5 and not is_header:
         return "torch-legacy"
     _refuse_other_kinds(file, start)
     if is_onnx(file):
