@@ -91,7 +91,9 @@ def _assumed(config: dict[str, Any], model_type: str) -> tuple[Preprocessing, tu
     rules = _Rules(values=values)
     if isinstance(side, tuple):
         values.update(size={"height": side[0], "width": side[1]}, do_center_crop=False)
-        values.pop("crop_pct", None)
+        values.pop("kind", None)
+    elif values.get("kind", "").startswith("ConvNext"):
+        values["size"] = {"shortest_edge": 224}  # few networks are made for the default's 384
     try:
         found = _channels(_preprocessing(rules), config, rules)
         check_preprocessing(found)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from interp_gui.checkpoints.huggingface.library import offline_and_quiet
+
 SIDE = 32
 
 
@@ -19,7 +21,7 @@ class Case:
     role: str = "classes"
     opened: str = ""
     side: int = SIDE
-    weight: float = 1.0
+    gain: float = 1.0
 
 
 def _transformer(**more):
@@ -67,8 +69,8 @@ CASES = (
     Case("mobilenet-v2", "MobileNetV2ForImageClassification", "MobileNetV2Config",
          {"depth_multiplier": 0.25, "image_size": SIDE, **_HEAD}),
     Case("efficientnet", "EfficientNetForImageClassification", "EfficientNetConfig",
-         {"width_coefficient": 0.25, "depth_coefficient": 0.3, "hidden_dim": 32,
-          "image_size": SIDE, **_HEAD}),
+         {"width_coefficient": 0.25, "depth_coefficient": 0.3, "hidden_dim": 320,
+          "image_size": SIDE, **_HEAD}, gain=2.5),
     Case("clip", "CLIPModel", "CLIPConfig",
          {"vision_config": _transformer(), "text_config": _TEXT, "projection_dim": 12},
          role="embedding", opened="CLIPVisionModelWithProjection"),
@@ -105,23 +107,25 @@ def make(case, seed=0):
     """The network in eval mode with distinct, well-scaled parameters and buffers."""
     import transformers
 
-    torch.manual_seed(seed)
-    config = getattr(transformers, case.config)(**case.options, attn_implementation="eager")
-    module = getattr(transformers, case.kind)(config).eval()
-    randomise(module, seed)
+    with offline_and_quiet():
+        config = getattr(transformers, case.config)(**case.options, attn_implementation="eager")
+        module = getattr(transformers, case.kind)(config).eval()
+    randomise(module, seed, case.gain)
     return module
 
 
-def randomise(module, seed=0):
+def randomise(module, seed=0, gain=1.0):
     generator = torch.Generator().manual_seed(seed)
     for key, value in module.state_dict().items():
         if not value.is_floating_point() or "relative_coords" in key:
             continue
         if key.endswith("running_var"):
             value.uniform_(0.5, 2.0, generator=generator)
-        elif value.dim() > 1 and min(value.shape[:2]) > 1:
+        elif value.dim() > 2 and min(value.shape) > 0 and value[0].numel() > 1:
+            value.normal_(0, gain * (2 / value[0].numel()) ** 0.5, generator=generator)
+        elif value.dim() == 2:
             value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
-        elif "norm" in key.lower() and key.endswith("weight") or "lambda" in key:
+        elif value.dim() == 1 and key.endswith(("weight", "lambda1")):
             value.normal_(1.0, 0.2, generator=generator)
         else:
             value.normal_(0, 0.3, generator=generator)
