@@ -24,12 +24,14 @@ from interp_gui.core.export.code import read_preprocessing
 from interp_gui.core.feature import Feature
 from interp_gui.core.folders import scan
 from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.core.target import Target
 from interp_gui.engine.cache import Cache
 from interp_gui.engine.local import MODEL, LocalEngine
 from interp_gui.engine.messages import Run
+from interp_gui.engine.reopening import open_for
 from interp_gui.engine.replay import computing_with
 from interp_gui.engine.replay import replay as plan_of
 from interp_gui.engine.workspace import Workspace
@@ -187,6 +189,8 @@ def open_model(
     path: AnyPath,
     *,
     preprocessing: Preprocessing | str | None = None,
+    choice: OpenChoice | str = "",
+    images: AnyPath | Sequence[AnyPath] | Dataset = (),
     device: str | None = None,
     threads: int | None = None,
     cached: bool = True,
@@ -199,6 +203,11 @@ def open_model(
     preprocessing
         How images become its input: itself, or JSON of what differs from the usual (224 pixels,
         ImageNet's mean and deviation). That of the checkpoint if None.
+    choice
+        What was decided about it: `timm:resnet50` where several architectures take its tensors, or
+        all of `core.opening.OpenChoice`.
+    images
+        Labelled images, which may tell such architectures apart.
     device
         `cpu`, `cuda:0`, …; the best one there is if None.
     threads
@@ -210,6 +219,8 @@ def open_model(
 
     Raises
     ------
+    UnknownArchitecture
+        Its tensors fit no architecture, or several: `question.candidates` of it lists them.
     InterpError
         It cannot be opened; the message says why.
     """
@@ -219,8 +230,14 @@ def open_model(
     engine = LocalEngine(workspace)
     if isinstance(preprocessing, str):
         preprocessing = read_preprocessing(preprocessing)
+    if isinstance(choice, str):
+        choice = OpenChoice(architecture=choice)
+    labelled = images if isinstance(images, Dataset) else _scanned(images)
+    dataset = engine.register_dataset(labelled) if labelled is not None else ""
     with computing_with(threads):
-        description = engine.open_model(path, preprocessing=preprocessing)
+        description = engine.open_model(
+            path, preprocessing=preprocessing, choice=choice, dataset=dataset
+        )
     return Model(engine, description, threads)
 
 
@@ -249,9 +266,13 @@ def replay(
         is_json = text.lstrip().startswith("{")
         recipe = Recipe.from_json(text) if is_json else read_recipe(text)
     threads = recipe.environment.threads if recipe.environment.device == "cpu" else None
-    opened = open_model(
-        model, preprocessing=recipe.preprocessing, device=device, threads=threads, cached=False
-    )
+    opened = open_for(
+        recipe.model,
+        lambda choice: open_model(
+            model, preprocessing=recipe.preprocessing, choice=choice, device=device,
+            threads=threads, cached=False,
+        ),
+    )  # fmt: skip
     return opened.replay(recipe, images=images)
 
 

@@ -6,18 +6,9 @@ import torch
 from torch import nn
 
 from interp_gui.checkpoints.building import build_match
-from interp_gui.checkpoints.match import HeadLayer, Match, Tensors
-from interp_gui.core.errors import InvalidValue, unknown_name
+from interp_gui.checkpoints.match import Match, Tensors
 
 _WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
-
-_GAP_LAYERS = {
-    "relu": "ReLU", "gelu": "GELU", "tanh": "Tanh", "dropout": "Dropout", "identity": "Identity",
-    "silu": "SiLU", "leaky_relu": "LeakyReLU", "sigmoid": "Sigmoid", "elu": "ELU",
-    "hardswish": "Hardswish", "relu6": "ReLU6", "selu": "SELU", "mish": "Mish",
-    "flatten": "Flatten",
-}  # fmt: skip
-"""Class in torch.nn of each option of a `HeadQuestion`."""
 
 
 class Builder:
@@ -43,12 +34,17 @@ class Builder:
         ------
         UnknownArchitecture
             The tensors do not fit the installed library.
+        InvalidValue
+            The answers do not fill the gaps of the head.
         """
-        question = match.head.question if match.head is not None else None
+        match = configured(match)
+        head = match.head
+        if head is None:
+            return build_match(match, self._named(match))
         answers = self._answers
-        if question is not None and not answers:
-            answers = question.options[:1] * len(question.gaps)
-        return build_match(configured(with_head(match, answers)), self._named(match))
+        if head.question is not None and not answers:
+            answers = head.question.options[:1] * len(head.question.gaps)
+        return build_match(match, self._named(match), head=answers)
 
     def _named(self, match: Match) -> Tensors:
         renaming = match.renaming
@@ -57,32 +53,6 @@ class Builder:
         if id(renaming) not in self._renamed:
             self._renamed[id(renaming)] = renaming.convert(self._tensors)
         return self._renamed[id(renaming)]
-
-
-def with_head(match: Match, answers: tuple[str, ...]) -> Match:
-    """The match with the gaps of its own head filled in.
-
-    Raises
-    ------
-    InvalidValue
-        There are more answers than gaps, or fewer.
-    UnknownName
-        An answer is no layer that may stand there.
-    """
-    head = match.head
-    if head is None or not head.gaps:
-        return match
-    if len(answers) != len(head.gaps):
-        raise InvalidValue(
-            f"{len(head.gaps)} layers of the head are unknown, and {len(answers)} were named.",
-            hint=f"Known names: {', '.join(_GAP_LAYERS)}.",
-        )
-    layers = list(head.layers)
-    for place, answer in zip(head.gaps, answers, strict=True):
-        if answer not in _GAP_LAYERS:
-            raise unknown_name("layer of a head", answer, _GAP_LAYERS)
-        layers[place] = HeadLayer(kind=_GAP_LAYERS[answer])
-    return replace(match, head=replace(head, layers=tuple(layers), gaps=()))
 
 
 def configured(match: Match) -> Match:

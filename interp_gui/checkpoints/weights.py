@@ -26,7 +26,6 @@ from interp_gui.checkpoints.preparing import (
     configuration_notes,
     configured,
     make_float32,
-    with_head,
 )
 from interp_gui.checkpoints.probing import output_of
 from interp_gui.checkpoints.recognition import recognise
@@ -66,7 +65,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         recognition, chosen.tensors, file=file, weights_sha256=digest, hints=contents.hints,
         wishes=wishes, earlier=remembered(digest) or OpenChoice(), sets=tuple(names),
     )  # fmt: skip
-    match = configured(with_head(decision.match, decision.choice.head))
+    match = configured(decision.match)
     module = Builder(chosen.tensors, decision.choice.head)(decision.match)
     preprocessing = wishes.preprocessing or decision.preprocessing
     size, is_map = _extent(module, match, preprocessing)

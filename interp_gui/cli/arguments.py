@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from interp_gui import __version__
+from interp_gui.cli.opening import add_choices
 
 COMMANDS = {
     "demo": "open the window on the sample model and photographs",
@@ -136,10 +137,25 @@ def _commands(asked: str) -> _Parser:
         help="folder for the pictures (./interp-gui-demo); given, no window is opened",
     )
 
-    command("inspect").add_argument("model", metavar="MODEL", help="checkpoint file")
+    inspect = command("inspect")
+    inspect.add_argument("model", metavar="MODEL", help="checkpoint file or folder")
+    inspect.add_argument(
+        "--look", action="store_true", help="say what the file is without opening it"
+    )
+    inspect.add_argument(
+        "--images",
+        metavar="PATH",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="labelled images (class folders, CSV tables) that tell architectures apart which "
+        "take the same tensors",
+    )
+    add_choices(inspect)
 
     predict = command("predict")
-    predict.add_argument("model", metavar="MODEL", help="checkpoint file")
+    predict.add_argument("model", metavar="MODEL", help="checkpoint file or folder")
+    add_choices(predict)
     predict.add_argument(
         "images", metavar="IMAGE", nargs="+", help="image file, folder or CSV table"
     )
@@ -173,7 +189,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         "interp-gui run ANALYSIS --model MODEL [--images PATH...] [--image IMAGE]\n"
         "                      [--layer LAYER] [--feature LAYER:UNIT]... [--target CLASS]\n"
         "                      [--class LABEL=CLASS]... [--set KEY=VALUE]... [--seed N]\n"
-        "                      --out DIR [--estimate] [--json]\n"
+        "                      [--arch LIBRARY:NAME] --out DIR [--estimate] [--json]\n"
         "       interp-gui run --recipe PICTURE_OR_JSON [--model MODEL] [--images PATH...]\n"
         "                      --out DIR [--json]\n"
         "       interp-gui run ANALYSIS --help"
@@ -183,7 +199,8 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--recipe", metavar="FILE", help="an exported picture, a JSON file, or the JSON itself"
     )
-    run.add_argument("--model", metavar="MODEL", help="checkpoint file")
+    run.add_argument("--model", metavar="MODEL", help="checkpoint file or folder")
+    add_choices(run)
     run.add_argument(
         "--images",
         metavar="PATH",
@@ -274,7 +291,8 @@ def check_run(options: argparse.Namespace) -> None:
         "--layer": options.layer, "--feature": options.feature, "--target": options.target,
         "--class": options.classes, "--set": options.settings, "--seed": options.seed is not None,
         "--image": options.image, "--preprocessing": options.preprocessing is not None,
-        "--threads": options.threads,
+        "--threads": options.threads, "--arch": options.arch, "--head": options.head,
+        "--output": options.output,
     }  # fmt: skip
     given = [name for name, value in fixed.items() if value]
     if options.recipe and given:

@@ -6,16 +6,23 @@ from typing import Any
 
 import msgspec
 
+from interp_gui.cli.opening import choice_of, report_lines
 from interp_gui.cli.output import Output, columns
-from interp_gui.cli.session import check_file, local_engine, open_model
+from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
 from interp_gui.core.model import ModelDescription
 
 
 def inspect_model(options: argparse.Namespace, output: Output) -> int:
     """Open a checkpoint and describe it."""
     check_file(options.model)
+    choice = choice_of(options)
+    labelled = images_at_hand(options.images, output)
     engine = local_engine(safe_mode=options.safe_mode, cached=False)
-    model = open_model(engine, options.model, output)
+    if options.look:
+        report = engine.look_at(options.model)
+        output.answer(msgspec.to_builtins(report), report_lines(report))
+        return 1 if report.problem else 0
+    model = open_model(engine, options.model, output, choice=choice, labelled=labelled)
     output.answer(document(model), _lines(model))
     return 0
 
@@ -52,6 +59,21 @@ def document(model: ModelDescription) -> dict[str, Any]:
             for layer in model.layers
         ],
         "notes": list(model.notes),
+        "runtime": model.runtime,
+        "runtime_reason": model.runtime_reason,
+        "choice": msgspec.to_builtins(model.choice),
+        "alternatives": [
+            {
+                "architecture": each.architecture,
+                "library": each.library,
+                "differs": list(each.differs),
+                "why": each.why,
+                "same": list(each.same),
+                "score": each.score,
+            }
+            for each in model.alternatives
+        ],
+        "ignored": list(model.ignored),
     }
 
 
@@ -80,6 +102,9 @@ def _lines(model: ModelDescription) -> Iterator[str]:
     ]
     yield from columns(facts)
     yield from (f"note: {note}" for note in model.notes)
+    for each in model.alternatives:
+        differs = f" ({'; '.join(each.differs)})" if each.differs else ""
+        yield f"takes the same tensors: {each.name}{differs}"
     yield ""
     rows = [("layer", "kind", "shape", "")]
     rows += [

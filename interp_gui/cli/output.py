@@ -4,7 +4,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from interp_gui.core.errors import FileProblem
@@ -72,13 +73,30 @@ class Output:
         self._wipe()
         _say(text + "\n")
 
-    def fail(self, message: str, hint: str) -> None:
-        """Say what went wrong, on one line; as a document too where JSON was asked for."""
+    def fail(
+        self,
+        message: str,
+        hint: str,
+        *,
+        document: Mapping[str, Any] = MappingProxyType({}),
+        lines: Iterable[str] = (),
+    ) -> None:
+        """Say what went wrong, on one line; as a document too where JSON was asked for.
+
+        Parameters
+        ----------
+        document
+            What the document says beside the error.
+        lines
+            The same for people, before the line.
+        """
         message, hint = (" ".join(text.split()) for text in (message, hint))
         if self.json and not self._lost:
             with contextlib.suppress(FileProblem, BrokenPipeError):
-                self.answer({"error": {"message": message, "hint": hint}}, ())
+                self.answer({"error": {"message": message, "hint": hint}, **document}, ())
                 return
+        for line in lines:
+            self.note(line)
         self.note(f"interp-gui: {message}{' ' + hint if hint else ''}")
 
     def progress(self, progress: "Progress") -> None:

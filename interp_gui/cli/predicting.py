@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from interp_gui.cli.opening import choice_of
 from interp_gui.cli.output import Output, columns
 from interp_gui.cli.session import check_file, local_engine, open_model
 from interp_gui.core.analysis import Inputs, Progress
@@ -21,7 +22,7 @@ def predict(options: argparse.Namespace, output: Output) -> int:
     check_file(options.model)
     asked = list(_asked(options.images, output))
     engine = local_engine(safe_mode=options.safe_mode, cached=False)
-    open_model(engine, options.model, output)
+    open_model(engine, options.model, output, choice=choice_of(options))
     request = Run(
         analysis="predict",
         model="model",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from interp_gui.cli.arguments import Usage, parse
+from interp_gui.cli.opening import question_document, question_lines
 from interp_gui.cli.output import Output
 from interp_gui.core.errors import Cancelled, InterpError
 
@@ -34,7 +35,14 @@ def run_program(argv: Sequence[str] | None = None) -> int:
     except InterpError as problem:
         if options.traceback:
             traceback.print_exc()
-        output.fail(problem.message, problem.hint)
+        question = getattr(problem, "question", None)
+        if question is None:
+            output.fail(problem.message, problem.hint)
+        else:
+            output.fail(
+                problem.message, problem.hint, document=question_document(question),
+                lines=question_lines(question, words),
+            )  # fmt: skip
         return FAILURE
     except (KeyboardInterrupt, Cancelled):
         output.note("Cancelled.")

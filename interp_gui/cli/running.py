@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from interp_gui.cli.arguments import check_run
 from interp_gui.cli.labels import with_classes
 from interp_gui.cli.listing import describe_analysis
+from interp_gui.cli.opening import choice_of
 from interp_gui.cli.output import Output
 from interp_gui.cli.results import ResultFolder
 from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
@@ -40,6 +41,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     from interp_gui.engine.replay import computing_with
 
     check_file(options.model)
+    choice = choice_of(options)
     at_hand = images_at_hand(options.images, output)
     current = images_at_hand(options.image, output)
     preprocessing = None
@@ -50,7 +52,9 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     engine = local_engine(safe_mode=options.safe_mode)
     analysis = engine.workspace.analysis(options.analysis)
     analysis.settings(dict(options.settings))
-    model = open_model(engine, options.model, output, preprocessing)
+    model = open_model(
+        engine, options.model, output, preprocessing, choice=choice, labelled=at_hand
+    )
     about_classes = {"dataset", "classes"} <= {*analysis.needs}
     at_hand = with_classes(at_hand, model, options.classes, output, tell=about_classes)
     inputs = Inputs(
@@ -89,6 +93,7 @@ def _estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
 
 
 def _replay(options: argparse.Namespace, output: Output) -> int:
+    from interp_gui.engine.reopening import open_for
     from interp_gui.engine.replay import differences, other_truth, replay, threads_of
 
     is_json = options.recipe.lstrip().startswith("{")
@@ -102,7 +107,11 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
     analysis = engine.workspace.analysis(recipe.analysis)
     with ExitStack() as stack:
         stack.enter_context(threads_of(recipe))
-        model = open_model(engine, path, output, recipe.preprocessing)
+        model = open_for(
+            recipe.model,
+            lambda choice: open_model(engine, path, output, recipe.preprocessing, choice=choice),
+            choice_of(options),
+        )
         at_hand = with_classes(at_hand, model, (), output, tell=False)
         folder = ResultFolder(options.out, recipe.analysis)
         found: list[str] = []

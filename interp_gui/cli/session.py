@@ -11,6 +11,7 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.folders import check_entry, scan_all
 from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.paths import check_exists
 
 if TYPE_CHECKING:
@@ -36,11 +37,31 @@ def local_engine(*, safe_mode: bool, cached: bool = True) -> "LocalEngine":
 
 
 def open_model(
-    engine: "LocalEngine", path: str, output: Output, preprocessing: Preprocessing | None = None
+    engine: "LocalEngine",
+    path: str,
+    output: Output,
+    preprocessing: Preprocessing | None = None,
+    *,
+    choice: OpenChoice = OpenChoice(),
+    labelled: Dataset | None = None,
 ) -> ModelDescription:
-    """Open a checkpoint, telling how far it is."""
+    """Open a checkpoint, telling how far it is.
+
+    Parameters
+    ----------
+    choice
+        What was decided about it.
+    labelled
+        Images whose labels may tell apart architectures that take the same tensors.
+    """
     with redirect_stdout(sys.stderr):
-        return engine.open_model(path, preprocessing=preprocessing, on_progress=output.progress)
+        dataset = ""
+        if labelled is not None and labelled.labels:
+            dataset = engine.register_dataset(labelled)
+        return engine.open_model(
+            path, preprocessing=preprocessing, choice=choice, dataset=dataset,
+            on_progress=output.progress,
+        )  # fmt: skip
 
 
 def check_file(path: str) -> None:

@@ -227,10 +227,3 @@ def test_published_weights_are_known_by_their_hash(tmp_path):
     named = open_checkpoint(saved(tmp_path, state, path.name)).description
     assert named.preprocessing == found.preprocessing
     assert any("as the file's name says" in note for note in named.notes)
-
-
-def test_twins_in_another_library_are_named(tmp_path, reference, state):
-    found = open_checkpoint(saved(tmp_path, reference("resnet18", num_classes=3).state_dict()))
-    assert any("resnetblur18" in note for note in found.description.notes)
-    plain = open_checkpoint(saved(tmp_path, state))
-    assert not any("cannot tell" in note for note in plain.description.notes)
