@@ -91,5 +91,6 @@ MAPS = (
     KeyMap(
         name="PoolFormer's own names to timm", source="poolformer", target="timm",
         marks=("\nnetwork.0.0.layer_scale_1", "\nnetwork.1.proj"), rules=_POOLFORMER,
+        note="Its last map is normalised before the mean is taken, and after it in timm.",
     ),
 )  # fmt: skip

@@ -106,6 +106,7 @@ MAPS = (
         name="Hugging Face PoolFormer to timm", source=_SOURCE, target="timm",
         marks=("encoder.patch_embeddings.0.projection", "encoder.block.0.0.before_norm"),
         prefixes=("poolformer.",), rules=_poolformer,
+        note="Its last map is normalised before the mean is taken, and after it in timm.",
     ),
     KeyMap(
         name="Hugging Face PVT v2 to timm", source=_SOURCE, target="timm",
