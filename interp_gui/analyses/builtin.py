@@ -17,6 +17,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "unit_similarity",
         "dataset_predictions",
         "check_preprocessing",
+        "compare_models",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
     return tuple(module.ANALYSIS for module in found)

@@ -16,7 +16,9 @@ from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Differentiable, Runtime, Sources
 from interp_gui.core.target import Target
 
-Need = Literal["image", "dataset", "layer", "features", "target", "gradient", "classes", "spatial"]
+Need = Literal[
+    "image", "dataset", "layer", "features", "target", "gradient", "classes", "spatial", "other"
+]
 ParameterKind = Literal["int", "float", "bool", "text", "choice"]
 
 
@@ -135,6 +137,8 @@ class Context:
         Last saved state to resume from, None for a fresh run.
     sources
         Values of other images that `inputs.edits` ask for; pass them on with the edits.
+    other
+        The second model, where `other` is needed; edits and the Target are of the first one.
     """
 
     model: Runtime
@@ -143,6 +147,7 @@ class Context:
     cache: "Store | None" = None
     state: dict[str, Any] | None = None
     sources: Sources = field(default_factory=dict)
+    other: Runtime | None = None
     probes: dict[str, float] = field(default_factory=dict)
     """Times that were measured for estimates, by what was timed; kept as long as the engine."""
 

@@ -48,6 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         Key of the one result that this recipe accompanies; empty for all of them.
     provenance
         What the result adds: batch group and slot, and the like.
+    other
+        The second model, for analyses that compare two.
     contents
         For a contact sheet: the recipe of each of its pictures, in order.
     """
@@ -68,6 +70,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment = Environment()
     result: str = ""
     provenance: dict[str, Any] = {}
+    other: ModelIdentity | None = None
     contents: tuple["Recipe", ...] = ()
     version: int = RECIPE_FORMAT_VERSION
 

@@ -125,5 +125,6 @@ def depends(request: Request) -> tuple[str, ...]:
     if isinstance(request, Estimate):
         request = request.run
     if isinstance(request, Run):
-        return (f"model:{request.model}", f"dataset:{request.dataset}")
+        other = (f"model:{request.other}",) if request.other else ()
+        return (f"model:{request.model}", f"dataset:{request.dataset}", *other)
     return (changes(request),)

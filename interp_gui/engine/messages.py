@@ -85,6 +85,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ----------
     dataset
         Handle of a registered dataset, used as `inputs.dataset`; empty if none.
+    other
+        Handle of a second model, for analyses that compare two.
     parameters
         Names and values, checked by the analysis.
     state
@@ -95,6 +97,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     model: str
     inputs: Inputs
     dataset: str = ""
+    other: str = ""
     parameters: dict[str, Any] = {}
     state: dict[str, Any] | None = None
 

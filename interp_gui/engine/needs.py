@@ -10,7 +10,12 @@ from interp_gui.core.runtime import Differentiable, Runtime
 
 
 def check_needs(
-    analysis: Analysis, model: Runtime, inputs: Inputs, settings: Any | None = None
+    analysis: Analysis,
+    model: Runtime,
+    inputs: Inputs,
+    settings: Any | None = None,
+    *,
+    other: Runtime | None = None,
 ) -> None:
     """Raise the first thing that is missing or does not fit.
 
@@ -32,6 +37,10 @@ def check_needs(
     """
     spared = analysis.spares(settings) if settings is not None else ()
     needs = tuple(need for need in analysis.needs if need not in spared)
+    if "other" in needs and other is None:
+        raise InvalidValue(
+            f"'{analysis.title}' compares two models.", hint="Open or name a second one."
+        )
     for problem in _missing(analysis.title, needs, model, inputs):
         raise problem
     description = model.description

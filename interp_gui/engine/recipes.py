@@ -20,7 +20,13 @@ from interp_gui.engine.environment import package_versions
 
 
 def recipe_of_run(
-    analysis: Analysis, model: Runtime, inputs: Inputs, settings: Any, *, threads: int = 1
+    analysis: Analysis,
+    model: Runtime,
+    inputs: Inputs,
+    settings: Any,
+    *,
+    threads: int = 1,
+    other: Runtime | None = None,
 ) -> Recipe:
     """The recipe of a whole run; `recipe_of_result` makes that of one result.
 
@@ -33,20 +39,16 @@ def recipe_of_run(
         with other defaults repeat the same.
     threads
         Threads that compute one operation.
+    other
+        The second model, if the analysis compares two.
     """
-    description = model.description
     return Recipe(
         analysis=analysis.id,
         analysis_version=analysis.version,
         parameters=dataclasses.asdict(settings),
         seed=inputs.seed,
-        model=ModelIdentity(
-            name=description.name,
-            weights_sha256=description.weights_sha256,
-            architecture=description.architecture,
-            library=description.library,
-            config=description.config,
-        ),
+        model=_identity(model),
+        other=_identity(other) if other is not None else None,
         preprocessing=model.preprocessing,
         images=tuple(image_sha256(path) for path in inputs.images),
         dataset=_dataset_hash(inputs.dataset) if takes_dataset(analysis, inputs) else "",
@@ -56,6 +58,17 @@ def recipe_of_run(
         target=inputs.target,
         edits=inputs.edits,
         environment=Environment(device=model.device, threads=threads, versions=_versions()),
+    )
+
+
+def _identity(model: Runtime) -> ModelIdentity:
+    description = model.description
+    return ModelIdentity(
+        name=description.name,
+        weights_sha256=description.weights_sha256,
+        architecture=description.architecture,
+        library=description.library,
+        config=description.config,
     )
 
 

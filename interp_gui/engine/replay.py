@@ -12,7 +12,7 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem, RecipeMismatch
 from interp_gui.core.images import dataset_sha256, image_sha256
 from interp_gui.core.model import ModelDescription
-from interp_gui.core.recipe import Environment, Recipe
+from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
 from interp_gui.engine.messages import Run
 from interp_gui.engine.recipes import batch_group
 
@@ -40,9 +40,8 @@ class Replay:
     missing: tuple[str, ...] = ()
 
 
-def check_model(recipe: Recipe, model: ModelDescription) -> None:
+def check_model(wanted: ModelIdentity, model: ModelDescription) -> None:
     """Raise RecipeMismatch naming all that differs between the recipe's model and this one."""
-    wanted = recipe.model
     pairs: list[tuple[str, Any, Any]] = [
         ("weights", wanted.weights_sha256[:_DIGITS], model.weights_sha256[:_DIGITS]),
         ("architecture", wanted.architecture, model.architecture),
@@ -67,6 +66,7 @@ def replay(
     at_hand: Dataset | None = None,
     needs: Sequence[str] = (),
     uses: Sequence[str] | None = None,
+    other: tuple[str, ModelDescription] | None = None,
 ) -> Replay:
     """Build the run that a recipe describes.
 
@@ -82,13 +82,22 @@ def replay(
         What the analysis cannot do without (`AnalysisInfo.needs`).
     uses
         What else changes its results (`Analysis.uses`); None if that is not known.
+    other
+        Handle and description of the second model, for recipes that compare two.
 
     Raises
     ------
     RecipeMismatch
         Another model, or images that the analysis needs are not at hand.
     """
-    check_model(recipe, model)
+    check_model(recipe.model, model)
+    if recipe.other is not None:
+        if other is None:
+            raise RecipeMismatch(
+                "This recipe compares two models, and the second one is not given.",
+                hint=f"It was '{recipe.other.name}'; give it with --other.",
+            )
+        check_model(recipe.other, other[1])
     by_hash = _hashes(at_hand)
     missing: list[str] = []
     current = _current_images(recipe, by_hash, needed="image" in needs, missing=missing)
@@ -109,8 +118,9 @@ def replay(
         seed=recipe.seed,
     )
     run = Run(
-        analysis=recipe.analysis, model=handle, inputs=inputs, parameters=dict(recipe.parameters)
-    )
+        analysis=recipe.analysis, model=handle, inputs=inputs, parameters=dict(recipe.parameters),
+        other=other[0] if recipe.other is not None and other is not None else "",
+    )  # fmt: skip
     return Replay(run, recipe.result, tuple(missing))
 
 

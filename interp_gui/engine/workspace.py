@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -189,35 +189,39 @@ class Workspace:
     def _run(self, request: Run, check: Check) -> Generator[JobStep, None, None]:
         analysis = self.analysis(request.analysis)
         model = self.model(request.model)
+        other = self.model(request.other) if request.other else None
         inputs = self._inputs(request)
         settings = analysis.settings(request.parameters)
-        check_needs(analysis, model, inputs, settings)
+        check_needs(analysis, model, inputs, settings, other=other)
         sources = yield from self._sources(model, inputs, check)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources, probes=self._probes,
+            sources=sources, probes=self._probes, other=other,
         )  # fmt: skip
         recipe = None
-        for step in _watched(analysis.run(context, settings), model, check):
+        for step in _watched(analysis.run(context, settings), (model, other), check):
             if isinstance(step, Progress | Saved):
                 yield step
                 continue
             if recipe is None:
                 if takes_dataset(analysis, inputs) and inputs.dataset is not None:
                     yield from _hash_all(inputs.dataset.paths, check)
-                recipe = recipe_of_run(analysis, model, inputs, settings, threads=compute_threads())
+                recipe = recipe_of_run(
+                    analysis, model, inputs, settings, threads=compute_threads(), other=other
+                )
             yield Made(step, recipe_of_result(recipe, step))
 
     def _estimate(self, request: Run, check: Check) -> Generator[JobStep, None, None]:
         analysis, model = self.analysis(request.analysis), self.model(request.model)
+        other = self.model(request.other) if request.other else None
         inputs, settings = self._inputs(request), analysis.settings(request.parameters)
-        check_needs(analysis, model, inputs, settings)
+        check_needs(analysis, model, inputs, settings, other=other)
         if analysis.estimate is None:
             return
         sources = yield from self._sources(model, inputs, check)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources, probes=self._probes,
+            sources=sources, probes=self._probes, other=other,
         )  # fmt: skip
         with _cancelling(model, check):
             cost = analysis.estimate(context, settings)
@@ -294,12 +298,15 @@ def _with_outputs(runtime: Runtime, outputs: tuple[OutputInfo, ...]) -> Runtime:
 
 
 def _watched(
-    steps: Steps, model: Runtime, check: Check
+    steps: Steps, models: tuple[Runtime | None, ...], check: Check
 ) -> Generator[Progress | Saved | AnyResult, None, None]:
-    """The steps of an analysis; only while one is computed does the model carry the check."""
+    """The steps of an analysis; only while one is computed do its models carry the check."""
     try:
         while True:
-            with _cancelling(model, check):
+            with ExitStack() as carrying:
+                for model in models:
+                    if model is not None:
+                        carrying.enter_context(_cancelling(model, check))
                 try:
                     step = next(steps)
                 except StopIteration:

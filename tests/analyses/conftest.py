@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -92,6 +93,20 @@ def runtimes():
     return made
 
 
+@pytest.fixture
+def small_cnn():
+    """Make a small CNN of its own with a seed, a class count and changes of its description."""
+
+    def make(seed=0, classes=6, **changes):
+        description = describe("cnn", classes)
+        changes = {"name": f"net{seed}.pt", "weights_sha256": f"{seed:02d}" * 32} | changes
+        return TorchRuntime(
+            randomise(SmallCnn(classes), seed), msgspec.structs.replace(description, **changes)
+        )
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def maps_layer():
     """A layer with positions of each of these networks."""
@@ -153,11 +168,21 @@ class Ran:
 def run_analysis():
     """Run an analysis to its end: `run_analysis(ANALYSIS, runtime, settings, **inputs)`."""
 
-    def run(analysis, runtime, settings=None, *, cache=None, state=None, check=None, **inputs):
+    def run(
+        analysis,
+        runtime,
+        settings=None,
+        *,
+        cache=None,
+        state=None,
+        check=None,
+        other=None,
+        **inputs,
+    ):
         checks = []
         context = Context(
             model=runtime, inputs=Inputs(**inputs), cache=cache, state=state,
-            check=check or (lambda: checks.append(1)),
+            check=check or (lambda: checks.append(1)), other=other,
         )  # fmt: skip
         before = {k: v.clone() for k, v in runtime.module.state_dict().items()}
         steps = list(analysis.run(context, analysis.settings(settings or {})))

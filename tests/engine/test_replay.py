@@ -66,10 +66,10 @@ def test_everything_that_was_asked_is_asked_again():
 def test_another_model_is_refused_and_all_that_differs_is_named(change, words):
     other = msgspec.structs.replace(MODEL, **change)
     with pytest.raises(RecipeMismatch) as caught:
-        check_model(RECIPE, other)
+        check_model(RECIPE.model, other)
     assert words in caught.value.message
     assert caught.value.hint
-    check_model(RECIPE, msgspec.structs.replace(MODEL, name="renamed.pth", path="elsewhere"))
+    check_model(RECIPE.model, msgspec.structs.replace(MODEL, name="renamed.pth", path="elsewhere"))
 
 
 def test_images_are_found_by_content_in_the_order_of_the_recipe(images):

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from interp_gui.analyses.compare_models.analysis import ANALYSIS
+from interp_gui.analyses.compare_models.likeness import cka, cosine, gram, relative_difference
+from interp_gui.core.errors import InvalidValue, MissingAbility
+from interp_gui.core.model import Preprocessing
+from interp_gui.runtimes.torch_runtime import TorchRuntime
+
+RNG = np.random.default_rng(0)
+
+
+def samples(n=60, units=9, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, units)).astype(np.float32)
+
+
+# --- likeness ----------------------------------------------------------------------------------
+
+
+def test_the_same_samples_are_fully_alike():
+    x = samples()
+    assert cka(gram(x), gram(x)) == pytest.approx(1.0)
+    assert relative_difference(x, x) == 0.0
+    assert cosine(x, x) == pytest.approx(1.0)
+
+
+def test_rotation_and_scale_change_nothing_and_other_maps_do():
+    x = samples()
+    rotation = np.linalg.qr(RNG.normal(size=(9, 9)))[0].astype(np.float32)
+    assert cka(gram(x), gram(3.7 * x @ rotation + 5)) == pytest.approx(1.0, abs=1e-5)
+    stretched = x * np.linspace(0.1, 3, 9, dtype=np.float32)
+    assert 0.5 < cka(gram(x), gram(stretched)) < 0.99
+
+
+def test_unrelated_layers_are_near_zero_even_with_more_units_than_samples():
+    found = [cka(gram(samples(30, 200, s)), gram(samples(30, 200, 100 + s))) for s in range(20)]
+    assert abs(np.mean(found)) < 0.03  # the plain estimate gives about 0.87 here
+    biased = []
+    for s in range(20):
+        x, y = (
+            each - each.mean(axis=0) for each in (samples(30, 200, s), samples(30, 200, 100 + s))
+        )
+        k, other = x @ x.T, y @ y.T
+        biased.append((k * other).sum() / np.sqrt((k * k).sum() * (other * other).sum()))
+    assert np.mean(biased) > 0.8
+
+
+def test_what_does_not_vary_has_no_likeness():
+    x = samples()
+    assert cka(gram(x), gram(np.ones_like(x))) is None
+    assert cka(gram(x[:3]), gram(x[:3])) is None
+    assert relative_difference(np.zeros_like(x), x) is None
+    assert cosine(np.zeros_like(x), x) is None
+
+
+# --- the analysis ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compare(run_analysis, pictures, dataset):
+    """Compare two models over the pictures; gives results by key."""
+
+    def run(first, second, *, images=True, **settings):
+        inputs = {"dataset": dataset} if images else {}
+        return run_analysis(
+            ANALYSIS, first, settings, other=second, images=(pictures[0],), **inputs
+        ).last
+
+    return run
+
+
+def column(table, name):
+    at = table.columns.index(name)
+    return {row[0]: row[at] for row in table.cells}
+
+
+def test_a_model_is_fully_like_itself(compare, small_cnn):
+    found = compare(small_cnn(), small_cnn(), layers="all")
+    layers = found["layers"]
+    assert set(column(layers, "CKA")) >= {"first", "act", "second", "last"}
+    assert all(v == pytest.approx(1, abs=1e-6) for v in column(layers, "CKA").values() if v)
+    assert set(column(layers, "relative difference").values()) == {0.0}
+    assert layers.numbers["same_answer_share"] == 1.0
+    assert set(column(found["answers"], "B − A").values()) == {0.0}
+
+
+def test_a_change_shows_from_its_layer_on(compare, small_cnn):
+    first, second = small_cnn(), small_cnn()
+    with torch.no_grad():
+        second.module.second.weight.copy_(torch.randn_like(second.module.second.weight))
+    difference = column(compare(first, second, layers="all")["layers"], "relative difference")
+    assert difference["first"] == difference["act"] == 0.0
+    assert difference["second"] > 0.5
+
+
+def test_answers_are_those_of_both_models(compare, small_cnn, pictures):
+    first, second = small_cnn(0), small_cnn(7)
+    table = compare(first, second, images=False, top=6)["answers"]
+    from interp_gui.core.preprocessing import load_batch
+
+    batch = load_batch(pictures[:1], first.preprocessing)
+    a, b = (
+        torch.softmax(torch.tensor(each.forward(batch).outputs["output"][0]).double(), 0).numpy()
+        for each in (first, second)
+    )
+    names = [first.description.class_name(i) for i in range(6)]
+    for name, p, q in zip(names, a, b, strict=True):
+        row = next(row for row in table.cells if row[0] == name)
+        assert row[1:] == pytest.approx((p, q, q - p), abs=1e-6)
+
+
+def test_each_model_sees_its_own_preprocessing(compare, small_cnn):
+    other = Preprocessing(size=(32, 32), resize="exact", resize_px=32, mean=(0.1,) * 3)
+    table = compare(small_cnn(), small_cnn(preprocessing=other), layers="all")["layers"]
+    assert column(table, "relative difference")["first"] > 0
+    assert any("own preprocessing" in note for note in table.notes)
+
+
+def test_other_classes_are_not_subtracted(compare, small_cnn):
+    table = compare(small_cnn(classes=6), small_cnn(classes=4), images=False)["answers"]
+    assert table.columns == ("model", "answer", "value")
+    assert {row[0] for row in table.cells} == {"A", "B"}
+
+
+def test_models_without_a_common_layer_say_so(compare, small_cnn):
+    class Other(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Conv2d(3, 4, 3)
+            self.out = nn.Linear(4, 6)
+
+        def forward(self, x):
+            return self.out(self.stem(x).mean(dim=(2, 3)))
+
+    other = TorchRuntime(Other(), small_cnn().description)
+    with pytest.raises(MissingAbility, match="no layer of the same name"):
+        compare(small_cnn(), other)
+
+
+def test_a_second_model_is_needed(compare, small_cnn):
+    with pytest.raises(InvalidValue, match="second model"):
+        compare(small_cnn(), None)
