@@ -1,119 +1,80 @@
-"""Write the index of torchvision's classification architectures: a script for developers.
+"""Write the index of torchvision's and timm's architectures: a script for developers.
 
-``python -m interp_gui.checkpoints.build_index`` rewrites the files that `checkpoints.index` reads.
-It needs no weights and no network connection.
+``python -m interp_gui.checkpoints.build_index`` rewrites the files that `checkpoints.index_files`
+reads (minutes, on two processes). It needs no weights and no network connection.
 """
 
-import lzma
-import re
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from interp_gui.checkpoints.building import build_empty
-from interp_gui.checkpoints.find_twins import find_twins
-from interp_gui.checkpoints.index import (
-    CLASSES_FILE,
-    INDEX_FILE,
-    Architecture,
-    Index,
-    PublishedWeights,
-    Shapes,
-)
-from interp_gui.core.model import Preprocessing
+from interp_gui.checkpoints.find_twins import with_twins
+from interp_gui.checkpoints.index import CLASSES_FILE, LIBRARIES, Architecture
+from interp_gui.checkpoints.index_files import index_file, pack
+from interp_gui.checkpoints.index_probes import probe
+from interp_gui.checkpoints.index_published import of_timm, of_torchvision
 
-_DERIVED = re.compile(r"(relative_position_index|relative_coords_table|num_batches_tracked)$")
 _AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
-_OTHER_CLASS_COUNT = 7
+_USUAL_SIZE = (224, 224)
+_CHUNK = 8
+_WORKERS = 2
 
 
-def describe(name: str) -> Architecture:
-    """The index entry of one architecture of the installed torchvision."""
-    tensors = _shapes(name, {})
-    changed = _shapes(name, {"num_classes": _OTHER_CLASS_COUNT})
-    auxiliary = _AUXILIARY.get(name, ())
-    head = [key for key, shape in tensors.items() if changed[key] != shape]
-    head.sort(key=lambda key: (key.startswith(auxiliary), not key.endswith("weight")))
-    return Architecture(
-        name=name,
-        tensors=tensors,
-        head=tuple(head),
-        optional=tuple(key for key in tensors if _DERIVED.search(key)),
-        auxiliary=auxiliary,
-        weights=_published(name),
+def known(library: str) -> list[str]:
+    """Names of all classification architectures of an installed library."""
+    if library == "torchvision":
+        import torchvision
+
+        return list(torchvision.models.list_models(module=torchvision.models))
+    import timm
+
+    return list(timm.list_models())
+
+
+def describe(library: str, name: str) -> Architecture:
+    """The index entry of one architecture of an installed library, without its twins."""
+    if library == "torchvision":
+        whole = probe(library, name, size=_USUAL_SIZE, size_option="image_size", fixed=False)
+        auxiliary = _AUXILIARY.get(name, ())
+        return msgspec.structs.replace(whole, auxiliary=auxiliary, weights=of_torchvision(name))
+    from timm.models import PretrainedCfg, get_pretrained_cfg
+
+    config = get_pretrained_cfg(name) or PretrainedCfg()
+    height, width = config.input_size[1:]
+    whole = probe(
+        library, name, size=(height, width), size_option="img_size", fixed=config.fixed_input_size
     )
+    return msgspec.structs.replace(whole, weights=of_timm(name))
 
 
-def build_index(names: list[str] | None = None) -> Index:
-    """The index of all (or the named) classification architectures."""
-    import torchvision
-
-    known = torchvision.models.list_models(module=torchvision.models)
-    return Index(
-        library="torchvision",
-        library_version=torchvision.__version__.partition("+")[0],
-        architectures=tuple(describe(name) for name in names or known),
-    )
+def describe_all(library: str, names: Iterable[str]) -> tuple[Architecture, ...]:
+    """The entries of several architectures, in order."""
+    with ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn")) as pool:
+        names = list(names)
+        return tuple(pool.map(describe, [library] * len(names), names, chunksize=_CHUNK))
 
 
-def with_twins(index: Index) -> Index:
-    """The index with those architectures of timm named that share all shapes (minutes)."""
-    twins = find_twins(index)
-    named = [
-        msgspec.structs.replace(each, twins=twins.get(each.name, ()))
-        for each in index.architectures
-    ]
-    return msgspec.structs.replace(index, architectures=tuple(named))
+def version(library: str) -> str:
+    """Version of an installed library, without what says how it was built."""
+    from importlib.metadata import version as installed
 
-
-def _shapes(name: str, config: dict[str, Any]) -> Shapes:
-    state = build_empty(name, config).state_dict()
-    return {
-        key: tuple(value.shape)
-        for key, value in state.items()
-        if not key.endswith("num_batches_tracked")
-    }
-
-
-def _published(name: str) -> tuple[PublishedWeights, ...]:
-    import torchvision.models
-
-    entries = torchvision.models.get_model_weights(name)
-    default = entries["DEFAULT"]
-    return tuple(
-        _published_entry(entry) for entry in sorted(entries, key=lambda each: each is not default)
-    )
-
-
-def _published_entry(entry: Any) -> PublishedWeights:
-    transforms = entry.transforms()
-    file = entry.url.rpartition("/")[2]
-    crop, shorter = transforms.crop_size, transforms.resize_size
-    digits = re.search(r"-([0-9a-f]{8,})\.", file)
-    return PublishedWeights(
-        name=entry.name,
-        file=file,
-        sha256=digits.group(1) if digits else "",
-        size_mib=entry.meta["_file_size"],
-        classes=len(entry.meta.get("categories") or ()) == 1000,
-        preprocessing=Preprocessing(
-            size=(crop[0], crop[0]),
-            resize_px=shorter[0],
-            interpolation=transforms.interpolation.value,
-            mean=tuple(transforms.mean),
-            std=tuple(transforms.std),
-        ),
-    )
+    return installed(library).partition("+")[0]
 
 
 def main() -> None:
-    """Write the index and the class names into the checkout's ``resources/``."""
+    """Write the indexes and the class names into the checkout's ``resources/``."""
     import torchvision.models
 
+    warnings.simplefilter("ignore")  # of architectures that are built for odd sizes
     resources = Path(__file__).resolve().parents[2] / "resources"
-    encoded = msgspec.json.encode(with_twins(build_index()))
-    (resources / INDEX_FILE).write_bytes(lzma.compress(encoded, preset=9 | lzma.PRESET_EXTREME))
+    entries = {library: describe_all(library, known(library)) for library in LIBRARIES}
+    for library, architectures in with_twins(entries).items():
+        packed = pack(library, version(library), architectures)
+        (resources / index_file(library)).write_bytes(packed)
     names = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1.meta["categories"]
     (resources / CLASSES_FILE).write_text("\n".join(names) + "\n", "utf-8")
 

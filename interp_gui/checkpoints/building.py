@@ -1,15 +1,22 @@
-"""Building a network of torchvision with given weights, without random initialisation."""
+"""Building a network of a library with given weights, without random initialisation."""
 
+import logging
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from interp_gui.checkpoints.match import Match, Tensors
+from interp_gui.checkpoints.heads import answered
+from interp_gui.checkpoints.index import COUNTER
+from interp_gui.checkpoints.match import Match, OwnHead, Tensors
 from interp_gui.core.errors import UnknownArchitecture
 
 _BUILDERS_THAT_INITIALISE = frozenset(("googlenet", "inception_v3"))
+_USUAL_CHANNELS = 3
 
 
 class _Unfilled(TorchFunctionMode):
@@ -17,7 +24,17 @@ class _Unfilled(TorchFunctionMode):
 
     A plain ``torch.device("meta")`` breaks architectures that compute with tensors while they are
     built: the widths of RegNets, the position indices of Swin and MaxViT.
+
+    Parameters
+    ----------
+    mixed
+        Whether functions may be given tensors with and without values, and then compute shapes
+        only: hybrids of timm run their stem once to learn its output's shape.
     """
+
+    def __init__(self, *, mixed: bool = False) -> None:
+        super().__init__()
+        self._mixed = mixed
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -25,62 +42,211 @@ class _Unfilled(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func is torch.empty:
             kwargs["device"] = "meta"
-        return func(*args, **kwargs)
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError:
+            if not self._mixed:
+                raise
+            return func(
+                *[_shape_only(each) for each in args],
+                **{key: _shape_only(value) for key, value in kwargs.items()},
+            )
 
 
-def build_empty(architecture: str, config: dict[str, Any]) -> torch.nn.Module:
-    """The architecture with parameters that have shapes and no values."""
-    import torchvision.models
+def _shape_only(value: Any) -> Any:
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
 
-    options = {"init_weights": False} if architecture in _BUILDERS_THAT_INITIALISE else {}
-    with _Unfilled():
-        module: torch.nn.Module = torchvision.models.get_model(
-            architecture, weights=None, **options, **config
-        )
+
+def build_empty(
+    library: str, architecture: str, config: Mapping[str, Any], *, buffers: bool = True
+) -> nn.Module:
+    """The architecture with parameters that have shapes and, most of them, no values.
+
+    Nothing is drawn from the program's generator.
+
+    Parameters
+    ----------
+    config
+        Options of the builder; for torchvision also `in_chans`, the channels of its images.
+    buffers
+        Whether all buffers that are not saved are computed; else some have shapes only.
+    """
+    build = _torchvision if library == "torchvision" else _timm
+    with torch.random.fork_rng(devices=()):
+        module = build(architecture, dict(config))
+        if buffers and library == "timm":
+            _compute_buffers(module)
     return module
 
 
-def build_match(match: Match, tensors: Tensors) -> torch.nn.Module:
+def _torchvision(architecture: str, config: dict[str, Any]) -> nn.Module:
+    import torchvision.models
+
+    channels = config.pop("in_chans", _USUAL_CHANNELS)
+    if architecture in _BUILDERS_THAT_INITIALISE:
+        config["init_weights"] = False
+    if channels != _USUAL_CHANNELS:
+        config.pop("transform_input", None)  # rescales the three channels of colour images
+    with _Unfilled():
+        module: nn.Module = torchvision.models.get_model(architecture, weights=None, **config)
+        if channels != _USUAL_CHANNELS:
+            path, first = first_convolution(module)
+            module.set_submodule(path, _with_channels(first, channels))
+    return module
+
+
+def first_convolution(module: nn.Module) -> tuple[str, nn.Conv2d]:
+    """The convolution that sees the image, and its path."""
+    return next(
+        (path, each) for path, each in module.named_modules() if isinstance(each, nn.Conv2d)
+    )
+
+
+def _with_channels(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
+    return nn.Conv2d(
+        channels, convolution.out_channels, convolution.kernel_size, convolution.stride,
+        convolution.padding, convolution.dilation, 1, convolution.bias is not None,
+        convolution.padding_mode,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def _timm(architecture: str, config: dict[str, Any]) -> nn.Module:
+    import timm
+
+    try:
+        with _Unfilled(), _quiet("timm"):
+            module: nn.Module = timm.create_model(architecture, pretrained=False, **config)
+    except RuntimeError:
+        with _Unfilled(mixed=True), _quiet("timm"):
+            module = timm.create_model(architecture, pretrained=False, **config)
+    return module
+
+
+def _compute_buffers(module: nn.Module) -> None:
+    """Compute what timm keeps beside the weights: position indices, masks, rotations."""
+    from timm.models._manipulate import reinit_non_persistent_buffers
+
+    for part in module.modules():
+        for name in part._non_persistent_buffers_set:
+            buffer = part._buffers.get(name)
+            if buffer is not None and buffer.is_meta:
+                part._buffers[name] = torch.zeros_like(buffer, device="cpu")
+    reinit_non_persistent_buffers(module)
+
+
+@contextmanager
+def _quiet(library: str) -> Iterator[None]:
+    """Keep what a library says of options and files that nobody asked for out of the log."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def build_match(match: Match, tensors: Tensors, *, head: Sequence[str] = ()) -> nn.Module:
     """The network of a match with its weights: eval mode, frozen.
+
+    Tensors are taken over, not copied.
+
+    Parameters
+    ----------
+    tensors
+        Under the library's own names; those of a head of its own under the file's.
+    head
+        What stands in the gaps of a head of its own: one option of `HeadQuestion.options` each.
 
     Raises
     ------
     UnknownArchitecture
         The tensors do not fit the installed library.
+    InvalidValue
+        A head of its own has gaps that `head` does not fill.
     """
-    return build(match.architecture.name, match.config, tensors)
+    module = build_empty(match.library, match.architecture.name, match.config)
+    if match.head is not None:
+        _put_head(module, answered(match.head, head))
+    surplus = frozenset(match.architecture.surplus)
+    whole = {key: value for key, value in tensors.items() if key not in surplus}
+    optional = frozenset(match.architecture.optional)
+    return fill(module, whole, optional=optional, name=match.name)
 
 
-def build(architecture: str, config: dict[str, Any], tensors: Tensors) -> torch.nn.Module:
-    """The architecture with its weights: eval mode, frozen.
-
-    Tensors that follow from the architecture may be missing (position indices, counters of batch
-    norms); every other one must be there and no further one may be.
+def fill(
+    module: nn.Module, tensors: Tensors, *, optional: frozenset[str], name: str
+) -> nn.Module:  # fmt: skip
+    """Give a network its weights: all of them but optional ones, and nothing else.
 
     Raises
     ------
     UnknownArchitecture
-        The tensors do not fit this version of torchvision.
+        Tensors are missing, unexpected or misshapen.
     """
-    module = build_empty(architecture, config)
     own = module.state_dict()
-    whole = OrderedDict((key, tensors.get(key, value)) for key, value in own.items())
+    counters = {key for key in own if key.endswith(COUNTER)}
+    missing = [k for k in own if k not in tensors and k not in optional and k not in counters]
     extra = [key for key in tensors if key not in own]
+    whole = OrderedDict((key, tensors.get(key, value)) for key, value in own.items())
     # tells the modules that the names are current ones; without it some rename or refuse them
     whole._metadata = own._metadata  # type: ignore[attr-defined]
     try:
-        if extra:
-            raise RuntimeError(f"unexpected {extra[0]}")
+        if missing or extra:
+            raise RuntimeError(f"missing {missing[0]}" if missing else f"unexpected {extra[0]}")
         module.load_state_dict(whole, strict=True, assign=True)
     except RuntimeError as problem:
         reason = " ".join(str(problem).split())[:160]
         raise UnknownArchitecture(
-            f"The weights do not fit the installed torchvision's {architecture}: {reason}.",
-            hint="Update torchvision and interp-gui together.",
+            f"The weights do not fit {name} of the installed library: {reason}.",
+            hint="Update the library and interp-gui together.",
         ) from None
-    empty = [key for key, value in module.state_dict().items() if value.is_meta]
+    empty = [key for key, value in _all_tensors(module) if value.is_meta]
     if empty:
         raise UnknownArchitecture(
-            f"The file lacks {len(empty)} tensors of {architecture}, for example '{empty[0]}'."
+            f"The file lacks {len(empty)} tensors of {name}, for example '{empty[0]}'."
         )
     return module.eval().requires_grad_(False)
+
+
+def _all_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def _put_head(module: nn.Module, head: OwnHead) -> None:
+    """Put a head of its own in its place; without layers the network ends in its features."""
+    module.set_submodule(head.at, _head_module(head))
+
+
+def _head_module(head: OwnHead) -> nn.Module:
+    layers = [(each.prefix, each) for each in head.layers]
+    if not layers:
+        return nn.Identity()
+    with _Unfilled():
+        made = [(prefix, getattr(nn, each.kind)(**each.options)) for prefix, each in layers]
+    if len(made) == 1 and made[0][0] == head.at:
+        return made[0][1]  # type: ignore[no-any-return]
+    return _nested([(prefix.removeprefix(f"{head.at}."), each) for prefix, each in made])
+
+
+def _nested(layers: list[tuple[str, nn.Module]]) -> nn.Sequential:
+    """A chain of layers, those under a common prefix in a chain of their own.
+
+    Layers without tensors have an empty name and get one that is free.
+    """
+    whole = nn.Sequential()
+    groups: list[tuple[str, list[tuple[str, nn.Module]]]] = []
+    for name, layer in layers:
+        first, dot, rest = name.partition(".")
+        if not dot or not groups or groups[-1][0] != first:
+            groups.append((first, []))
+        groups[-1][1].append((rest, layer))
+    taken = {first for first, _ in groups}
+    for first, inner in groups:
+        if not first:
+            first = next(n for i in range(len(layers)) if (n := f"between_{i}") not in taken)
+            taken.add(first)
+        alone = len(inner) == 1 and not inner[0][0]
+        whole.add_module(first, inner[0][1] if alone else _nested(inner))
+    return whole

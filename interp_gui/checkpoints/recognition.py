@@ -1,132 +1,166 @@
-"""Which architecture a set of named shapes belongs to."""
+"""Which architectures a set of named shapes belongs to.
 
-import math
+The index of each library is compared as a whole, as arrays; only architectures whose differences
+might be other classes, channels, image sizes or a head of one's own are then looked at closely.
+"""
+
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from interp_gui.checkpoints.index import Architecture, Index, Shapes, load_index
-from interp_gui.checkpoints.match import Hints, Match, Recognition
-from interp_gui.core.opening import KeyReport, ReshapedKey
+import numpy as np
 
-_POSITIONS = "encoder.pos_embedding"  # of vision transformers: its length says the image size
-_PATCHES = "conv_proj.weight"
-_USUAL_IMAGE_SIZE = 224  # pixels; builders take it unless told
-_COUNTER = "num_batches_tracked"
+from interp_gui.checkpoints.index import Shapes
+from interp_gui.checkpoints.index_files import Index, Numbers, all_indexes, load_index
+from interp_gui.checkpoints.match import Hints, Match, Recognition, Renaming
+from interp_gui.checkpoints.matching import match_architecture, own_names, report
+from interp_gui.checkpoints.orders import find_by_order
+from interp_gui.core.errors import unknown_name
+from interp_gui.core.opening import KeyReport
+
+_SHOWN_NEAREST = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """In what a set of shapes departs from an architecture; keys in order."""
+@dataclass(frozen=True)
+class _Counts:
+    """For each table of an index: tensors that a file lacks, has in another shape, has as is."""
 
-    architecture: Architecture
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    reshaped: tuple[str, ...]
-    likeness: float
-    """Share of tensors that agree, 0..1."""
+    absent: Numbers
+    reshaped: Numbers
+    same: Numbers
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]], *, hints: Hints = Hints()) -> Recognition:
-    """Every architecture that takes these tensors; the nearest ones if none does."""
-    index = load_index()
-    matches = find_matches(shapes, index)
+    """Every architecture that takes these tensors; the nearest ones if none does.
+
+    Tried in turn, until something fits: the names as they are; the names as tested maps turn them
+    into a library's; the order of the shapes, which only proposes (`Match.certain` is False).
+
+    Parameters
+    ----------
+    hints
+        What is named there comes first among the matches; nothing matches by it alone.
+    """
+    own = own_names(shapes)
+    matches = find_matches(own, hints=hints)
+    if not matches:
+        for renaming in _renamings(shapes):
+            found = find_matches(own_names(renaming.shapes), hints=hints, library=renaming.target)
+            matches += tuple(replace(each, renaming=renaming) for each in found)
     if matches:
         return Recognition(matches=matches)
-    return Recognition(nearest=(_report(nearest(shapes, index), shapes, index.library),))
+    return Recognition(matches=find_by_order(own, all_indexes()), nearest=nearest(own))
 
 
-def _report(found: "Difference", shapes: Mapping[str, tuple[int, ...]], library: str) -> KeyReport:
-    expected = found.architecture.tensors
-    return KeyReport(
-        architecture=found.architecture.name,
-        library=library,
-        missing=found.missing,
-        unexpected=found.unexpected,
-        reshaped=tuple(
-            ReshapedKey(key=key, found=shapes[key], expected=expected[key])
-            for key in found.reshaped
-        ),
-        likeness=found.likeness,
-    )
+def find_matches(
+    own: Shapes, *, hints: Hints = Hints(), library: str = ""
+) -> tuple[Match, ...]:  # fmt: skip
+    """Every architecture whose names and shapes these are (as `own_names` gives them).
+
+    Parameters
+    ----------
+    library
+        The only one to look at; all where it is empty.
+    """
+    wanted = hints.preprocessing.size if hints.preprocessing is not None else None
+    found = []
+    for index in all_indexes():
+        if library and index.library != library:
+            continue
+        for place in _possible(own, index):
+            match = match_architecture(own, index.at(place), index.library, wanted=wanted)
+            if match is not None:
+                found.append(match)
+
+    def named(match: Match) -> bool:
+        same = match.architecture.name == hints.architecture
+        return same and hints.library in ("", match.library)
+
+    return tuple(sorted(found, key=lambda match: not named(match)))
 
 
-def find_matches(shapes: Mapping[str, tuple[int, ...]], index: Index) -> tuple[Match, ...]:
-    """Every architecture whose names and shapes these are, whatever the number of classes."""
-    own = _relevant(shapes)
-    found = (_match(own, architecture) for architecture in index.architectures)
-    return tuple(match for match in found if match is not None)
+def nearest(own: Shapes, count: int = _SHOWN_NEAREST) -> tuple[KeyReport, ...]:
+    """In what the shapes depart from the architectures that have most in common with them."""
+    ranked = []
+    for index in all_indexes():
+        counts = _count(own, index)
+        likeness = counts.same / np.maximum(1, len(own) + counts.absent)
+        for table in np.argsort(-likeness, kind="stable")[:count]:
+            if counts.same[table]:
+                ranked.append((float(likeness[table]), index, int(table)))
+    ranked.sort(key=lambda each: -each[0])
+    reports = [
+        report(own, index.at(index.members[table][0]), index.library)
+        for _, index, table in ranked[: 2 * count]
+    ]
+    reports.sort(key=lambda each: (-each.likeness, _departures(each)))
+    return tuple(reports[:count])
 
 
-def nearest(shapes: Mapping[str, tuple[int, ...]], index: Index) -> Difference:
-    """The architecture with most in common."""
-    own = _relevant(shapes)
-    differences = [difference(own, architecture) for architecture in index.architectures]
-    return max(differences, key=lambda each: each.likeness)
+def compare(shapes: Mapping[str, tuple[int, ...]], library: str, name: str) -> KeyReport:
+    """In what the shapes depart from one architecture.
+
+    Parameters
+    ----------
+    library
+        Empty for whichever has it.
+
+    Raises
+    ------
+    UnknownName
+        There is no such library or architecture.
+    """
+    own = own_names(shapes)
+    indexes = [each for each in all_indexes() if library in ("", each.library)]
+    if not indexes:
+        raise unknown_name("library", library, [each.library for each in all_indexes()])
+    holding = next((each for each in indexes if name in each.names), indexes[-1])
+    if name not in holding.names:
+        raise unknown_name("architecture", name, [n for each in indexes for n in each.names])
+    return report(own, holding.architecture(name), holding.library)
 
 
-def difference(shapes: Shapes, architecture: Architecture) -> Difference:
-    """Compare names and shapes with those of an architecture."""
-    expected = architecture.tensors
-    auxiliary = architecture.auxiliary
-    leave_out = auxiliary and not any(key.startswith(auxiliary) for key in shapes)
-    missing = [
-        key for key in expected
-        if key not in shapes and key not in architecture.optional
-        and not (leave_out and key.startswith(auxiliary))
-    ]  # fmt: skip
-    reshaped = [
-        key for key, shape in expected.items()
-        if key in shapes and shapes[key] != shape and not _may_differ(key, shapes, architecture)
-    ]  # fmt: skip
-    unexpected = [key for key in shapes if key not in expected]
-    agreeing = sum(key in shapes for key in expected) - len(reshaped)
-    return Difference(
-        architecture=architecture,
-        missing=tuple(missing),
-        unexpected=tuple(unexpected),
-        reshaped=tuple(reshaped),
-        likeness=agreeing / max(1, len(expected.keys() | shapes.keys())),
-    )
+def architecture_match(library: str, name: str) -> Match:
+    """A match for an architecture as its library builds it, without any file.
+
+    Raises
+    ------
+    UnknownName
+        There is no such architecture.
+    """
+    architecture = load_index(library).architecture(name)
+    found = match_architecture(architecture.tensors, architecture, library)
+    assert found is not None, "every architecture takes its own tensors"
+    return found
 
 
-def _relevant(shapes: Mapping[str, tuple[int, ...]]) -> Shapes:
-    return {key: tuple(shape) for key, shape in shapes.items() if not key.endswith(_COUNTER)}
+def _departures(report: KeyReport) -> int:
+    return len(report.missing) + len(report.unexpected) + len(report.reshaped)
 
 
-def _match(shapes: Shapes, architecture: Architecture) -> Match | None:
-    head = architecture.head[0]
-    if head not in shapes or not shapes.keys() <= architecture.tensors.keys():
-        return None
-    found = difference(shapes, architecture)
-    if found.missing or found.unexpected or found.reshaped:
-        return None
-    classes = shapes[head][0]
-    if any(shapes[key][0] != classes for key in architecture.head if key in shapes):
-        return None
-    config: dict[str, Any] = {"num_classes": classes}
-    if architecture.auxiliary:
-        config["aux_logits"] = any(key.startswith(architecture.auxiliary) for key in shapes)
-    side = 0
-    if _POSITIONS in shapes:
-        side = math.isqrt(shapes[_POSITIONS][1] - 1) * shapes[_PATCHES][-1]
-        if side != _USUAL_IMAGE_SIZE:
-            config["image_size"] = side
-    return Match(
-        architecture=architecture, library="torchvision", classes=classes, config=config,
-        image_px=side,
-    )  # fmt: skip
+def _renamings(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Renaming, ...]:
+    try:
+        from interp_gui.checkpoints.keymaps import renamings
+    except ImportError:
+        return ()
+    return tuple(renamings(shapes))
 
 
-def _may_differ(key: str, shapes: Shapes, architecture: Architecture) -> bool:
-    """Whether another shape is only another number of classes or another image size."""
-    shape, usual = shapes[key], architecture.tensors[key]
-    if len(shape) != len(usual):
-        return False
-    if key in architecture.head:
-        return shape[0] > 0 and shape[1:] == usual[1:]
-    if key == _POSITIONS:
-        places = shape[1] - 1
-        square = places > 0 and math.isqrt(places) ** 2 == places
-        return square and (shape[0], *shape[2:]) == (usual[0], *usual[2:])
-    return False
+def _possible(own: Shapes, index: Index) -> list[int]:
+    """Architectures whose body might be this one, by how many tensors differ."""
+    counts = _count(own, index)
+    absent, reshaped = index.slack
+    tables = np.array(index.tables)
+    enough = counts.same[tables] > 0
+    few = (counts.absent[tables] <= absent) & (counts.reshaped[tables] <= reshaped)
+    return [int(place) for place in np.flatnonzero(few & enough)]
+
+
+def _count(own: Shapes, index: Index) -> _Counts:
+    names, kinds = index.numbered(own)
+    missing = -2
+    known = np.full(len(index.tensor_names), missing, np.int32)
+    known[names] = kinds
+    found = known[index.rows]
+    absent = np.add.reduceat(found == missing, index.starts, dtype=np.int32)
+    same = np.add.reduceat(found == index.kinds, index.starts, dtype=np.int32)
+    return _Counts(absent, (index.lengths - absent - same).astype(np.int32), same)
