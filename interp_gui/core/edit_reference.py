@@ -41,6 +41,24 @@ def changed_coordinates(
     return np.broadcast_to(other, coordinates.shape)
 
 
+def edited_axis(edit: Edit, axes: tuple[Axis, ...]) -> int:
+    """Which axis (without the batch axis) the coordinates of an edit lie along.
+
+    The unit axis, or the head axis where the feature names heads. A whole layer without units
+    (an attention pattern) is edited value by value, along any axis.
+    """
+    if edit.feature.heads and "head" in axes:
+        return axes.index("head")
+    if "unit" in axes:
+        return axes.index("unit")
+    if not edit.feature.whole_layer:
+        raise EditProblem(
+            f"{edit.feature.text} names units, which this layer does not have.",
+            hint="Name heads (LAYER:h3), or the whole layer.",
+        )
+    return axes.index("head") if "head" in axes else 0
+
+
 def apply_edit(
     value: Values, edit: Edit, axes: tuple[Axis, ...], *, sources: Mapping[str, Values] = {}
 ) -> Values:
@@ -61,7 +79,7 @@ def apply_edit(
     """
     if not edit.enabled:
         return value.copy()
-    axis = axes.index("unit") + 1
+    axis = edited_axis(edit, axes) + 1
     x = np.moveaxis(value.astype(np.float64), axis, -1)
     basis = edit.feature.basis(x.shape[-1])
     inverse = np.linalg.pinv(basis)

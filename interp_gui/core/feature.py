@@ -25,7 +25,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     layer
         Layer address as text.
     units
-        Indices into the unit axis (or heads, where `site_kind` is `h`).
+        Indices into the unit axis, or into the head axis where `heads` is set.
     vectors
         k vectors of C numbers each: directions in the layer's unit space.
     model
@@ -88,15 +88,34 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def check(self, layer: LayerInfo) -> None:
         """Raise if the feature does not fit the layer."""
-        if self.units and max(self.units) >= layer.units:
+        if self.heads and self.units:
+            self._check_heads(layer)
+        elif self.units and max(self.units) >= layer.units:
             raise UnknownName(
                 f"Layer '{self.layer}' has no unit {max(self.units)}.",
-                hint=f"Its units are 0 to {layer.units - 1}.",
+                hint=f"Its units are 0 to {layer.units - 1}."
+                if layer.units
+                else "It has heads: write :h0 and so on."
+                if "head" in layer.axes
+                else "It has no units.",
             )
         if self.vectors and len(self.vectors[0]) != layer.units:
             raise InvalidValue(
                 f"A direction of {len(self.vectors[0])} numbers does not fit layer "
                 f"'{self.layer}' of {layer.units} units."
+            )
+
+    def _check_heads(self, layer: LayerInfo) -> None:
+        if "head" not in layer.axes:
+            raise InvalidValue(
+                f"{self.text} names heads, which this layer does not have.",
+                hint="Name a unit (LAYER:7), or a layer that has heads.",
+            )
+        count = layer.shape[layer.axes.index("head")]
+        if self.units and max(self.units) >= count:
+            raise UnknownName(
+                f"Layer '{self.layer}' has no head {max(self.units)}.",
+                hint=f"Its heads are 0 to {count - 1}.",
             )
 
     @classmethod

@@ -1,6 +1,7 @@
 """Layer addresses and what is known of a layer."""
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -8,6 +9,15 @@ import msgspec
 from interp_gui.core.errors import InvalidValue
 
 Axis = Literal["unit", "y", "x", "token", "head", "other"]
+INPUT_SITE = "in"
+
+Role = Literal[
+    "", "convolution", "linear", "norm", "activation", "block", "stage", "attention", "mlp",
+    "mlp_hidden", "residual", "embedding", "pooling", "head", "query", "key", "value", "pattern",
+    "z",
+]  # fmt: skip
+"""What a layer is in its network; empty where nothing is known. A name that is none of these may
+come from a plugin or from a newer version, and means nothing more than itself."""
 
 _ADDRESS = re.compile(r"^(?P<path>[^#/:\s]*)(#(?P<call>\d+))?(/(?P<site>[A-Za-z_]\w*))?$")
 
@@ -70,6 +80,19 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
         Whether random noise written there changed the output.
     depth
         Order of execution, from 0.
+    role
+        What the layer is in its network (`Role`): `convolution`, `block`, `attention`, `z`, ….
+    heads, head_size
+        Of an attention layer and of the sites within it: number of heads, and units of each.
+    token_grid
+        Rows and columns of the patches that the tokens behind the first `prefix_tokens` are, row
+        by row; None where that could not be shown.
+    prefix_tokens
+        Tokens at the start that are no patch: class token, distillation token, registers.
+    class_token
+        Index of the class token, None if there is none.
+    registers
+        Indices of register tokens.
     """
 
     name: str
@@ -79,6 +102,13 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     worthwhile: bool = False
     writable: bool = True
     depth: int = 0
+    role: str = ""
+    heads: int = 0
+    head_size: int = 0
+    token_grid: tuple[int, int] | None = None
+    prefix_tokens: int = 0
+    class_token: int | None = None
+    registers: tuple[int, ...] = ()
 
     @property
     def units(self) -> int:
@@ -92,8 +122,16 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def spatial(self) -> bool:
-        """Whether the layer has a position in the image: y and x axes, or tokens."""
-        return "y" in self.axes or "token" in self.axes
+        """Whether the layer has a position in the image: y and x axes, or tokens.
+
+        Tokens of windows have none: a token's number says where it is in its window only.
+        """
+        return "y" in self.axes or ("token" in self.axes and "other" not in self.axes)
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it is a site within a module, and not what a module is given or returns."""
+        return Address.parse(self.name).site not in ("", INPUT_SITE)
 
     @property
     def grid(self) -> tuple[int, int] | None:
@@ -101,3 +139,19 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
         if "y" in self.axes and "x" in self.axes:
             return self.shape[self.axes.index("y")], self.shape[self.axes.index("x")]
         return None
+
+
+def layers_of(layers: Iterable[LayerInfo], *roles: Role | str) -> tuple[LayerInfo, ...]:
+    """Layers that have one of some roles, in order of execution.
+
+    Examples
+    --------
+    All attention layers: ``layers_of(description.layers, "attention")``; what each head writes:
+    ``layers_of(description.layers, "z")``.
+    """
+    return tuple(layer for layer in layers if layer.role in roles)
+
+
+def token_layers(layers: Iterable[LayerInfo]) -> tuple[LayerInfo, ...]:
+    """Layers whose tokens are known to be patches of the image, in order of execution."""
+    return tuple(layer for layer in layers if layer.token_grid is not None)

@@ -70,10 +70,13 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
         Returns
         -------
-        Array of the rank of `shape` that broadcasts to it: extent 1 along the unit axis, and
-        along every other axis too if the place is everywhere.
+        Array of the rank of `shape` that broadcasts to it: extent 1 along the unit and the head
+        axis, and along every other axis too if the place is everywhere. Of two token axes (an
+        attention pattern's) the first, that of the queries, is meant.
         """
-        full = tuple(1 if axis == "unit" else n for axis, n in zip(axes, shape, strict=True))
+        full = tuple(
+            1 if axis in ("unit", "head") else n for axis, n in zip(axes, shape, strict=True)
+        )
         if self.kind == "everywhere":
             return np.ones((1,) * len(shape))
         if self.kind == "tokens":
@@ -100,7 +103,9 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
             if not -count <= token < count:
                 raise EditProblem(f"There is no token {token}; the layer has {count}.")
             line[token] = 1.0
-        return np.broadcast_to(line.reshape(_only(axes, full, ("token",))), full).copy()
+        extents = [1] * len(axes)
+        extents[axes.index("token")] = count
+        return np.broadcast_to(line.reshape(extents), full).copy()
 
     def _grid(self, height: int, width: int) -> NDArray[np.float64]:
         if self.kind == "region":

@@ -66,6 +66,10 @@ class Layouts:
             return ("other", "other", "unit")
         return axes
 
+    def of_sum(self, value: Tensor) -> Axes:
+        """Axes of a sum: those of the last value of its shape."""
+        return self._known(value) or _default(value.ndim - 1)
+
     def remember(self, value: Tensor, axes: Axes) -> None:
         """Note the axes of a tensor that goes on into the network."""
         self._by_tensor[value] = axes

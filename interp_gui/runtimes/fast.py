@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.layer import Address
-from interp_gui.runtimes.hooks import INPUT_SITE, plain_attention, primary, visiting
+from interp_gui.runtimes.hooks import INPUT_SITE, plain_attention, primary
 from interp_gui.runtimes.memory import memory_errors
 from interp_gui.runtimes.relu_gradient import PassBlockedGradient
 from interp_gui.runtimes.strides import copied
@@ -110,7 +110,7 @@ class FastNetwork:
             PassBlockedGradient() if relu_gradient else nullcontext()
         )
         result: Any = None
-        hooks = values.visiting(self._modules)
+        hooks = self._runtime.visiting(self._modules, values.wanted, values.visit)
         with memory_errors(), plain_attention(), mode, hooks, suppress(_Stop):
             result = self._module(x.contiguous(memory_format=torch.channels_last))
         missing = set(names.values()) - set(values.found)
@@ -169,27 +169,24 @@ class _Reader:
 
     def __init__(self, wanted: set[str], *, stop: bool) -> None:
         self.found: dict[str, Tensor] = {}
-        self._wanted = wanted
+        self.wanted = wanted
         self._stop = stop and bool(wanted)
 
-    def visiting(self, modules: Mapping[str, nn.Module]) -> AbstractContextManager[None]:
-        addresses = [Address.parse(name) for name in sorted(self._wanted)]
-        outputs = [a.path for a in addresses if a.site != INPUT_SITE]
-        inputs = [a.path for a in addresses if a.site == INPUT_SITE]
-        return visiting(modules, outputs, self._visit, inputs=inputs)
-
-    def _visit(self, address: Address, value: Tensor, shared: bool) -> Tensor | None:
-        if str(address) not in self._wanted:
+    def visit(self, address: Address, value: Tensor, shared: bool) -> Tensor | None:
+        if str(address) not in self.wanted:
             return None
         kept = copied(value) if shared else value
         self.found[str(address)] = kept
-        if self._stop and len(self.found) == len(self._wanted):
+        if self._stop and len(self.found) == len(self.wanted):
             raise _Stop
         return copied(kept)
 
 
 def _last(layers: Sequence[str], runtime: TorchRuntime) -> str:
-    return max(layers, key=lambda name: (runtime.layer(name).depth, not name.endswith("/in")))
+    def order(name: str) -> tuple[int, bool]:
+        return runtime.layer(name).depth, Address.parse(name).site != INPUT_SITE
+
+    return max(layers, key=order)
 
 
 @dataclass
@@ -209,7 +206,7 @@ def _foldable(module: nn.Module, example: Tensor, layers: Sequence[str]) -> list
     flow = _Flow()
     _follow(module, modules, example, flow)
     asked = {Address.parse(name) for name in layers}
-    watched = {a.path for a in asked if a.site != INPUT_SITE}
+    watched = {a.path for a in asked if not a.site}
     watched_inputs = {a.path for a in asked if a.site == INPUT_SITE}
     readers: dict[int, set[str]] = {}
     for path, given in flow.given.items():

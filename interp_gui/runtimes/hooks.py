@@ -10,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from interp_gui.core.layer import Address
+from interp_gui.core.layer import INPUT_SITE, Address
 
-INPUT_SITE = "in"
+__all__ = [
+    "INPUT_SITE", "Visit", "before_every_module", "plain_attention", "primary", "tensors_in",
+    "visiting", "with_primary",
+]  # fmt: skip
 
 Visit = Callable[[Address, Tensor, bool], Tensor | None]
 """Called with an address, its value and whether that value may be shared with others; what it

@@ -13,7 +13,7 @@ from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, OutOfMemory
 from interp_gui.core.layer import Address
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Runtime, Sources
-from interp_gui.runtimes.hooks import INPUT_SITE
+from interp_gui.runtimes.describers.sites import is_virtual
 from interp_gui.runtimes.structures import can_be_copied, copy_of, tensors_of
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
@@ -150,6 +150,12 @@ class _Recorder:
     _counts: dict[str, int] = field(default_factory=dict)
     _hooked: dict[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        edited = [Address.parse(name) for name in self.edited]
+        asked = [Address.parse(name) for name in self.asked]
+        self._edited_within = {(a.path, a.call) for a in edited if a.site}
+        self._asked_within = {(a.path, a.call) for a in asked if is_virtual(a)}
+
     @contextmanager
     def recording(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
         """Follow the pass that is run while this is open."""
@@ -194,12 +200,13 @@ class _Recorder:
                 self.unsure = self.unsure or self._hooked.get(path, 0) != number + 1
                 for frame in self._open:
                     frame[0] = True
-            if str(Address(path, number, INPUT_SITE)) in self.edited:
+            if (path, number) in self._edited_within:
                 self._closed = True
                 return inner(*args, **kwargs)
             position = len(self.log)
             self.log.append(_Call(path))
-            frame = [False]
+            # What is asked for within a call is only there if the call is made.
+            frame = [(path, number) in self._asked_within]
             self._open.append(frame)
             given = tensors_of((args, kwargs))
             versions = [t._version for t in given or ()]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from interp_gui.core.edit import Edit
+from interp_gui.core.edit_reference import edited_axis
 from interp_gui.core.errors import EditProblem
 from interp_gui.core.layer import Axis
 from interp_gui.runtimes.strides import with_strides_of
@@ -43,7 +44,7 @@ def apply_edit(
             f"{edit.feature.text} names heads, which this layer does not have.",
             hint="Name a unit (LAYER:7), or a layer that has heads.",
         )
-    axis = axes.index("unit") + 1
+    axis = edited_axis(edit, axes) + 1
     mask = _mask(value, edit, axes)
     units = edit.feature.units
     if edit.feature.vectors or len(set(units)) < len(units):

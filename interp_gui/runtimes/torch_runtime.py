@@ -1,6 +1,6 @@
 """The PyTorch runtime: runs, reads, changes and differentiates a network, leaving no trace."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from threading import get_ident
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from interp_gui.core.describing import LayerDescriber
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import (
     EditProblem,
@@ -20,8 +21,8 @@ from interp_gui.core.errors import (
 from interp_gui.core.layer import Address, LayerInfo
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Sources, Trace
-from interp_gui.runtimes.hooks import INPUT_SITE, before_every_module, plain_attention, visiting
-from interp_gui.runtimes.layers import Probe, make_out_of_place, probe
+from interp_gui.runtimes.hooks import Visit, before_every_module, plain_attention
+from interp_gui.runtimes.layers import Probe, make_out_of_place, probe, reaching
 from interp_gui.runtimes.memory import memory_errors
 from interp_gui.runtimes.strides import copied
 from interp_gui.runtimes.torch_edits import apply_edit
@@ -44,6 +45,8 @@ class TorchRuntime:
         What it is; `layers` is filled in by probing.
     device
         `cpu`, `cuda:0`, `mps`.
+    describers
+        Layer describers of plugins.
 
     Notes
     -----
@@ -51,14 +54,26 @@ class TorchRuntime:
     """
 
     def __init__(
-        self, module: nn.Module, description: ModelDescription, *, device: str = "cpu"
+        self,
+        module: nn.Module,
+        description: ModelDescription,
+        *,
+        device: str = "cpu",
+        describers: Sequence[LayerDescriber] = (),
     ) -> None:
         self.module = make_out_of_place(module).eval().requires_grad_(False).to(device)
         self._device = device
         self._modules = dict(self.module.named_modules())
         channels = len(description.preprocessing.mean)
-        self._probe: Probe = probe(self.module, (channels, *description.preprocessing.size))
-        self._description = msgspec.structs.replace(description, layers=self._probe.layers)
+        self._describers = tuple(describers)
+        self._description = description
+        self._probe: Probe = self._probed((channels, *description.preprocessing.size))
+        self._description = msgspec.structs.replace(
+            description,
+            layers=self._probe.layers,
+            inputs=self._probe.inputs,
+            notes=(*description.notes, *self._probe.problems),
+        )
         self.memo: dict[Any, Any] = {}
         """What was found out about this network at this input size, by those who found it."""
 
@@ -97,10 +112,7 @@ class TorchRuntime:
             len(self.preprocessing.mean),
         ):
             try:
-                twin._probe = probe(
-                    self.module,
-                    (len(preprocessing.mean), *preprocessing.size),
-                )
+                twin._probe = self._probed((len(preprocessing.mean), *preprocessing.size))
             except (RuntimeError, AssertionError, ValueError):
                 height, width = preprocessing.size
                 old_height, old_width = self.preprocessing.size
@@ -113,7 +125,10 @@ class TorchRuntime:
             layers = twin._probe.layers
             twin.memo = {}
         twin._description = msgspec.structs.replace(
-            self._description, preprocessing=preprocessing, layers=layers
+            self._description,
+            preprocessing=preprocessing,
+            layers=layers,
+            inputs=twin._probe.inputs,
         )
         return twin
 
@@ -123,6 +138,22 @@ class TorchRuntime:
         twin.__dict__.update(self.__dict__)
         twin._description = msgspec.structs.replace(self._description, outputs=outputs)
         return twin
+
+    def _probed(self, shape: tuple[int, int, int]) -> Probe:
+        return probe(
+            self.module,
+            shape,
+            describers=self._describers,
+            architecture=self._description.architecture,
+            library=self._description.library,
+        )
+
+    def visiting(
+        self, modules: Mapping[str, nn.Module], names: Iterable[str], visit: Visit
+    ) -> AbstractContextManager[None]:
+        """Visit some addresses, known ones, of this network or of a copy of it while open."""
+        addresses = [Address.parse(name) for name in sorted(names)]
+        return reaching(modules, self._probe.virtual, addresses, visit)
 
     def tensor(self, batch: Any) -> Tensor:
         """A private copy of an array as a tensor of the network's precision and device."""
@@ -179,7 +210,7 @@ class TorchRuntime:
         with (
             memory_errors(),
             plain_attention(),
-            visiting(self._modules, tap.outputs, tap.visit, inputs=tap.inputs),
+            self.visiting(self._modules, tap.asked, tap.visit),
             suppress(_Stop),
         ):
             outputs = self.named_outputs(self.module(x))
@@ -235,10 +266,7 @@ class _Tap:
             (runtime.layer(layer).name, image): runtime.tensor(value)
             for (layer, image), value in sources.items()
         }
-        asked = {*self._wanted, *self._edits} | ({self._until} if self._until else set())
-        addresses = [Address.parse(name) for name in sorted(asked)]
-        self.inputs = [a.path for a in addresses if a.site == INPUT_SITE]
-        self.outputs = [a.path for a in addresses if a.site != INPUT_SITE]
+        self.asked = {*self._wanted, *self._edits} | ({self._until} if self._until else set())
 
     def visit(self, address: Address, value: Tensor, shared: bool) -> Tensor | None:
         """Read and write one value on its way through the network."""

@@ -10,11 +10,12 @@ from interp_gui.core.layer import Address
 
 MOST = 40
 _FEWEST_BLOCKS = 8
+_MOST_HEADS = 12
 
 _BLOCK_NAME = re.compile(
     r"Block|Bottleneck|Residual|Inception|MBConv|Fire$|EncoderLayer|_?Transition|DenseLayer"
 )
-_ACTIVATIONS = (
+ACTIVATIONS = (
     nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.ELU, nn.LeakyReLU, nn.PReLU, nn.Mish,
     nn.Softplus, nn.Tanh, nn.SELU, nn.CELU,
 )  # fmt: skip
@@ -31,20 +32,24 @@ def worthwhile_layers(modules: Mapping[str, nn.Module], called: Called) -> set[s
     modules
         All modules by path.
     called
-        Addresses of outputs in order of execution, with shapes without the batch axis.
+        Addresses of outputs and virtual sites in order of execution, with shapes without the
+        batch axis. What heads write (`…/z`) is chosen for some blocks, where room is left.
     """
-    blocks, parents = _blocks(modules, {address.path for address, _ in called})
-    stages = _stages(modules, blocks) | parents
+    blocks, parents = blocks_and_parents(modules, {address.path for address, _ in called})
+    whole = stages(modules, blocks) | parents
     previous: nn.Module | None = None
     chosen: list[Address] = []
     hidden: list[Address] = []
+    heads = [address for address, _ in called if address.site == "z"]
     last_pool = last_norm = None
     for address, _ in called:
+        if address.site:
+            continue
         module = modules[address.path]
         inside = _inside(address.path, blocks)
-        if address.path in blocks or address.path in stages:
+        if address.path in blocks or address.path in whole:
             chosen.append(address)
-        elif isinstance(module, _ACTIVATIONS):
+        elif isinstance(module, ACTIVATIONS):
             if not inside:
                 chosen.append(address)
             elif isinstance(previous, nn.Linear):
@@ -56,11 +61,16 @@ def worthwhile_layers(modules: Mapping[str, nn.Module], called: Called) -> set[s
         if not any(module.children()) and not isinstance(module, _NEVER):
             previous = module
     ends = [a for a in (last_norm, last_pool) if a is not None]
-    keep = {a.path for a in ends} | stages
-    return _thinned([*chosen, *ends], hidden, keep, [str(a) for a, _ in called])
+    keep = {a.path for a in ends} | whole
+    order = [str(a) for a, _ in called if not a.site]
+    found = _thinned([*chosen, *ends], hidden, keep, order)
+    room = min(MOST - len(found), len(heads), _MOST_HEADS)
+    return found | {str(a) for a in _evenly(heads, room)}
 
 
-def _blocks(modules: Mapping[str, nn.Module], called: set[str]) -> tuple[set[str], set[str]]:
+def blocks_and_parents(
+    modules: Mapping[str, nn.Module], called: set[str]
+) -> tuple[set[str], set[str]]:
     """Outermost repeated or block-like containers; those inside them if there are only a few.
 
     Returns
@@ -98,7 +108,7 @@ def _inside(path: str, containers: Iterable[str]) -> bool:
     return any(path.startswith(f"{c}.") for c in containers)
 
 
-def _stages(modules: Mapping[str, nn.Module], blocks: set[str]) -> set[str]:
+def stages(modules: Mapping[str, nn.Module], blocks: set[str]) -> set[str]:
     """Plain sequences of several blocks and nothing else, short of all blocks at once."""
     return {
         path

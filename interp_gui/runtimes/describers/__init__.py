@@ -1,0 +1,1 @@
+"""What layers are, and the sites within them that no module returns."""
