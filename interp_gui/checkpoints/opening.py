@@ -2,12 +2,11 @@
 
 import os
 
+from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.formats import CheckpointFile, inspect_file
 from interp_gui.checkpoints.hashing import weights_sha256
 from interp_gui.checkpoints.match import Opened, OpenedCheckpoint, Wishes
 from interp_gui.checkpoints.own import LIBRARY, OwnModel, build_own, own_model
-from interp_gui.checkpoints.tensors import check_extent, read_content
-from interp_gui.checkpoints.unwrapping import unwrap
 from interp_gui.checkpoints.weights import as_float32, open_weights
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
@@ -76,8 +75,8 @@ def _open_own(
     file: CheckpointFile, own: OwnModel, preprocessing: Preprocessing | None
 ) -> OpenedCheckpoint:
     """A network of interp-gui itself, which brings its class names and preprocessing."""
-    tensors, notes = unwrap(read_content(file), file.path.name)
-    check_extent(tensors, file)
+    weights = read_contents(file).sets[0]
+    tensors, notes = weights.tensors, weights.notes
     converted, number_notes = as_float32(tensors)
     module = build_own(own, converted, file.path.name)
     description = ModelDescription(

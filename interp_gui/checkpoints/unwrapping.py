@@ -1,17 +1,38 @@
-"""From what a checkpoint file holds to one flat dict of tensors with a network's own names."""
+"""From what a checkpoint holds to sets of weights under a network's own names.
+
+Weights are found wherever they are in the file: beside an optimiser, under `state_dict` and its
+like, in a pickled network, in several copies (an average of the training's steps, a teacher and a
+student, two encoders). Every copy is offered; what is left out is told.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import torch
+from interp_gui.checkpoints.inert import Stub, TensorRef
+from interp_gui.checkpoints.inert_calls import as_tensor
+from interp_gui.checkpoints.inert_modules import flatten_module, is_module
+from interp_gui.checkpoints.prefixes import Part, split_parts
 
-from interp_gui.checkpoints.tensors import Tensors
-from interp_gui.core.errors import FileProblem
+Refs = dict[str, TensorRef]
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
-_AVERAGES = ("model_ema", "ema", "state_dict_ema", "ema_state_dict")
-_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
+_DEEPEST = 8
+_MOST_NODES = 20_000
+_MOST_SETS = 16
+_MOST_LISTED = 64
+_SMALL_SHARE = 0.02  # of the largest set's numbers: what is smaller is no network beside it
+
+_WRAPPERS = (
+    "state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights",
+    "params", "module", "teacher", "student",
+)  # fmt: skip
+_AVERAGE = re.compile(r"(^|[._])(ema|swa|averaged?|shadow|moving|avg|polyak)([._]|\d|$)|_ema", re.I)
+_NO_WEIGHTS = re.compile(
+    r"optim|sched|scaler|^amp$|(^|_)lr(_|$)|rng|random|callback|loops|history|loss|criterion|"
+    r"metric|momentum|grad|exp_avg|hyper_parameters|hparams|discriminator_opt|dataloader",
+    re.I,
+)
 _COUNTERS = frozenset(("n_averaged",))  # kept by averaging wrappers beside the weights
 
 _RENAMED = (
@@ -22,80 +43,211 @@ _RENAMED = (
 )
 
 
-def unwrap(content: Any, file_name: str) -> tuple[Tensors, tuple[str, ...]]:
-    """Find the weights in a file's content and give them their plain names.
+@dataclass(frozen=True, kw_only=True)
+class FoundSet:
+    """A set of weights that was described and not read yet; as `match.WeightSet`."""
+
+    name: str
+    tensors: Refs
+    notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Named tensors at one place of the file."""
+
+    road: tuple[str, ...]
+    tensors: Refs
+    kind: str = ""
+    """Class of the network, where one was pickled."""
+
+    @property
+    def count(self) -> int:
+        return sum(tensor.count for tensor in self.tensors.values())
+
+    @property
+    def averaged(self) -> bool:
+        return any(_AVERAGE.search(each) for each in self.road)
+
+
+def unwrap(content: Any) -> tuple[FoundSet, ...]:
+    """Find the sets of weights in a file's content and give them their plain names.
 
     Returns
     -------
-    Tensors by name, and notes on where they were found.
-
-    Raises
-    ------
-    FileProblem
-        There are no named tensors.
+    The plain weights first, averages of training last; empty where there are no named tensors.
     """
-    notes = []
-    road: list[str] = []
-    while isinstance(content, Mapping) and not _is_state_dict(content):
-        key = _best_wrapper(content)
-        if key is None:
-            break
-        road.append(key)
-        content = content[key]
-    if not isinstance(content, Mapping) or not _is_state_dict(content):
-        raise FileProblem(
-            f"'{file_name}' holds no named weights of a network.",
-            hint="Save them with torch.save(model.state_dict(), 'weights.pth').",
+    groups = _ranked(list(_groups(content)))
+    if not groups:
+        return ()
+    chosen = [groups[0], *(each for each in groups[1:] if _is_worth(each, groups[0]))]
+    beside = _beside(content, chosen)
+    found: list[FoundSet] = []
+    for group in chosen[:_MOST_SETS]:
+        for part in split_parts(group.tensors):
+            found.append(_as_set(group, part, beside))
+    found.sort(key=lambda each: bool(_AVERAGE.search(each.name)))
+    found = _without_copies(found[:_MOST_SETS])
+    if len(found) == 1:
+        only = found[0]
+        return (
+            FoundSet(name="weights", tensors=only.tensors, notes=only.notes, ignored=only.ignored),
         )
+    return _told_apart(found)
+
+
+def _as_set(group: _Group, part: Part, beside: tuple[str, ...]) -> FoundSet:
+    notes = []
+    road = ".".join(group.road)
     if road:
-        notes.append(f"The weights were found under '{'.'.join(road)}' in the file.")
-    tensors = {
-        str(key): value.detach()
-        for key, value in content.items()
-        if isinstance(value, torch.Tensor) and key not in _COUNTERS
-    }
-    tensors, prefix = _without_prefix(tensors)
-    if prefix:
-        notes.append(f"The prefix '{prefix}' was taken off all names.")
-    return {_current_name(key): value for key, value in tensors.items()}, tuple(notes)
+        notes.append(f"The weights were found under '{road}' in the file.")
+    if part.prefix:
+        notes.append(f"The prefix '{part.prefix}' was taken off all names.")
+    if part.note:
+        notes.append(part.note)
+    return FoundSet(
+        name=".".join(each for each in (road, part.name) if each) or "weights",
+        tensors={_current_name(key): value for key, value in part.tensors.items()},
+        notes=tuple(notes),
+        ignored=(*beside, *part.ignored)[:_MOST_LISTED],
+    )
 
 
-def _is_state_dict(content: Mapping[Any, Any]) -> bool:
-    tensors = sum(isinstance(value, torch.Tensor) for value in content.values())
-    nested = sum(isinstance(value, Mapping) for value in content.values())
-    named = all(isinstance(key, str) for key in content)
-    return named and tensors > 0 and (nested == 0 or tensors > 8 * nested)
+def _told_apart(found: list[FoundSet]) -> tuple[FoundSet, ...]:
+    """Names that differ, and with each the note that there are others."""
+    names: dict[str, int] = {}
+    told = []
+    for each in found:
+        names[each.name] = names.get(each.name, 0) + 1
+        again = names[each.name]
+        told.append(each.name if again == 1 else f"{each.name} ({again})")
+    sets = []
+    for name, each in zip(told, found, strict=True):
+        others = [other for other in told if other != name]
+        only_averages = all(_AVERAGE.search(other) for other in others)
+        what = "averages of the training's steps" if only_averages else "other weights"
+        listed = ", ".join(f"'{other}'" for other in others)
+        notes = (*each.notes, f"The file holds {what} too, which can be chosen: {listed}.")
+        sets.append(FoundSet(name=name, tensors=each.tensors, notes=notes, ignored=each.ignored))
+    return tuple(sets)
 
 
-def _best_wrapper(content: Mapping[Any, Any]) -> str | None:
-    inner = {str(k): v for k, v in content.items() if isinstance(v, Mapping) and k in content}
-    for key in (*_WRAPPERS, *_AVERAGES):
-        if key in inner and _count(inner[key]):
-            return key
-    counts = {key: _count(value) for key, value in inner.items() if isinstance(key, str)}
-    best = max(counts, key=lambda key: counts[key], default=None)
-    return best if best is not None and counts[best] and best in content else None
+def _without_copies(found: list[FoundSet]) -> list[FoundSet]:
+    """Leave out what is the very same tensors under another road."""
+    kept: list[FoundSet] = []
+    for each in found:
+        same = any(
+            each.tensors.keys() == other.tensors.keys()
+            and all(
+                tensor.storage is other.tensors[key].storage and tensor.storage is not None
+                for key, tensor in each.tensors.items()
+            )
+            for other in kept
+        )
+        if not same:
+            kept.append(each)
+    return kept
 
 
-def _count(value: Any, depth: int = 3) -> int:
-    """Tensors under string keys: those of an optimiser stand under numbers."""
-    if isinstance(value, torch.Tensor):
-        return 1
-    if not isinstance(value, Mapping) or depth == 0:
-        return 0
-    return sum(_count(each, depth - 1) for key, each in value.items() if isinstance(key, str))
+def _groups(content: Any) -> Iterator[_Group]:
+    """Every place of the file that holds named tensors, in order; each object once."""
+    seen: set[int] = set()
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    while waiting and len(seen) < _MOST_NODES:
+        road, value = waiting.pop(0)
+        if len(road) > _DEEPEST or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if is_module(value):
+            tensors = flatten_module(value)
+            if tensors:
+                yield _Group(road=road, tensors=tensors, kind=value.kind)
+                continue
+        table = _as_table(value)
+        own = {key: each for key, each in _tensors(table) if key not in _COUNTERS}
+        nested = [
+            (key, each) for key, each in table.items()
+            if isinstance(key, str) and isinstance(each, dict | list | tuple | Stub)
+            and as_tensor(each) is None and not (key and _NO_WEIGHTS.search(key))
+        ]  # fmt: skip
+        if own and (not nested or len(own) > 8 * len(nested)):
+            yield _Group(road=road, tensors=own)
+            continue
+        waiting.extend(((*road, key), each) for key, each in nested)
+        if own and len(own) > 1:
+            yield _Group(road=road, tensors=own)
 
 
-def _without_prefix(tensors: Tensors) -> tuple[Tensors, str]:
-    taken = ""
-    while True:
-        for prefix in _PREFIXES:
-            if all(key.startswith(prefix) for key in tensors):
-                tensors = {key[len(prefix) :]: value for key, value in tensors.items()}
-                taken += prefix
-                break
-        else:
-            return tensors, taken
+def _as_table(value: Any) -> Mapping[Any, Any]:
+    if isinstance(value, dict):
+        return value
+    if type(value) is Stub:
+        return value.fields()
+    if isinstance(value, list | tuple):
+        return {str(number): each for number, each in enumerate(value[:_MOST_LISTED])}
+    return {}
+
+
+def _tensors(table: Mapping[Any, Any]) -> Iterator[tuple[str, TensorRef]]:
+    for key, value in table.items():
+        tensor = as_tensor(value) if isinstance(key, str) else None
+        if tensor is not None:
+            yield key, tensor
+
+
+def _ranked(groups: list[_Group]) -> list[_Group]:
+    """Plain before averaged, then by the usual names, then the largest."""
+
+    def rank(group: _Group) -> tuple[bool, bool, int, int]:
+        places = [_WRAPPERS.index(each) for each in group.road if each in _WRAPPERS]
+        largest = max(each.count for each in groups)
+        small = group.count < _SMALL_SHARE * largest
+        return small, group.averaged, min(places, default=len(_WRAPPERS)), -group.count
+
+    # single tensors in lists and the like are no network beside a real one
+    named = [each for each in groups if len(each.tensors) > 1 or len(groups) == 1]
+    groups = [each for each in named or groups if not _numbered(each)]
+    return sorted(groups, key=rank)
+
+
+def _numbered(group: _Group) -> bool:
+    """Whether tensors stand in a list: without names they are of no use."""
+    return all(key.isdecimal() for key in group.tensors)
+
+
+def _is_worth(group: _Group, first: _Group) -> bool:
+    return len(group.tensors) > 1 and group.count >= _SMALL_SHARE * first.count
+
+
+def _beside(content: Any, chosen: list[_Group]) -> tuple[str, ...]:
+    """What else stands at the places on the way to the sets."""
+    roads = [group.road for group in chosen]
+    found: dict[str, None] = {}
+    levels = {road[:depth] for road in roads for depth in range(len(road))}
+    for level in sorted(levels, key=lambda each: (len(each), each)):
+        value = content
+        for step in level:
+            value = _as_table(value).get(step)
+        for key in list(_as_table(value))[:_MOST_LISTED]:
+            here = (*level, _shown(key))
+            if not any(road[: len(here)] == here for road in roads):
+                found[".".join(here)] = None
+    for group in chosen:
+        value = content
+        for step in group.road:
+            value = _as_table(value).get(step)
+        if not is_module(value):
+            for key in list(_as_table(value)):
+                if key not in group.tensors and len(found) < _MOST_LISTED:
+                    found[".".join((*group.road, _shown(key)))] = None
+    return tuple(found)
+
+
+def _shown(key: Any) -> str:
+    text = key if isinstance(key, str) else str(key) if isinstance(key, int | float) else "?"
+    clean = "".join(letter if letter.isprintable() else "�" for letter in text[:80])
+    return clean
 
 
 def _current_name(key: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.formats import inspect_file
 from interp_gui.checkpoints.opening import open_checkpoint
 from interp_gui.core.errors import FileProblem
@@ -140,6 +141,13 @@ def test_torchscript_is_refused_with_advice(tmp_path):
     assert "state_dict" in caught.value.hint
 
 
-def test_newer_pickle_protocols_are_refused_with_advice(tmp_path, state):
-    torch.save(state, tmp_path / "a.pth", pickle_protocol=4)
-    refused(tmp_path / "a.pth", "form of pickle that cannot be read safely")
+@pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_every_pickle_protocol_is_read(tmp_path, state, protocol, zipped):
+    if protocol < 2 and zipped is False:
+        pytest.skip("torch does not tell such files from others")
+    path = tmp_path / "a.pth"
+    torch.save(state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    found = read_contents(inspect_file(path)).sets[0].tensors
+    assert list(found) == list(state)
+    assert all(torch.equal(found[key], state[key]) for key in state)

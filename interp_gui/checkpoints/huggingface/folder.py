@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from interp_gui.checkpoints.contents import read_contents
-from interp_gui.checkpoints.formats import CheckpointFile, inspect_file
+from interp_gui.checkpoints.contents import read_as_named, read_contents
+from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.hashing import weights_sha256
 from interp_gui.checkpoints.huggingface.building import Built, Misfit, build, network_config
 from interp_gui.checkpoints.huggingface.classes import (
@@ -23,8 +23,6 @@ from interp_gui.checkpoints.huggingface.library import offline_and_quiet
 from interp_gui.checkpoints.huggingface.processor import read_preprocessing
 from interp_gui.checkpoints.huggingface.timm_config import hints_from_timm_config, is_timm_config
 from interp_gui.checkpoints.match import Opened, OpenedCheckpoint, Tensors, Wishes
-from interp_gui.checkpoints.tensors import check_extent, read_content
-from interp_gui.checkpoints.unwrapping import unwrap
 from interp_gui.checkpoints.weights import as_float32, open_set
 from interp_gui.core.errors import FileProblem, UnknownArchitecture
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing, check_outputs
@@ -111,8 +109,9 @@ class _Opening:
         preprocessing, input_notes = read_preprocessing(
             self.folder, self._network_values(), plans[0].model_type
         )
-        tensors, notes = _tensors(self.file)
-        digest, (converted, number_notes) = _prepared(tensors)
+        # under the names in the file: a prefix may be the network's own (`vit.`)
+        held = read_as_named(self.file, stubs=self.wishes.choice.stubs)
+        digest, (converted, number_notes) = _prepared(held.tensors)
         reports: list[KeyReport] = []
         for plan in plans:
             made = network_config(plan, self.config.values)
@@ -120,7 +119,7 @@ class _Opening:
             if isinstance(found, Built):
                 return self._opened(
                     plan, made, found, digest, preprocessing,
-                    (*notes, *self._notes(plan), *input_notes, *number_notes),
+                    (*held.notes, *self._notes(plan), *input_notes, *number_notes),
                 )  # fmt: skip
             reports.append(found.report)
             if not found.headless and len(plans) > 1 and plan.note == "":
@@ -195,39 +194,6 @@ class _Opening:
                 choice=self.wishes.choice,
             ),
         )
-
-
-def _tensors(file: CheckpointFile) -> tuple[Tensors, tuple[str, ...]]:
-    """Tensors under the names in the file: a prefix may be the network's own (`vit.`)."""
-    content = _content(file)
-    if (
-        isinstance(content, dict)
-        and content
-        and all(
-            isinstance(key, str) and isinstance(value, torch.Tensor)
-            for key, value in content.items()
-        )
-    ):
-        tensors, notes = {key: value.detach() for key, value in content.items()}, ()
-    else:
-        tensors, notes = unwrap(content, file.path.name)  # type: ignore[assignment]
-    check_extent(tensors, file)
-    return tensors, notes
-
-
-def _content(file: CheckpointFile) -> Any:
-    if len(file.parts) < 2 and file.format != "huggingface":
-        return read_content(file)
-    merged: dict[Any, Any] = {}
-    for part in file.parts:
-        held = read_content(inspect_file(part))
-        if not isinstance(held, dict) or merged.keys() & held.keys():
-            raise FileProblem(
-                f"The parts of '{file.path.name}' do not fit together.",
-                hint="Copy or download the whole folder again.",
-            )
-        merged.update(held)
-    return merged
 
 
 def _prepared(tensors: Tensors) -> tuple[str, tuple[Tensors, tuple[str, ...]]]:
