@@ -15,7 +15,7 @@ from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.index import PublishedWeights, imagenet_classes
 from interp_gui.checkpoints.match import Decision, Hints, Match, Recognition, Tensors, Wishes
 from interp_gui.checkpoints.preparing import Builder
-from interp_gui.checkpoints.probing import Group, group
+from interp_gui.checkpoints.probing import MOST_PROBED, Group, group
 from interp_gui.checkpoints.published import Origin, find_published, origin_of
 from interp_gui.checkpoints.ranking import hinted, ranked
 from interp_gui.checkpoints.refusals import does_not_fit, does_not_fit_asked
@@ -109,7 +109,7 @@ class _Deciding:
         sure = [match for match in matches if match.certain]
         if not sure:
             raise self._ask_uncertain()
-        groups, beyond = group(sure, self.build, self._size)
+        groups, beyond = group(sure, self.build, self._size, most=MOST_PROBED)
         if len(groups) == 1 and not beyond:
             narrowed = len(matches) < len(self.matches)
             named = self._hint_notes(groups[0].first.match) if narrowed else ()
@@ -157,7 +157,8 @@ class _Deciding:
         if not self.hints.architecture or hinted(matches, self.hints):
             return ()
         return (
-            f"The file calls itself {self.hints.architecture}, which its tensors do not bear out.",
+            f"The file calls itself {self.hints.architecture}; by its tensors it is "
+            f"{matches[0].name}.",
         )
 
     def _by_labels(self, groups: tuple[Group, ...], beyond: tuple[Match, ...]) -> Decision:
@@ -200,7 +201,7 @@ class _Deciding:
             hint="Say which one it is; labelled images at hand may tell.",
             candidates=[each.name for each in found],
             question=msgspec.structs.replace(
-                self.question, sentence=sentence, candidates=found,
+                self.question, sentence=sentence, candidates=found, choice=self.choice,
                 head=head.question if head is not None and not self.choice.head else None,
             ),
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -42,7 +42,13 @@ def find_published(
 
     The file is only hashed where its size is that of a published one, or none is known.
     """
-    entries = [(m, e) for m in matches if m.certain for e in m.architecture.weights if e.sha256]
+    entries = [
+        (match, entry)
+        for match in matches
+        if match.certain and match.renaming is None
+        for entry in match.architecture.weights
+        if entry.sha256 and entry.outputs == match.classes
+    ]
     near = [(m, e) for m, e in entries if e.size_mib <= 0 or _near(file.size_bytes, e.size_mib)]
     if not near or not file.path.is_file():
         return None
@@ -59,14 +65,15 @@ def origin_of(
 ) -> Origin:
     """The preprocessing of a match: of its published weights, by a config, a name, or assumed."""
     if proved is not None:
-        note = f"These are {match.library}'s {proved.name} weights, by the file's hash."
+        note = f"These are {_word(proved, match)} weights, by the file's hash."
         return Origin(weights=proved, preprocessing=proved.preprocessing, notes=(note,))
     if hints.preprocessing is not None:
         return Origin(
             weights=None, preprocessing=hints.preprocessing,
             notes=("Preprocessing is that which the file names.",),
         )  # fmt: skip
-    return _assumed(file.path.name, match, hints)
+    found = _assumed(file.path.name, match, hints)
+    return replace(found, preprocessing=_in_channels(found.preprocessing, match.channels))
 
 
 def _assumed(file_name: str, match: Match, hints: Hints) -> Origin:
@@ -75,7 +82,8 @@ def _assumed(file_name: str, match: Match, hints: Hints) -> Origin:
         preprocessing = _usual(match)
         note = "Preprocessing is assumed: nothing says what it was."
         return Origin(weights=None, preprocessing=preprocessing, notes=(note,))
-    fitting = [e for e in entries if match.image_px in (0, e.preprocessing.size[0])]
+    sized = [e for e in entries if match.image_px in (0, e.preprocessing.size[0])]
+    fitting = [e for e in sized if e.outputs == match.classes] or sized
     named = [e for e in fitting or entries if _is_named(e, match, file_name, hints)]
     chosen = (named or fitting or list(entries))[0]
     preprocessing = chosen.preprocessing
@@ -83,7 +91,7 @@ def _assumed(file_name: str, match: Match, hints: Hints) -> Origin:
         preprocessing = _resized(preprocessing, match.image_px)
     why = "as the file says" if _tag(hints, match) == chosen.name else "as the file's name says"
     why = why if named else "because the file is none that is published"
-    note = f"Preprocessing is assumed to be that of {match.library}'s {chosen.name}, {why}"
+    note = f"Preprocessing is assumed to be that of {_word(chosen, match)}, {why}"
     others = [
         f"{e.name} (resized to {e.preprocessing.resize_px}, cut to {e.preprocessing.size[0]})"
         for e in fitting
@@ -106,14 +114,28 @@ def _tag(hints: Hints, match: Match) -> str:
     return tag if name == match.architecture.name else ""
 
 
+def _word(entry: PublishedWeights, match: Match) -> str:
+    """`torchvision's IMAGENET1K_V2`, `timm's resnet50.a1_in1k`."""
+    if match.library == "torchvision":
+        return f"{match.library}'s {entry.name}"
+    tag = f".{entry.name}" if entry.name else ""
+    return f"{match.library}'s {match.architecture.name}{tag}"
+
+
 def _usual(match: Match) -> Preprocessing:
-    usual = Preprocessing()
-    if match.image_px:
-        usual = _resized(usual, match.image_px)
-    if match.channels == 1:
-        mean, std = (sum(values) / len(values) for values in (usual.mean, usual.std))
-        usual = msgspec.structs.replace(usual, channels="L", mean=(mean,), std=(std,))
-    return usual
+    return _resized(Preprocessing(), match.image_px) if match.image_px else Preprocessing()
+
+
+def _in_channels(preprocessing: Preprocessing, channels: int) -> Preprocessing:
+    """Of another number of channels: grey as the mean of the colours, else values from 0 to 1."""
+    if channels == len(preprocessing.mean):
+        return preprocessing
+    if channels == 1:
+        mean, std = (sum(v) / len(v) for v in (preprocessing.mean, preprocessing.std))
+        return msgspec.structs.replace(preprocessing, channels="L", mean=(mean,), std=(std,))
+    return msgspec.structs.replace(
+        preprocessing, mean=(0.0,) * channels, std=(1.0,) * channels, channels="RGB"
+    )
 
 
 def _resized(preprocessing: Preprocessing, side: int) -> Preprocessing:

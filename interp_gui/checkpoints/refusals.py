@@ -48,7 +48,7 @@ def does_not_fit_asked(
         There is no architecture of that name.
     """
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
-    report = recognition.compare(shapes, choice.architecture)
+    report = recognition.compare(shapes, *choice.split())
     sentence = (
         f"The weights in '{question.file}' are not those of {report.library}:"
         f"{report.architecture}: {_differences(report)}."

@@ -19,7 +19,7 @@ def randomised(module, seed=0):
     return state
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reference():
     """Torchvision's own module with random weights, in eval mode."""
 
