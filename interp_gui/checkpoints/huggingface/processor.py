@@ -128,9 +128,13 @@ def _class_defaults(kind: str, model_type: str) -> dict[str, Any]:
     if kind not in listed.values():
         kind = listed.get(model_type, "")
     found = getattr(transformers, kind, None) if kind else None
+    if found is None:
+        return {}
     defaults = {name: getattr(found, name, None) for name in _DEFAULTS}
     known = {name: value for name, value in defaults.items() if value is not None}
-    return {"kind": kind, **known}
+    # what a processor does not say that it does, it leaves
+    steps = {name: bool(defaults[name]) for name in _DEFAULTS if name.startswith("do_")}
+    return {"kind": kind, **known, **steps}
 
 
 def _first(names: Any) -> str:
