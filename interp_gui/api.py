@@ -39,6 +39,7 @@ from interp_gui.engine.workspace import Workspace
 __all__ = ["Model", "Results", "open_model", "replay"]
 
 AnyPath = str | PathLike[str]
+_OTHER = "other"
 
 
 class Results(dict[str, AnyResult]):
@@ -82,6 +83,7 @@ class Model:
         region: Sequence[Sequence[float]] = (),
         settings: dict[str, Any] | None = None,
         seed: int = 0,
+        other: AnyPath = "",
     ) -> Results:
         """Run an analysis to its end.
 
@@ -97,6 +99,8 @@ class Model:
             Class by index, or as on the command line: `probability:281`, `281 - 282`.
         settings
             Those of the analysis that are not to be at their defaults.
+        other
+            A second checkpoint, for analyses that compare two.
 
         Raises
         ------
@@ -105,7 +109,7 @@ class Model:
         """
         request = self.request(
             analysis, image=image, images=images, layer=layer, features=features, target=target,
-            edits=edits, region=region, settings=settings, seed=seed,
+            edits=edits, region=region, settings=settings, seed=seed, other=other,
         )  # fmt: skip
         return self._run(request)
 
@@ -126,6 +130,7 @@ class Model:
         region: Sequence[Sequence[float]] = (),
         settings: dict[str, Any] | None = None,
         seed: int = 0,
+        other: AnyPath = "",
     ) -> Run:
         """The message that asks for such a run."""
         at_hand = images if isinstance(images, Dataset) else _scanned(images)
@@ -139,7 +144,12 @@ class Model:
             region=tuple(tuple(float(v) for v in row) for row in region),
             seed=seed,
         )
-        return Run(analysis=analysis, model=MODEL, inputs=inputs, parameters=dict(settings or {}))
+        if other:
+            self._engine.open_model(other, handle=_OTHER)
+        return Run(
+            analysis=analysis, model=MODEL, inputs=inputs, parameters=dict(settings or {}),
+            other=_OTHER if other else "",
+        )  # fmt: skip
 
     def replay(self, recipe: Recipe, *, images: AnyPath | Sequence[AnyPath] = ()) -> Results:
         """Make a recipe's result again with this model; see `replay`."""

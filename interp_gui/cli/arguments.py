@@ -202,6 +202,12 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--model", metavar="MODEL", help="checkpoint file or folder")
     add_choices(run)
     run.add_argument(
+        "--other", metavar="MODEL", default="", help="second model, for analyses that compare two"
+    )
+    run.add_argument(
+        "--other-arch", metavar="LIBRARY:NAME", default="", help="architecture of the second model"
+    )
+    run.add_argument(
         "--images",
         metavar="PATH",
         nargs="+",

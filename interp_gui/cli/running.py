@@ -19,6 +19,8 @@ from interp_gui.core.errors import FileProblem, RecipeMismatch
 from interp_gui.core.export import make_folder, read_recipe
 from interp_gui.core.export.code import read_preprocessing
 from interp_gui.core.feature import Feature
+from interp_gui.core.model import ModelDescription
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import Run
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from interp_gui.engine.local import LocalEngine
 
 _HANDLE = "model"
+_OTHER = "other"
 
 
 def run_analysis(options: argparse.Namespace, output: Output) -> int:
@@ -55,6 +58,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     model = open_model(
         engine, options.model, output, preprocessing, choice=choice, labelled=at_hand
     )
+    other = _open_other(engine, options, output)
     about_classes = {"dataset", "classes"} <= {*analysis.needs}
     at_hand = with_classes(at_hand, model, options.classes, output, tell=about_classes)
     inputs = Inputs(
@@ -66,8 +70,9 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
         seed=options.seed or 0,
     )
     request = Run(
-        analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=dict(options.settings)
-    )
+        analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=dict(options.settings),
+        other=_OTHER if other is not None else "",
+    )  # fmt: skip
     with computing_with(options.threads):
         if options.estimate:
             return _estimate(engine, request, output)
@@ -75,6 +80,31 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
         _execute(engine, request, folder, output)
     _tell(folder, folder.document(request.inputs.features), output)
     return 0
+
+
+def _open_other(
+    engine: "LocalEngine",
+    options: argparse.Namespace,
+    output: Output,
+    recipe: Recipe | None = None,
+) -> ModelDescription | None:
+    """The second model, if one is named: as it was, where a recipe says so."""
+    if not options.other:
+        return None
+    check_file(options.other)
+    wanted = OpenChoice(architecture=options.other_arch)
+
+    def opened(choice: OpenChoice) -> ModelDescription:
+        preprocessing = recipe.other_preprocessing if recipe is not None else None
+        return open_model(
+            engine, options.other, output, preprocessing, choice=choice, handle=_OTHER
+        )
+
+    if recipe is None or recipe.other is None:
+        return opened(wanted)
+    from interp_gui.engine.reopening import open_for
+
+    return open_for(recipe.other, opened, wanted)
 
 
 def _estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
@@ -112,6 +142,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
             lambda choice: open_model(engine, path, output, recipe.preprocessing, choice=choice),
             choice_of(options),
         )
+        second = _open_other(engine, options, output, recipe)
         at_hand = with_classes(at_hand, model, (), output, tell=False)
         folder = ResultFolder(options.out, recipe.analysis)
         found: list[str] = []
@@ -119,7 +150,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
         for runs in _together(wanted):
             plan = replay(
                 runs[0], model, handle=_HANDLE, at_hand=at_hand, needs=analysis.needs,
-                uses=analysis.uses,
+                uses=analysis.uses, other=(_OTHER, second) if second is not None else None,
             )  # fmt: skip
             only = frozenset(one.result for one in runs if one.result)
             _execute(engine, plan.run, folder, output, only=only)

@@ -44,6 +44,7 @@ def open_model(
     *,
     choice: OpenChoice = OpenChoice(),
     labelled: Dataset | None = None,
+    handle: str = "model",
 ) -> ModelDescription:
     """Open a checkpoint, telling how far it is.
 
@@ -59,7 +60,7 @@ def open_model(
         if labelled is not None and labelled.labels:
             dataset = engine.register_dataset(labelled)
         return engine.open_model(
-            path, preprocessing=preprocessing, choice=choice, dataset=dataset,
+            path, preprocessing=preprocessing, choice=choice, dataset=dataset, handle=handle,
             on_progress=output.progress,
         )  # fmt: skip
 

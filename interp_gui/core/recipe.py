@@ -71,6 +71,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     result: str = ""
     provenance: dict[str, Any] = {}
     other: ModelIdentity | None = None
+    other_preprocessing: Preprocessing | None = None
     contents: tuple["Recipe", ...] = ()
     version: int = RECIPE_FORMAT_VERSION
 

@@ -49,6 +49,7 @@ def recipe_of_run(
         seed=inputs.seed,
         model=_identity(model),
         other=_identity(other) if other is not None else None,
+        other_preprocessing=other.preprocessing if other is not None else None,
         preprocessing=model.preprocessing,
         images=tuple(image_sha256(path) for path in inputs.images),
         dataset=_dataset_hash(inputs.dataset) if takes_dataset(analysis, inputs) else "",

@@ -13,6 +13,7 @@ from interp_gui.core.target import Target, TargetKind
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.panels.beside import BesideAnswers
 from interp_gui.gui.state import AppState
 from interp_gui.gui.undoing.changes import choose_target
 
@@ -48,6 +49,8 @@ class OutputPanel(QWidget):
         column.addWidget(self.heading)
         column.addWidget(self.message)
         column.addWidget(self.target)
+        self.beside = BesideAnswers(state, bridge)
+        column.addWidget(self.beside)
         column.addStretch(1)
         self._column = column
         state.model_changed.connect(self.ask)

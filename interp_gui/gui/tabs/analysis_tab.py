@@ -29,6 +29,7 @@ from interp_gui.gui.jobs.cost_label import CostLabel
 from interp_gui.gui.parts import column, label, row, show_busy
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
+from interp_gui.gui.tabs.other_model import OtherModelBox
 from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.form import ParameterForm
 from interp_gui.gui.widgets.results import ResultBoard
@@ -65,6 +66,7 @@ class AnalysisTab(QWidget):
             title_of=lambda name: next(p.title for p in info.parameters if p.name == name),
         )  # fmt: skip
         self.layers = LayerBox(state, parent=self)
+        self.other = OtherModelBox(state, self)
         self.run_button = QPushButton("Run")
         self.run_button.setAccessibleName(f"Run {info.title}")
         self.run_button.setToolTip("Compute it with these settings")
@@ -155,6 +157,9 @@ class AnalysisTab(QWidget):
             form.addRow(label("Layer", dim=True, wrap=False), self.layers)
         else:
             self.layers.hide()
+        self.other.setVisible("other" in needs)
+        if "other" in needs:
+            form.addRow(label("Compare with", dim=True, wrap=False), self.other)
         return form
 
     def _connect(self) -> None:
@@ -169,6 +174,7 @@ class AnalysisTab(QWidget):
         )
         for signal in signals:
             signal.connect(self._subject_changed)
+        self.other.chosen.connect(self._subject_changed)
         self.form.changed.connect(self._settings_changed)
         self.form.changed.connect(self.history.note)
         self._bridge.ready.connect(self._update)
@@ -214,6 +220,7 @@ class AnalysisTab(QWidget):
             "layer": ("Choose a layer.", layer is None),
             "features": ("Open a unit on the layer wall.", state.feature is None),
             "classes": ("This model has no classes.", not state.model.description.class_count),
+            "other": ("Open a second model to compare with.", self.other.opened is None),
             "spatial": (
                 "Choose a layer with positions in the image.",
                 layer is not None and not layer.spatial,
@@ -273,6 +280,7 @@ class AnalysisTab(QWidget):
             model=model.handle,
             inputs=inputs,
             dataset=state.dataset_handle,
+            other=self.other.handle if "other" in needs else "",
             parameters=self.form.values(),
         )
 
