@@ -4,6 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -90,8 +91,7 @@ def _torchvision(architecture: str, config: dict[str, Any]) -> nn.Module:
     with _Unfilled():
         module: nn.Module = torchvision.models.get_model(architecture, weights=None, **config)
         if channels != _USUAL_CHANNELS:
-            path, first = first_convolution(module)
-            module.set_submodule(path, _with_channels(first, channels))
+            _set_channels(first_convolution(module)[1], channels)
     return module
 
 
@@ -102,12 +102,10 @@ def first_convolution(module: nn.Module) -> tuple[str, nn.Conv2d]:
     )
 
 
-def _with_channels(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
-    return nn.Conv2d(
-        channels, convolution.out_channels, convolution.kernel_size, convolution.stride,
-        convolution.padding, convolution.dilation, 1, convolution.bias is not None,
-        convolution.padding_mode,
-    )  # type: ignore[arg-type]  # fmt: skip
+def _set_channels(convolution: nn.Conv2d, channels: int) -> None:
+    outputs, _, *kernel = convolution.weight.shape
+    convolution.in_channels = channels
+    convolution.weight = nn.Parameter(torch.empty(outputs, channels, *kernel))
 
 
 def _timm(architecture: str, config: dict[str, Any]) -> nn.Module:
@@ -220,33 +218,25 @@ def _put_head(module: nn.Module, head: OwnHead) -> None:
 
 
 def _head_module(head: OwnHead) -> nn.Module:
-    layers = [(each.prefix, each) for each in head.layers]
-    if not layers:
+    if not head.layers:
         return nn.Identity()
     with _Unfilled():
-        made = [(prefix, getattr(nn, each.kind)(**each.options)) for prefix, each in layers]
-    if len(made) == 1 and made[0][0] == head.at:
-        return made[0][1]  # type: ignore[no-any-return]
-    return _nested([(prefix.removeprefix(f"{head.at}."), each) for prefix, each in made])
+        made = [getattr(nn, each.kind)(**each.options) for each in head.layers]
+    if len(made) == 1 and head.layers[0].prefix == head.at:
+        return made[0]  # type: ignore[no-any-return]
+    paths = [each.prefix.removeprefix(f"{head.at}.").split(".") for each in head.layers]
+    for i, path in enumerate(paths):
+        if path == [""]:  # no tensors, so any name that is free will do
+            around = paths[max(0, i - 1)] if i and paths[i - 1] != [""] else paths[i + 1]
+            shared = [a for a, b in zip(around[:-1], paths[i + 1][:-1], strict=False) if a == b]
+            paths[i] = [*shared, f"between_{i}"]
+    return _nested(list(zip(paths, made, strict=True)))
 
 
-def _nested(layers: list[tuple[str, nn.Module]]) -> nn.Sequential:
-    """A chain of layers, those under a common prefix in a chain of their own.
-
-    Layers without tensors have an empty name and get one that is free.
-    """
+def _nested(layers: list[tuple[list[str], nn.Module]]) -> nn.Sequential:
+    """A chain of layers by path; those under a common name are a chain of their own."""
     whole = nn.Sequential()
-    groups: list[tuple[str, list[tuple[str, nn.Module]]]] = []
-    for name, layer in layers:
-        first, dot, rest = name.partition(".")
-        if not dot or not groups or groups[-1][0] != first:
-            groups.append((first, []))
-        groups[-1][1].append((rest, layer))
-    taken = {first for first, _ in groups}
-    for first, inner in groups:
-        if not first:
-            first = next(n for i in range(len(layers)) if (n := f"between_{i}") not in taken)
-            taken.add(first)
-        alone = len(inner) == 1 and not inner[0][0]
-        whole.add_module(first, inner[0][1] if alone else _nested(inner))
+    for first, group in groupby(layers, key=lambda each: each[0][0]):
+        inner = [(path[1:], layer) for path, layer in group]
+        whole.add_module(first, _nested(inner) if inner[0][0] else inner[0][1])
     return whole

@@ -20,6 +20,11 @@ ACTIVATIONS = {
     "silu": "SiLU",
     "leaky_relu": "LeakyReLU",
     "elu": "ELU",
+    "hardswish": "Hardswish",
+    "relu6": "ReLU6",
+    "selu": "SELU",
+    "mish": "Mish",
+    "softplus": "Softplus",
 }
 _OPTIONS = (*ACTIVATIONS, NOTHING)
 _UNKNOWN = HeadLayer(kind="Identity")

@@ -1,6 +1,6 @@
 """The index of known architectures: names and shapes of their tensors, and published weights.
 
-Made by ``python -m interp_gui.checkpoints.build_index`` and shipped in ``resources/architectures/``.
+Made by ``python -m interp_gui.checkpoints.build_index``, shipped in ``resources/architectures/``;
 `index_files` says how it is packed, `recognition` how it is searched.
 """
 

@@ -198,9 +198,7 @@ class Index:
     def numbered(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Numbers, Numbers]:
         """Numbers of those names that the index knows, and of their shapes (-1 for unknown)."""
         names, kinds = self.name_numbers, self.shape_numbers
-        known = [
-            (names[key], kinds.get(shape, -1)) for key, shape in shapes.items() if key in names
-        ]
+        known = [(names[k], kinds.get(shape, -1)) for k, shape in shapes.items() if k in names]
         pairs: Any = np.array(known, np.int32).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
 

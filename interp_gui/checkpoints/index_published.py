@@ -79,14 +79,13 @@ def _timm_preprocessing(config: Any) -> Preprocessing:
     """That of timm's evaluation: scaled by one over the crop's share, then cut."""
     _, height, width = config.input_size
     squashed = config.crop_mode == "squash"
+    kind = config.interpolation
     return Preprocessing(
         size=(height, width),
         resize="exact" if squashed or height != width else "shorter",
         resize_px=math.floor(min(height, width) / config.crop_pct),
         crop=not squashed,
-        interpolation=config.interpolation
-        if config.interpolation in _INTERPOLATIONS
-        else "bicubic",
+        interpolation=kind if kind in _INTERPOLATIONS else "bicubic",
         mean=tuple(config.mean),
         std=tuple(config.std),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from interp_gui.checkpoints.heads import read_head
 from interp_gui.checkpoints.index import COUNTER, Architecture, Shapes
 from interp_gui.checkpoints.match import Match, OwnHead
-from interp_gui.checkpoints.positions import Size, find_size
+from interp_gui.checkpoints.positions import Size, find_size, length
 from interp_gui.core.opening import KeyReport, ReshapedKey
 
 _USUAL_CHANNELS = 3
@@ -102,7 +102,9 @@ def _heads(shapes: Shapes, architecture: Architecture) -> list[_Head]:
         return [_Head(classes=0)]
     if not extra and main[0] in shapes:
         classes = _common_classes(shapes, architecture)
-        return [_Head(classes=classes, config={"num_classes": classes})] if classes else []
+        usual = [_Head(classes=classes, config={"num_classes": classes})] if classes else []
+        # one's own may have the very names of the architecture's, in other widths
+        return [*usual, *_own_heads(shapes, architecture, extra)]
     missing = {key for key in architecture.tensors if key not in shapes}
     if not extra and architecture.bare and missing >= set(architecture.bare):
         return [_Head(classes=0, without=frozenset(architecture.bare), config={"num_classes": 0})]
@@ -132,8 +134,12 @@ def _own_heads(shapes: Shapes, architecture: Architecture, extra: Collection[str
 
 
 def _body(
-    shapes: Shapes, architecture: Architecture, *, without: frozenset[str], wanted: Size | None = None
-) -> _Body:  # fmt: skip
+    shapes: Shapes,
+    architecture: Architecture,
+    *,
+    without: frozenset[str],
+    wanted: Size | None = None,
+) -> _Body:
     channels = _channels(shapes, architecture)
     size = find_size(architecture, shapes, wanted=wanted)
     if size is not None and size != architecture.size and not architecture.size_option:
@@ -174,8 +180,6 @@ def _explained(
     shapes: Shapes, architecture: Architecture, channels: int, size: Size | None
 ) -> dict[str, tuple[int, ...]]:
     """Shapes that other classes, channels and image sizes give."""
-    from interp_gui.checkpoints.positions import length
-
     expected: dict[str, tuple[int, ...]] = {}
     usual = architecture.tensors
     classes = _common_classes(shapes, architecture)

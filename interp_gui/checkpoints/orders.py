@@ -5,7 +5,9 @@ another order than it lists them, so nothing opens by this alone.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+import numpy as np
 import torch
 
 from interp_gui.checkpoints.index import Architecture, Shapes
@@ -18,7 +20,7 @@ _FEWEST_TENSORS = 8  # shorter sequences agree by chance
 
 def find_by_order(own: Shapes, indexes: Iterable[Index]) -> tuple[Match, ...]:
     """Every architecture with the same sequence of shapes, the number of classes aside."""
-    numbered = [(key, shape) for key, shape in own.items() if shape != ()]
+    numbered = list(own.items())
     if len(numbered) < _FEWEST_TENSORS:
         return ()
     found = []
@@ -34,8 +36,6 @@ def find_by_order(own: Shapes, indexes: Iterable[Index]) -> tuple[Match, ...]:
 
 def _alike(kinds: list[int], index: Index) -> list[int]:
     """Tables as long as the file, most of whose shapes agree place by place."""
-    import numpy as np
-
     own = np.array(kinds)
     wanted = np.flatnonzero(index.lengths == len(own))
     return [
@@ -56,8 +56,6 @@ def _propose(
 
     def convert(tensors: Mapping[str, torch.Tensor]) -> Tensors:
         return {names[key]: value for key, value in tensors.items() if key in names}
-
-    from dataclasses import replace
 
     renaming = Renaming(
         name="the order of its tensors", source="", target=library, shapes=shapes, convert=convert
