@@ -147,8 +147,8 @@ def _transposed(node: Node) -> Built:
         whole = [m + e for m, e in zip(made, extra, strict=True)]
         if wanted or isinstance(pads, str):
             goal = wanted or [n * s for n, s in zip(extent, strides, strict=True)]
-            total = [max(n - g, 0) for n, g in zip(whole, goal[-rank:], strict=True)]
-            first = [t // 2 if pads == "upper" else t - t // 2 for t in total]
+            total = [n - g for n, g in zip(whole, goal[-rank:], strict=True)]
+            first = [max(t // 2 if pads == "upper" else t - t // 2, 0) for t in total]
             behind = [t - f for t, f in zip(total, first, strict=True)]
         else:
             first, behind = pads[:rank], pads[rank:]

@@ -86,15 +86,23 @@ def _slice(node: Node) -> Built:
 def _cut(x: Tensor, starts: list[int], ends: list[int], axes: object, steps: list[int]) -> Tensor:
     for start, end, axis, step in zip(starts, ends, list(axes), steps, strict=True):  # type: ignore[call-overload]
         length = x.shape[axis]
-        picked = range(length)[slice(start, end if step > 0 or end >= -length else None, step)]
+        picked = _picked(start, end, step, length)
         if step > 0:
-            stop = max(picked.stop, picked.start)
             every = [slice(None)] * x.ndim
-            every[axis] = slice(picked.start, stop, step)
+            every[axis] = slice(picked.start, max(picked.stop, picked.start), step)
             x = x[tuple(every)]
         else:
             x = x.index_select(axis, torch.tensor(list(picked), dtype=torch.long, device=x.device))
     return x
+
+
+def _picked(start: int, end: int, step: int, length: int) -> range:
+    """Indices of a slice; unlike Python's, one that starts before the first goes back from it."""
+    start += length if start < 0 else 0
+    end += length if end < 0 else 0
+    if step > 0:
+        return range(min(max(start, 0), length), min(max(end, 0), length), step)
+    return range(min(max(start, 0), length - 1), min(max(end, -1), length - 1), step)
 
 
 def _scatter_elements(node: Node) -> Built:

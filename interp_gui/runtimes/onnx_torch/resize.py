@@ -62,7 +62,7 @@ class _How:
         first = math.floor(place - reach) + 1
         taken = [(i, self._kernel((i - place) * stretch))
                  for i in range(first, math.ceil(place + reach))]  # fmt: skip
-        if self.exclude_outside or self.antialias:
+        if self.exclude_outside:
             taken = [(i, w) for i, w in taken if 0 <= i < len(row)]
         total = sum(w for _, w in taken)
         if total == 0:  # a place that falls on one number alone
@@ -134,10 +134,12 @@ def _resize(node: Node) -> Built:
             each = [w / x.shape[a] for w, a in zip(wanted, chosen, strict=True)]
             if policy != "stretch":
                 each = [(min if policy == "not_larger" else max)(each)] * len(each)
-                wanted = [round(e * x.shape[a]) for e, a in zip(each, chosen, strict=True)]
+                wanted = [int(e * x.shape[a] + 0.5) for e, a in zip(each, chosen, strict=True)]
         else:
             each = _numbers(scales) if scales is not None else list(declared)
-            wanted = [math.floor(x.shape[a] * e) for e, a in zip(each, chosen, strict=True)]
+            # in single precision, as ONNX Runtime counts: it decides at whole numbers
+            wanted = [int(np.float32(x.shape[a]) * np.float32(e))
+                      for e, a in zip(each, chosen, strict=True)]  # fmt: skip
         for axis, length, scale in zip(chosen, wanted, each, strict=True):
             if axis % x.ndim not in still and (length != x.shape[axis] or scale != 1):
                 x = resizer.axis(x, axis, length, scale)

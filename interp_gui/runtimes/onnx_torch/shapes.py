@@ -235,8 +235,8 @@ def _filled(node: Node) -> Built:
 
 def _range(start: Tensor, stop: Tensor, step: Tensor) -> Tensor:
     first, last, by = start.item(), stop.item(), step.item()
-    bounded([max(math.ceil((last - first) / by), 0)])
-    return torch.arange(first, last, by, dtype=start.dtype, device=start.device)
+    (count,) = bounded([max(math.ceil((last - first) / by), 0)])
+    return (torch.arange(count, device=start.device) * by + first).to(start.dtype)
 
 
 def _depth_to_space(node: Node) -> Built:
