@@ -94,6 +94,9 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         Height and width in pixels that `tensors` are for.
     size_option
         Option of the builder that takes another size; empty where there is none.
+    window
+        Side of the windows of attention in places, where tables of distances within them tell it;
+        0 elsewhere. Windows grow with the image, as their authors have it.
     fixed_size
         Whether it takes images of one size only.
     optional
@@ -118,6 +121,7 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     grown: tuple[Grown, ...] = ()
     size: tuple[int, int] = (224, 224)
     size_option: str = ""
+    window: int = 0
     fixed_size: bool = False
     optional: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()

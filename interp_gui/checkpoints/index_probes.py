@@ -1,5 +1,6 @@
 """What an architecture's shapes follow from, found by building it several times without weights."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from interp_gui.checkpoints.positions import Size, fit
 CLASSES = 1000
 _OTHER_CLASSES = 7
 _CHANNELS, _OTHER_CHANNELS = 3, 5
+_WINDOW_TABLE = "attn.relative_position_bias_table"
 _STATISTICS = ("running_mean", "running_var")
 _DERIVED = re.compile(r"(relative_position_index|relative_coords_table)$")
 _HEAD_LAYERS = (
@@ -48,6 +50,9 @@ def probe(library: str, name: str, *, size: Size, size_option: str, fixed: bool)
     stems = _stems(library, usual, other)
     explained = {*head, *(stem.key for stem in stems)}
     grown = _grown(usual, other, explained, size, (wide[0], wide[1]))
+    window = 0
+    if not grown and size_option in other.config:
+        grown, window = _windows(library, name, usual, explained, size, size_option)
     return Architecture(
         name=name,
         tensors=usual.shapes,
@@ -58,6 +63,7 @@ def probe(library: str, name: str, *, size: Size, size_option: str, fixed: bool)
         grown=grown,
         size=size,
         size_option=size_option if size_option in other.config else "",
+        window=window,
         fixed_size=fixed,
         optional=_optional(usual.module),
         surplus=_surplus(usual.module),
@@ -148,6 +154,33 @@ def _grown(
                     return ()
                 found.append(rule)
     return tuple(found)
+
+
+def _windows(
+    library: str,
+    name: str,
+    usual: _Seen,
+    explained: Iterable[str],
+    size: Size,
+    size_option: str,
+) -> tuple[tuple[Grown, ...], int]:
+    """Axes that grow with windows that grow with the image, and the side of the usual windows."""
+    lengths = [shape[0] for key, shape in usual.shapes.items() if key.endswith(_WINDOW_TABLE)]
+    window = (math.isqrt(max(lengths, default=0)) + 1) // 2
+    if not lengths or (2 * window - 1) ** 2 != max(lengths):
+        return (), 0
+    wide = (2 * size[0], 3 * size[1])
+    config = {
+        "num_classes": _OTHER_CLASSES,
+        size_option: wide,
+        "window_size": (2 * window, 3 * window),
+    }
+    try:
+        other = _build(library, name, config)
+    except (TypeError, ValueError, AssertionError, RuntimeError):
+        return (), 0
+    grown = _grown(usual, other, explained, size, wide)
+    return grown, window if grown else 0
 
 
 def _bare(library: str, name: str, usual: _Seen) -> tuple[str, ...]:

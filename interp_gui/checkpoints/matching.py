@@ -211,6 +211,12 @@ def _match(
         if not square and library not in _WHOLE_SIZE_LIBRARIES:
             return None
         config[architecture.size_option] = size[0] if square else size
+        if architecture.window:
+            sides = tuple(
+                architecture.window * side // usual
+                for side, usual in zip(size, architecture.size, strict=True)
+            )
+            config["window_size"] = sides[0] if square else sides
     return Match(
         architecture=architecture, library=library, classes=head.classes, config=config,
         image_px=size[0] if square else 0, channels=body.channels, head=head.own,

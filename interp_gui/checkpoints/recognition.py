@@ -4,7 +4,8 @@ The index of each library is compared as a whole, as arrays; only architectures 
 might be other classes, channels, image sizes or a head of one's own are then looked at closely.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,8 @@ from interp_gui.core.errors import unknown_name
 from interp_gui.core.opening import KeyReport
 
 _SHOWN_NEAREST = 3
+_SIZES = re.compile(r"_(window\d+_)?\d{3}(?=_|$)")
+"""The image size in an architecture's name."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,33 @@ def find_matches(
         same = match.architecture.name == hints.architecture
         return same and hints.library in ("", match.library)
 
-    return tuple(sorted(found, key=lambda match: not named(match)))
+    return tuple(sorted(_without_resized(found, named), key=lambda match: not named(match)))
+
+
+def _without_resized(found: list[Match], named: Callable[[Match], bool]) -> list[Match]:
+    """Leave out the same network listed for another image size, where one stands for it.
+
+    A `vit_base_patch16_384` that is built for 224 pixels is a `vit_base_patch16_224`.
+    """
+    kept: dict[tuple[str, str], Match] = {}
+    rest = []
+    for match in sorted(found, key=_is_resized):
+        family = (match.library, _SIZES.sub("", match.architecture.name))
+        if not _is_resized(match) or named(match):
+            rest.append(match)
+        elif family in kept:
+            continue
+        else:
+            rest.append(match)
+        kept[family] = match
+    order = {match.name: place for place, match in enumerate(found)}
+    return sorted(rest, key=lambda match: (_is_resized(match), order[match.name]))
+
+
+def _is_resized(match: Match) -> bool:
+    return bool(match.architecture.size_option) and (
+        match.architecture.size_option in match.config
+    )  # fmt: skip
 
 
 def nearest(own: Shapes, count: int = _SHOWN_NEAREST) -> tuple[KeyReport, ...]:
