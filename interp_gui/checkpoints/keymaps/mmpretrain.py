@@ -13,9 +13,11 @@ from interp_gui.checkpoints.keymaps.rules import (
     Made,
     Numbers,
     Place,
+    Rules,
     as_matrix,
     flat,
 )  # fmt: skip
+from interp_gui.checkpoints.match import Shapes
 
 _SOURCE = "mmpretrain"
 _MLP = {"ffn.layers.0.0.*": "mlp.fc1.*", "ffn.layers.1.*": "mlp.fc2.*"}
@@ -37,8 +39,10 @@ for _own, _target in (
     ("attn.qkv.*", "attn.qkv.*"), ("attn.proj.*", "attn.proj.*"), *_MLP.items(),
 ):  # fmt: skip
     _VIT[f"layers.#.{_own}"] = f"blocks.#.{_target}"
-_VIT["layers.#.gamma_1"] = "blocks.#.ls1.gamma"
-_VIT["layers.#.gamma_2"] = "blocks.#.ls2.gamma"
+_VIT["layers.#.attn.gamma1.weight"] = "blocks.#.ls1.gamma"
+_VIT["layers.#.ffn.gamma2.weight"] = "blocks.#.ls2.gamma"
+_VIT["layers.#.ffn.w12.*"] = "blocks.#.mlp.fc1.*"
+_VIT["layers.#.ffn.w3.*"] = "blocks.#.mlp.fc2.*"
 
 
 def merging_order(tensor: torch.Tensor) -> torch.Tensor:
@@ -77,6 +81,16 @@ for _own, _target in (
 ):  # fmt: skip
     _SWIN[f"stages.#.blocks.#.{_own}"] = f"layers.#.blocks.#.{_target}"
 _SWIN["stages.#.blocks.#.attn.w_msa.relative_position_index"] = DROP
+_SWIN["absolute_pos_embed"] = "absolute_pos_embed"
+_SWIN_V2: dict[str, Fate] = {
+    **_SWIN,
+    # its norm comes after the reduction, whose columns alone have an order to mend
+    "stages.#.downsample.norm.weight": _later("norm.weight"),
+    "stages.#.downsample.norm.bias": _later("norm.bias"),
+    "stages.#.blocks.#.attn.w_msa.relative_coords_table": DROP,
+}
+for _own in ("logit_scale", "q_bias", "v_bias", "cpb_mlp.0.*", "cpb_mlp.2.*"):
+    _SWIN_V2[f"stages.#.blocks.#.attn.w_msa.{_own}"] = f"layers.#.blocks.#.attn.{_own}"
 
 _CONVNEXT: dict[str, Fate] = {
     "downsample_layers.0.0.*": "stem.0.*",
@@ -93,16 +107,23 @@ for _own, _target in (
     _CONVNEXT[f"stages.#.#.{_own}"] = f"stages.#.blocks.#.{_target}"
 _CONVNEXT["stages.#.#.grn.gamma"] = Made("stages.#.blocks.#.mlp.grn.weight", flat)
 _CONVNEXT["stages.#.#.grn.beta"] = Made("stages.#.blocks.#.mlp.grn.bias", flat)
-_CONVNEXT_1X1 = {
-    **_CONVNEXT,
-    "stages.#.#.pointwise_conv1.weight": Made("stages.#.blocks.#.mlp.fc1.weight", as_matrix),
-    "stages.#.#.pointwise_conv2.weight": Made("stages.#.blocks.#.mlp.fc2.weight", as_matrix),
-}
+
+
+def _convnext(shapes: Shapes) -> Rules:
+    # its point-wise layers are matrices or 1×1 convolutions, by a setting
+    if len(shapes.get("stages.0.0.pointwise_conv1.weight", ())) != 4:
+        return _CONVNEXT
+    return {
+        **_CONVNEXT,
+        "stages.#.#.pointwise_conv1.weight": Made("stages.#.blocks.#.mlp.fc1.weight", as_matrix),
+        "stages.#.#.pointwise_conv2.weight": Made("stages.#.blocks.#.mlp.fc2.weight", as_matrix),
+    }
+
 
 MAPS = (
     KeyMap(
         name="mmpretrain's ViT to timm", source=_SOURCE, target="timm",
-        marks=("\ncls_token", "\npatch_embed.projection.weight", "\nlayers.0.ffn.layers.0.0"),
+        marks=("\ncls_token", "\npatch_embed.projection.weight", "\nlayers.0.attn.qkv"),
         rules=_VIT,
     ),
     KeyMap(
@@ -110,12 +131,11 @@ MAPS = (
         marks=("\nstages.0.blocks.0.attn.w_msa.qkv", "relative_position_bias_table"), rules=_SWIN,
     ),
     KeyMap(
-        name="mmpretrain's ConvNeXt to timm", source=_SOURCE, target="timm",
-        marks=("\ndownsample_layers.0.0.weight", "\nstages.0.0.depthwise_conv"), rules=_CONVNEXT,
+        name="mmpretrain's Swin V2 to timm", source=_SOURCE, target="timm",
+        marks=("\nstages.0.blocks.0.attn.w_msa.qkv", "cpb_mlp"), rules=_SWIN_V2,
     ),
     KeyMap(
-        name="mmpretrain's ConvNeXt with 1×1 convolutions to timm", source=_SOURCE, target="timm",
-        marks=("\ndownsample_layers.0.0.weight", "\nstages.0.0.depthwise_conv"),
-        rules=_CONVNEXT_1X1,
+        name="mmpretrain's ConvNeXt to timm", source=_SOURCE, target="timm",
+        marks=("\ndownsample_layers.0.0.weight", "\nstages.0.0.depthwise_conv"), rules=_convnext,
     ),
 )  # fmt: skip

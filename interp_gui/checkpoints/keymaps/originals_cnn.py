@@ -60,6 +60,13 @@ def _efficientnet(shapes: Shapes) -> Rules | None:
     return table
 
 
+_CADENE_VGG: dict[str, Fate] = {
+    "_features.#.*": "features.#.*",
+    "linear0.*": "classifier.0.*",
+    "linear1.*": "classifier.3.*",
+    "last_linear.*": "classifier.6.*",
+}
+
 _POOLFORMER: dict[str, Fate] = {
     "patch_embed.proj.*": "stem.conv.*",
     "norm.*": "head.norm.*",
@@ -87,6 +94,11 @@ MAPS = (
         marks=("\n_conv_stem.weight", "\n_blocks.0._depthwise_conv"), rules=_efficientnet,
         note="It pads as TensorFlow does and its batch norms divide with epsilon 1e-3, "
         "as timm's tf_efficientnet_b*; the same names without tf_ compute otherwise.",
+    ),
+    KeyMap(
+        name="pretrainedmodels' VGG to torchvision", source="pretrainedmodels",
+        target="torchvision", marks=("\n_features.0.weight", "\nlinear0.weight"),
+        rules=_CADENE_VGG,
     ),
     KeyMap(
         name="PoolFormer's own names to timm", source="poolformer", target="timm",

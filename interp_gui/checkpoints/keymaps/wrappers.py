@@ -63,6 +63,7 @@ _HEADS = (
     ("layer1.0.conv1.weight", "fc"),
     ("block1.rep.0.conv1.weight", "fc"),
     ("conv2d_1a.conv.weight", "classif"),
+    ("\nfeatures.conv1_1.conv.weight", "classifier"),
     ("\nconv_stem.weight", "classifier"),
     ("\nstages.0.blocks.0.conv_dw.weight", "head.fc"),
     ("\ns1.b1.conv1.conv.weight", "head.fc"),

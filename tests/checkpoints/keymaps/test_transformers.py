@@ -365,9 +365,7 @@ def test_poolformer(tools, image):
     x = image(64, count=1)
     with torch.no_grad():
         expected = model.poolformer(x).last_hidden_state
-    found = hold(
-        tools, model, target, x, expected, answer=lambda net: net.forward_features(x)
-    )
+    found = hold(tools, model, target, x, expected, answer=lambda net: net.forward_features(x))
     assert "normalised" in found[0].note  # the heads differ, and the note says so
 
 
