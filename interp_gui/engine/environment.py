@@ -18,6 +18,12 @@ _QUIET_THREADS = {
     "GOMP_SPINCOUNT": "0",
     "KMP_BLOCKTIME": "0",
 }
+_OFFLINE = {
+    # no model file makes a library look for its other half on the network
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
 
 
 def engine_command(run_folder: Path, *, safe_mode: bool = False, frozen: bool = False) -> list[str]:
@@ -28,8 +34,8 @@ def engine_command(run_folder: Path, *, safe_mode: bool = False, frozen: bool = 
 
 
 def engine_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment variables of an engine process; what the user has set wins."""
-    variables = {**_QUIET_THREADS, **(os.environ if base is None else base)}
+    """Environment variables of an engine process; what the user has set wins, but offline it is."""
+    variables = {**_QUIET_THREADS, **(os.environ if base is None else base), **_OFFLINE}
     root = str(Path(interp_gui.__file__).resolve().parent.parent)
     if root not in (*site.getsitepackages(), site.getusersitepackages()):
         # The engine is started without the working folder on its path, where a file named like

@@ -1,7 +1,7 @@
 """Which class of transformers a config stands for, out of the library's own lists."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from interp_gui.checkpoints.huggingface.config import FolderConfig
@@ -15,6 +15,8 @@ _PROJECTING = {
     "clip": "CLIPVisionModelWithProjection",
     "metaclip_2": "MetaClip2VisionModelWithProjection",
 }
+# A masked autoencoder hides and shuffles places at random; without that it is a plain ViT.
+_PLAIN = {"vit_mae": "vit"}
 _NOT_OPENED = {
     "imagegpt": "it takes colour clusters in place of pixels",
     "perceiver": "it takes arrays of any kind in place of images",
@@ -67,6 +69,7 @@ def plans_for(config: FolderConfig, wanted: str = "") -> tuple[Plan, ...]:
     """
     lists = _Lists()
     model_type = config.model_type or lists.type_of(config.architectures)
+    model_type = _PLAIN.get(model_type, model_type)
     if not model_type:
         raise UnknownArchitecture(
             "The folder's config.json names no type of network (model_type).",
@@ -78,6 +81,9 @@ def plans_for(config: FolderConfig, wanted: str = "") -> tuple[Plan, ...]:
         )
     named = (wanted,) if wanted else config.architectures
     plans = tuple(_direct(lists, model_type, named))
+    if wanted:
+        # who asks for the network without its head knows that the head is left out
+        plans = tuple(replace(each, rest_ignored=each.role == "embedding") for each in plans)
     if wanted and not plans:
         raise UnknownArchitecture(
             f"'{wanted}' is no class for images of type '{model_type}' in transformers "
