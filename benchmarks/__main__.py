@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-SCRIPTS = ("start", "responsiveness", "images_100k", "feature_visualization")
+SCRIPTS = ("start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes")
 
 
 def main():

@@ -60,7 +60,7 @@ def preprocessing_of(channels: int, side_px: int) -> Preprocessing:
         return Preprocessing(size=size, resize_px=resize_px)
     return Preprocessing(
         size=size, resize_px=resize_px, mean=(0.0,) * channels, std=(1.0,) * channels,
-        channels="L" if channels == 1 else "RGB",
+        channels="L",
     )  # fmt: skip
 
 

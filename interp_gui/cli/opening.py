@@ -1,6 +1,7 @@
 """What can be said about a file on the command line before it opens, and what it asks back."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,21 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="reach the tensors of a file that holds foreign classes by reading inert stand-ins "
         "in their place; nothing foreign runs",
     )
+    parser.add_argument(
+        "--code",
+        metavar="FILE.py",
+        default="",
+        help="Python file that defines the network; run only with --trust-code",
+    )
+    parser.add_argument(
+        "--trust-code",
+        metavar="SHA256",
+        default="",
+        help="run the file of --code if its hash is this: it runs with all your rights",
+    )
+    parser.add_argument(
+        "--code-class", metavar="NAME", default="", help="class or function that makes the network"
+    )
 
 
 def choice_of(options: argparse.Namespace) -> "OpenChoice":
@@ -58,6 +74,9 @@ def choice_of(options: argparse.Namespace) -> "OpenChoice":
         head=tuple(part for text in options.head for part in text.split(",") if part),
         output=options.output,
         stubs=options.stubs,
+        code=os.path.abspath(options.code) if options.code else "",
+        code_sha256=options.trust_code,
+        code_class=options.code_class,
     )
     choice.split()
     return choice
