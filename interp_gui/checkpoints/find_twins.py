@@ -13,7 +13,8 @@ _Entries = Mapping[str, tuple[Architecture, ...]]
 def with_twins(entries: _Entries) -> dict[str, tuple[Architecture, ...]]:
     """The entries of each library with `twins` filled in.
 
-    Twins take the very same files, whatever their number of classes. Whether they answer alike is
+    Twins take the very same files, whatever their number of classes; parts that serve training
+    only are left aside. Whether they answer alike is
     not looked into: some differ in padding, epsilon or activation only.
     """
     groups: dict[frozenset[tuple[str, tuple[int, ...]]], list[str]] = defaultdict(list)
@@ -32,5 +33,9 @@ def with_twins(entries: _Entries) -> dict[str, tuple[Architecture, ...]]:
 
 
 def _table(architecture: Architecture) -> frozenset[tuple[str, tuple[int, ...]]]:
-    optional = frozenset(architecture.optional)
-    return frozenset(item for item in architecture.tensors.items() if item[0] not in optional)
+    optional, auxiliary = frozenset(architecture.optional), architecture.auxiliary
+    return frozenset(
+        (key, shape)
+        for key, shape in architecture.tensors.items()
+        if key not in optional and not (auxiliary and key.startswith(auxiliary))
+    )

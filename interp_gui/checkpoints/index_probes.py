@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import nn
 
@@ -201,7 +201,7 @@ def _places(module: nn.Module, head: tuple[str, ...]) -> tuple[HeadPlace, ...]:
         return ()
     path = weights[0].removesuffix(".weight")
     linear = module.get_submodule(path)
-    if type(linear) is not nn.Linear:
+    if not _is_linear(linear):
         return ()
     places = [HeadPlace(path, linear.in_features)]
     while "." in path:
@@ -214,6 +214,11 @@ def _places(module: nn.Module, head: tuple[str, ...]) -> tuple[HeadPlace, ...]:
         takes = first.in_features if isinstance(first, nn.Linear) else first.num_features
         places.append(HeadPlace(path, takes))
     return tuple(places)
+
+
+def _is_linear(module: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether it is a plain linear layer; timm has one of that name that also casts."""
+    return isinstance(module, nn.Linear) and type(module).__name__ == "Linear"
 
 
 def _optional(module: nn.Module) -> tuple[str, ...]:

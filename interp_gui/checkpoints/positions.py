@@ -1,7 +1,8 @@
 """Image sizes told by shapes: position embeddings and tables of relative positions.
 
-With a grid of `height // step` by `width // step` places, an axis is as long as one of the rules
-says, plus a constant (class tokens, registers, the three extra distances of BEiT).
+With a grid of `height // step` by `width // step` places (rounded up for rules that end in `-up`),
+an axis is as long as one of the rules says, plus a constant (class tokens, registers, the three
+extra distances of BEiT).
 """
 
 import math
@@ -19,29 +20,37 @@ _RULES: Mapping[str, Callable[[int, int], int]] = {
     "row-distances": lambda rows, columns: 2 * rows - 1,
     "column-distances": lambda rows, columns: 2 * columns - 1,
 }
+_UP = "-up"
 _LARGEST_PLUS = 64
 _LARGEST_PX = 4096
+_FEWEST_PLACES = 2  # along a side
 
 
 def length(axis: Grown, size: Size) -> int:
     """How long an axis is for an image of this height and width (pixels)."""
-    return _RULES[axis.rule](size[0] // axis.step, size[1] // axis.step) + axis.plus
+    rule = axis.rule.removesuffix(_UP)
+    if rule != axis.rule:
+        return _RULES[rule](-(-size[0] // axis.step), -(-size[1] // axis.step)) + axis.plus
+    return _RULES[rule](size[0] // axis.step, size[1] // axis.step) + axis.plus
 
 
 def fit(key: str, axis: int, seen: Mapping[Size, int]) -> Grown | None:
     """The rule that gives the lengths seen at two or more sizes; None if no single one does."""
     fitting = []
-    for rule, formula in _RULES.items():
-        for step in range(1, min(min(size) for size in seen) + 1):
-            if any(size[0] % step or size[1] % step for size in seen):
-                continue
-            plus = {
-                found - formula(size[0] // step, size[1] // step) for size, found in seen.items()
-            }
-            if len(plus) == 1 and 0 <= min(plus) <= _LARGEST_PLUS:
-                fitting.append(Grown(key, axis, rule, step, plus.pop()))
-    # fewer additions explain the same better
-    return min(fitting, key=lambda each: each.plus, default=None)
+    for rule in _RULES:
+        for name in (rule, rule + _UP):
+            for step in range(1, min(min(size) for size in seen) + 1):
+                bare = Grown(key, axis, name, step)
+                plus = {found - length(bare, size) for size, found in seen.items()}
+                if len(plus) == 1 and 0 <= min(plus) <= _LARGEST_PLUS:
+                    fitting.append(Grown(key, axis, name, step, plus.pop()))
+
+    def rank(each: Grown) -> tuple[bool, int]:
+        # a step that divides the image explains more than one that needs rounding
+        rounds = any(side % each.step for size in seen for side in size)
+        return rounds, each.plus
+
+    return min(fitting, key=rank, default=None)
 
 
 def find_size(
@@ -62,6 +71,8 @@ def find_size(
     sizes = [wanted] if wanted is not None else []
     sizes.extend(_solve(axes, shapes))
     for size in sizes:
+        if min(size) < _FEWEST_PLACES * max((axis.step for axis in axes), default=0):
+            continue  # a grid of one place is none
         if all(_agrees(axis, shapes, size) for axis in axes):
             return size
     return None
@@ -81,13 +92,14 @@ def _solve(axes: list[Grown], shapes: Mapping[str, tuple[int, ...]]) -> list[Siz
         number = (shape[axis.axis] if len(shape) > axis.axis else 0) - axis.plus
         if number <= 0:
             return []
-        if axis.rule in ("rows", "row-distances"):
-            rows = rows or _side(axis.rule, number) * axis.step
-        elif axis.rule in ("columns", "column-distances"):
-            columns = columns or _side(axis.rule, number) * axis.step
+        rule = axis.rule.removesuffix(_UP)
+        if rule in ("rows", "row-distances"):
+            rows = rows or _side(rule, number) * axis.step
+        elif rule in ("columns", "column-distances"):
+            columns = columns or _side(rule, number) * axis.step
         elif not found:
             root = math.isqrt(number)
-            side = root if axis.rule == "places" else (root + 1) // 2
+            side = root if rule == "places" else (root + 1) // 2
             found.append((side * axis.step, side * axis.step))
     if rows and columns:
         found.insert(0, (rows, columns))
