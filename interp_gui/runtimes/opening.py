@@ -1,7 +1,9 @@
 """From an opened checkpoint to a network that runs."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from interp_gui.core.describing import LayerDescriber
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.runtime import Runtime
 from interp_gui.runtimes.torch_runtime import TorchRuntime
@@ -15,7 +17,14 @@ class Opened(Protocol):
         """What it is; layers are not known yet."""
 
 
-def open_runtime(opened: Opened, *, device: str = "cpu") -> Runtime:
-    """Make a runtime of an opened checkpoint; its layers are probed here."""
+def open_runtime(
+    opened: Opened, *, device: str = "cpu", describers: Sequence[LayerDescriber] = ()
+) -> Runtime:
+    """Make a runtime of an opened checkpoint; its layers are probed and described here."""
+    onnx: bytes | None = getattr(opened, "onnx", None)
+    if onnx is not None:
+        from interp_gui.runtimes.onnx.runtime import OnnxRuntime
+
+        return OnnxRuntime(onnx, opened.description, device=device)
     module: Any = getattr(opened, "module", None)
-    return TorchRuntime(module, opened.description, device=device)
+    return TorchRuntime(module, opened.description, device=device, describers=describers)

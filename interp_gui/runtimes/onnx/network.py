@@ -86,7 +86,7 @@ class Network:
         self, model: Any, names: Sequence[str], feeds: Mapping[str, Any]
     ) -> list[NDArray[Any]]:
         """Run a model made from the skeleton without optimisation, and forget it."""
-        return run_session(self._sessions.make(model, LEVELS[-1]), names, feeds)
+        return run_session(self._sessions.make(model, LEVELS[-1], passing=True), names, feeds)
 
     def run(
         self,
@@ -104,7 +104,7 @@ class Network:
     def trial(self, plan: Plan) -> Callable[[NDArray[np.float32], SlotFeeds], list[NDArray[Any]]]:
         """A function that runs a plan for its outputs, to be dropped after use."""
         rewritten = rewrite(self.skeleton, self.graph, plan)
-        ready = _Ready(rewritten, self._sessions.make(rewritten.model, LEVELS[-2]))
+        ready = _Ready(rewritten, self._sessions.make(rewritten.model, LEVELS[-2], passing=True))
 
         def run(batch: NDArray[np.float32], feeds: SlotFeeds) -> list[NDArray[Any]]:
             return self._run(ready, batch, _numbers(rewritten, feeds), None)[0]

@@ -65,7 +65,7 @@ def changes(
 def _slots(layers: Layers, layer: LayerInfo) -> SiteSlots:
     return SiteSlots(
         layers.places[layer.name], ("hard",), layer.unit_axis, len(layer.shape) + 1,
-        layers.dtypes[layer.name],
+        layer.units, layers.dtypes[layer.name],
     )  # fmt: skip
 
 

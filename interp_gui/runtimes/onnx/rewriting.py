@@ -42,6 +42,8 @@ class SiteSlots:
     ----------
     unit_axis, rank
         Of the batched value.
+    units
+        Extent of the unit axis.
     dtype
         Of the value; those of half precision are edited in float32.
     """
@@ -50,6 +52,7 @@ class SiteSlots:
     slots: tuple[SlotKind, ...]
     unit_axis: int
     rank: int
+    units: int
     dtype: str = "float32"
 
 
@@ -170,6 +173,10 @@ def _prune(own: Any) -> None:
         kept.reverse()
         del own.node[:]
         own.node.extend(kept)
+    weights = [tensor for tensor in own.initializer if tensor.name in needed]
+    if len(weights) < len(own.initializer):
+        del own.initializer[:]
+        own.initializer.extend(weights)
 
 
 class _Writer:
@@ -227,12 +234,14 @@ class _Writer:
         axis, rank = each.unit_axis, each.rank
         last = [a for a in range(rank) if a != axis] + [axis]
         turned = self._op("Transpose", prefix, "turned", value, perm=last)
-        inverse = self._input(prefix, "inverse", 2, 0.0)
+        inverse = self._matrix(prefix, "inverse", each.units, 1)
         found = self._op("MatMul", prefix, "coordinates", turned, inverse)
         changed = self._changed(prefix, found, rank)
         step = self._op("Sub", prefix, "step", changed, found)
-        plus = self._op("Add", prefix, "plus", step, self._input(prefix, "plus", rank, 0.0))
-        back = self._op("MatMul", prefix, "back", plus, self._input(prefix, "basis", 2, 0.0))
+        plus = self._op("Add", prefix, "added", step, self._input(prefix, "plus", rank, 0.0))
+        back = self._op(
+            "MatMul", prefix, "back", plus, self._matrix(prefix, "basis", 1, each.units)
+        )
         first = [last.index(a) for a in range(rank)]
         straight = self._op("Transpose", prefix, "straight", back, perm=first)
         part = self._op("Mul", prefix, "part", straight, self._input(prefix, "mask", rank, 1.0))
@@ -256,6 +265,19 @@ class _Writer:
         extents = [f"{own}_{axis}" for axis in range(rank)]
         self._own.input.append(helper.make_tensor_value_info(own, kind, extents))
         self._own.initializer.append(helper.make_tensor(own, kind, [1] * rank, [default]))
+        return own
+
+    def _matrix(self, prefix: str, name: str, rows: int, columns: int) -> str:
+        """An input that is a matrix; its default is of zeros."""
+        from onnx import TensorProto, helper
+
+        own = f"{prefix}_{name}"
+        extents = [f"{own}_rows", f"{own}_columns"]
+        self._own.input.append(helper.make_tensor_value_info(own, TensorProto.FLOAT, extents))
+        zeros = [0.0] * (rows * columns)
+        self._own.initializer.append(
+            helper.make_tensor(own, TensorProto.FLOAT, [rows, columns], zeros)
+        )
         return own
 
     def _constant(self, prefix: str, name: str, value: float) -> str:

@@ -221,6 +221,7 @@ class OnnxRuntime:
             SiteSlots(
                 layers.places[name], tuple(kind for kind, _ in slots),
                 layers.sites[name].unit_axis, len(layers.sites[name].shape) + 1,
+                layers.sites[name].units,
                 layers.dtypes[name],
             )
             for name, slots in sorted(made.items())

@@ -61,10 +61,12 @@ class Weights:
         copy.output.extend(own.output)
         copy.initializer.extend(kept)
 
-    def share(self, options: Any) -> None:
-        """Lend the weights to a session that is about to be made."""
-        if self._names:
-            options.add_external_initializers(self._names, self._values)
+    def share(self, options: Any, model: Any) -> None:
+        """Lend the weights that a model names to the session that is about to be made of it."""
+        taken = {name for node in model.graph.node for name in node.input}
+        pairs = [(n, v) for n, v in zip(self._names, self._values, strict=True) if n in taken]
+        if pairs:
+            options.add_external_initializers([n for n, _ in pairs], [v for _, v in pairs])
 
 
 class Sessions:
@@ -103,9 +105,18 @@ class Sessions:
             self._kept.popitem(last=False)
         return value
 
-    def make(self, model: Any, level: str) -> Any:
+    def make(self, model: Any, level: str, *, passing: bool = False) -> Any:
         """A new session of a model that was made from the skeleton.
 
+        Parameters
+        ----------
+        level
+            One of `LEVELS`.
+        passing
+            Whether it is used once and dropped: weights are then not laid out for speed.
+
+        Notes
+        -----
         No library of operators, no profile, no file is written or read, and no setting is taken
         from the model.
         """
@@ -121,7 +132,9 @@ class Sessions:
         options.add_session_config_entry("session.load_model_format", "ONNX")
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        self._weights.share(options)
+        if passing:
+            options.add_session_config_entry("session.disable_prepacking", "1")
+        self._weights.share(options, model)
         try:
             session = onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=self._providers,
