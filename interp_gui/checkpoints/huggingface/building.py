@@ -145,7 +145,8 @@ def _judged(
         ReshapedKey(key=key, found=tuple(found), expected=tuple(expected))
         for key, found, expected in info["mismatched_keys"]
     ]
-    unexpected, ignored = [], []
+    unexpected: list[str] = []
+    ignored: list[str] = []
     for key in sorted(info["unexpected_keys"]):
         if _FOLLOWING.search(key):
             continue

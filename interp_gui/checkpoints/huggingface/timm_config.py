@@ -56,7 +56,10 @@ def preprocessing_of(pretrained: Mapping[str, Any]) -> Preprocessing | None:
         crop_pct = float(pretrained.get("crop_pct") or 0.875)
         mean = tuple(float(each) for each in pretrained["mean"])
         std = tuple(float(each) for each in pretrained["std"])
-        if not 0 < crop_pct <= 4 or not 0 < min(height, width) <= max(height, width) <= _LARGEST_PX:
+        if (
+            not 0.1 <= crop_pct <= 4
+            or not 0 < min(height, width) <= max(height, width) <= _LARGEST_PX
+        ):
             return None
         resize_px = math.floor(min(height, width) / crop_pct)
         found = Preprocessing(

@@ -50,11 +50,14 @@ def needed(module, held):
 def check_never_random(folder, module, held, key, case):
     rest = {name: value for name, value in held.items() if name != key}
     save_file(rest, folder / "model.safetensors")
+    opened = refused = None
     try:
         opened = open_checkpoint(folder)
     except UnknownArchitecture as problem:
-        assert problem.question.nearest[0].missing
-        assert "missing" in problem.message
+        refused = problem
+    if opened is None:
+        assert refused.question.nearest[0].missing
+        assert "missing" in refused.message
         return
     # a head alone was taken away, or what only pools: both are said, and nothing is made up
     assert opened.description.outputs[0].kind == "embedding"
@@ -91,12 +94,13 @@ def test_a_tensor_of_another_shape_is_shown(cases, saved):
     with pytest.raises(UnknownArchitecture, match="of another shape") as refused:
         open_checkpoint(folder)
     (reshaped,) = refused.value.question.nearest[0].reshaped
-    assert reshaped.found == (17,) and reshaped.expected == (16,)
+    assert reshaped.found == (17,)
+    assert reshaped.expected == (16,)
 
 
 def test_a_tensor_too_many_is_shown(cases, saved):
     folder, _ = saved(cases["vit"], tensors=lambda held: {**held, "vit.gate": torch.ones(3)})
-    with pytest.raises(UnknownArchitecture, match="unexpected, for example 'vit.gate'"):
+    with pytest.raises(UnknownArchitecture, match=r"unexpected, for example 'vit\.gate'"):
         open_checkpoint(folder)
 
 
@@ -123,7 +127,10 @@ def test_two_names_for_one_place_are_refused(cases, saved):
 
 
 OLD_NAMES = (
-    (r"^vit\.layers\.(\d+)\.attention\.(q|k|v)_proj\.", r"vit.encoder.layer.\1.attention.attention.\2."),
+    (
+        r"^vit\.layers\.(\d+)\.attention\.(q|k|v)_proj\.",
+        r"vit.encoder.layer.\1.attention.attention.\2.",
+    ),
     (r"^vit\.layers\.(\d+)\.attention\.o_proj\.", r"vit.encoder.layer.\1.attention.output.dense."),
     (r"^vit\.layers\.(\d+)\.mlp\.fc1\.", r"vit.encoder.layer.\1.intermediate.dense."),
     (r"^vit\.layers\.(\d+)\.mlp\.fc2\.", r"vit.encoder.layer.\1.output.dense."),
@@ -155,12 +162,11 @@ def test_names_of_older_releases_are_known(cases, saved, reference, prefix):
 
 
 def test_a_head_that_is_not_there_leaves_an_embedding(cases, saved, network):
-    folder, module = saved(
-        cases["vit"], tensors=without("classifier.weight", "classifier.bias")
-    )
+    folder, _module = saved(cases["vit"], tensors=without("classifier.weight", "classifier.bias"))
     opened = open_checkpoint(folder).description
     assert opened.architecture == "ViTModel"
-    assert opened.outputs[0].kind == "embedding" and opened.outputs[0].size == 16
+    assert opened.outputs[0].kind == "embedding"
+    assert opened.outputs[0].size == 16
     assert any("without a head" in note for note in opened.notes)
 
 
@@ -173,7 +179,8 @@ def test_a_network_for_pretraining_opens_as_what_it_pretrains(cases, saved):
         },
     )  # fmt: skip
     opened = open_checkpoint(folder).description
-    assert opened.architecture == "ViTModel" and opened.ignored == ("decoder.0.weight",)
+    assert opened.architecture == "ViTModel"
+    assert opened.ignored == ("decoder.0.weight",)
 
 
 def test_a_masked_autoencoder_opens_as_the_plain_network_it_trains(cases, saved):
@@ -207,7 +214,8 @@ def test_a_class_can_be_chosen(cases, saved):
 def test_the_text_tower_is_left_out_and_listed(cases, saved):
     folder, _ = saved(cases["clip"])
     opened = open_checkpoint(folder).description
-    assert "logit_scale" in opened.ignored and len(opened.ignored) > 5
+    assert "logit_scale" in opened.ignored
+    assert len(opened.ignored) > 5
     assert all("text" in key or "logit" in key for key in opened.ignored)
 
 
@@ -223,7 +231,8 @@ def test_the_text_tower_is_left_out_and_listed(cases, saved):
 def test_the_config_tells_kind_and_names_of_the_outputs(cases, saved, config, kind, names):
     folder, _ = saved(cases["vit"], config=config)
     opened = open_checkpoint(folder).description
-    assert opened.outputs[0].kind == kind and opened.outputs[0].size == 5
+    assert opened.outputs[0].kind == kind
+    assert opened.outputs[0].size == 5
     assert opened.class_names == names
 
 

@@ -41,7 +41,8 @@ def check_round_trip(case, form, network, reference, tmp_path):
     save(module, tmp_path, case, form)
     opened = open_checkpoint(tmp_path)
     described = opened.description
-    assert described.format == "huggingface" and described.library == "transformers"
+    assert described.format == "huggingface"
+    assert described.library == "transformers"
     assert described.architecture == (case.opened or case.kind)
     kinds = {"classes": "softmax"}
     assert described.outputs[0].kind == kinds.get(case.role, case.role)
@@ -104,7 +105,8 @@ def test_opens_in_the_runtime_with_layers(case, network, tmp_path):
     paths = {name for name, _ in opened.module.named_modules()}
     runtime = open_runtime(opened)
     layers = runtime.description.layers
-    assert len(layers) > 5 and any(layer.worthwhile for layer in layers)
+    assert len(layers) > 5
+    assert any(layer.worthwhile for layer in layers)
     assert {layer.name.partition("#")[0].partition("/")[0] for layer in layers} <= paths
     twin = copy.deepcopy(opened.module)
     x = images(case)

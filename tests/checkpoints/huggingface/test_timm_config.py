@@ -65,7 +65,8 @@ def test_images_are_prepared_as_timm_does(mode, crop_pct):
 )  # fmt: skip
 def test_nonsense_is_no_hint(settings):
     hints = hints_from_timm_config({"architecture": "resnet18", "pretrained_cfg": settings})
-    assert hints.preprocessing is None and hints.architecture == "resnet18"
+    assert hints.preprocessing is None
+    assert hints.architecture == "resnet18"
 
 
 def test_a_folder_of_timm_opens(tmp_path):
