@@ -58,26 +58,20 @@ def _shape_only(value: Any) -> Any:
     return value.to("meta") if isinstance(value, torch.Tensor) else value
 
 
-def build_empty(
-    library: str, architecture: str, config: Mapping[str, Any], *, buffers: bool = True
-) -> nn.Module:
+def build_empty(library: str, architecture: str, config: Mapping[str, Any]) -> nn.Module:
     """The architecture with parameters that have shapes and, most of them, no values.
 
-    Nothing is drawn from the program's generator.
+    Nor have all buffers that are not saved: timm computes them once there are weights. Nothing is
+    drawn from the program's generator.
 
     Parameters
     ----------
     config
         Options of the builder; for torchvision also `in_chans`, the channels of its images.
-    buffers
-        Whether all buffers that are not saved are computed; else some have shapes only.
     """
     build = _torchvision if library == "torchvision" else _timm
     with torch.random.fork_rng(devices=()):
-        module = build(architecture, dict(config))
-        if buffers and library == "timm":
-            _compute_buffers(module)
-    return module
+        return build(architecture, dict(config))
 
 
 def _torchvision(architecture: str, config: dict[str, Any]) -> nn.Module:
@@ -121,15 +115,21 @@ def _timm(architecture: str, config: dict[str, Any]) -> nn.Module:
 
 
 def _compute_buffers(module: nn.Module) -> None:
-    """Compute what timm keeps beside the weights: position indices, masks, rotations."""
-    from timm.models._manipulate import reinit_non_persistent_buffers
+    """Compute what timm keeps beside the weights: position indices, masks, rotations.
 
+    It takes device and kind of number from the weights.
+    """
+    empty = False
     for part in module.modules():
         for name in part._non_persistent_buffers_set:
             buffer = part._buffers.get(name)
             if buffer is not None and buffer.is_meta:
                 part._buffers[name] = torch.zeros_like(buffer, device="cpu")
-    reinit_non_persistent_buffers(module)
+                empty = True
+    if empty:
+        from timm.models._manipulate import reinit_non_persistent_buffers
+
+        reinit_non_persistent_buffers(module)
 
 
 @contextmanager
@@ -199,6 +199,7 @@ def fill(
             f"The weights do not fit {name} of the installed library: {reason}.",
             hint="Update the library and interp-gui together.",
         ) from None
+    _compute_buffers(module)
     empty = [key for key, value in _all_tensors(module) if value.is_meta]
     if empty:
         raise UnknownArchitecture(

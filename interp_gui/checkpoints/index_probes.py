@@ -71,7 +71,7 @@ def probe(library: str, name: str, *, size: Size, size_option: str, fixed: bool)
 
 
 def _build(library: str, name: str, config: Mapping[str, Any]) -> _Seen:
-    module = build_empty(library, name, config, buffers=False)
+    module = build_empty(library, name, config)
     shapes = {
         key: tuple(value.shape)
         for key, value in module.state_dict().items()
