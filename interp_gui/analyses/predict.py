@@ -14,11 +14,15 @@ from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.result import Bars, Number
 
 
+MOST = 20_000
+"""So many outputs are listed at most; an embedding is asked for whole, to be a reference."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
     """Settings of `predict`."""
 
-    top: int = parameter(5, help="How many outputs are listed.", minimum=1, maximum=1000)
+    top: int = parameter(5, help="How many outputs are listed.", minimum=1, maximum=MOST)
 
 
 def probabilities(values: NDArray[Any], kind: str) -> NDArray[np.float64] | None:

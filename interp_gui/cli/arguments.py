@@ -21,7 +21,7 @@ COMMANDS = {
     "report": "bind the kept results of a session into one HTML or PDF file",
     "doctor": "say what is here and what is missing, why it matters and what to do",
 }
-_MOST_TOP, _TOP_DIGITS = 1000, 9  # as the analysis says, without loading it
+_MOST_TOP, _TOP_DIGITS = 20_000, 9  # as the analysis says, without loading it
 _MOST_THREADS = 512
 _EPILOG = "Type 'interp-gui COMMAND --help' for the options of a command."
 
@@ -160,7 +160,7 @@ def _commands(asked: str) -> _Parser:
         "images", metavar="IMAGE", nargs="+", help="image file, folder or CSV table"
     )
     predict.add_argument(
-        "--top", type=_top, default=5, metavar="N", help="answers an image, 1 to 1000 (5)"
+        "--top", type=_top, default=5, metavar="N", help="answers an image, 1 to 20000 (5)"
     )
 
     command("analyses")
@@ -234,8 +234,9 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--target",
         metavar="CLASS",
-        help="class to be explained, by index or name; 'probability:CLASS' for its probability "
-        "(the top class's logit)",
+        help="class to be explained, by index or name; 'probability:CLASS' for its probability, "
+        "'CLASS - CLASS' for a difference, 'value:N' or 'similarity:IMAGE' where there are no "
+        "classes (the top class's logit)",
     )
     run.add_argument(
         "--class",

@@ -1,6 +1,7 @@
 """`run`: an analysis, or a recipe again, with its results as files."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout, suppress
@@ -13,7 +14,7 @@ from interp_gui.cli.opening import choice_of
 from interp_gui.cli.output import Output
 from interp_gui.cli.results import ResultFolder
 from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
-from interp_gui.cli.targets import parse_target
+from interp_gui.cli.targets import parse_target, reference_image
 from interp_gui.core.analysis import Inputs, Progress
 from interp_gui.core.errors import FileProblem, RecipeMismatch
 from interp_gui.core.export import make_folder, read_recipe
@@ -66,7 +67,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
         dataset=at_hand,
         layer=model.layer(options.layer).name if options.layer else "",
         features=tuple(Feature.resolve(text, model) for text in options.feature),
-        target=parse_target(options.target, model) if options.target else Target(),
+        target=_target(engine, options.target, model) if options.target else Target(),
         seed=options.seed or 0,
     )
     request = Run(
@@ -80,6 +81,28 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
         _execute(engine, request, folder, output)
     _tell(folder, folder.document(request.inputs.features), output)
     return 0
+
+
+def _target(engine: "LocalEngine", text: str, model: ModelDescription) -> Target:
+    """The Target as typed; a reference embedding is that of an image."""
+    path = reference_image(text)
+    if not path:
+        return parse_target(text, model)
+    size = model.outputs[0].size if model.outputs else 0
+    asked = Run(
+        analysis="predict", model=_HANDLE, inputs=Inputs(images=(os.path.abspath(path),)),
+        parameters={"top": max(size, 1)},
+    )  # fmt: skip
+    numbers: dict[int, float] = {}
+    with redirect_stdout(sys.stderr):
+        for step in engine.run(asked):
+            if not isinstance(step, Progress):
+                top = step[0].provenance["top"]
+                numbers = {one["index"]: one.get("value", one.get("logit")) for one in top}
+    reference = tuple(float(numbers[i]) for i in sorted(numbers))
+    target = Target(kind="similarity", reference=reference).fitted(model)
+    target.check(model)
+    return target
 
 
 def _open_other(

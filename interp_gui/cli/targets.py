@@ -6,7 +6,8 @@ from interp_gui.core.target import Target
 
 
 def parse_target(text: str, model: ModelDescription) -> Target:
-    """Read `281`, `tabby`, `probability:tabby`, or `tabby - tiger cat` (a logit difference).
+    """Read `281`, `tabby`, `probability:tabby`, `tabby - tiger cat` (a logit difference) or
+    `value:3` (one number of an output that gives no classes).
 
     Raises
     ------
@@ -16,6 +17,8 @@ def parse_target(text: str, model: ModelDescription) -> Target:
         Several classes bear that name, or there is no class of that index.
     """
     kind, _, rest = text.partition(":")
+    if kind == "value" and rest.strip().isdecimal():
+        return _value(int(rest), model)
     if kind in ("probability", "logit") and rest:
         target = Target(
             kind="probability" if kind == "probability" else "logit",
@@ -31,6 +34,19 @@ def parse_target(text: str, model: ModelDescription) -> Target:
         target = Target(index=class_index(text, model))
     target.check(model)
     return target
+
+
+def _value(index: int, model: ModelDescription) -> Target:
+    size = model.outputs[0].size if model.outputs else 0
+    if size and not 0 <= index < size:
+        raise InvalidValue(f"There is no value {index}.", hint=f"Values are 0 to {size - 1}.")
+    return Target(kind="scalar", index=index).fitted(model)
+
+
+def reference_image(text: str) -> str:
+    """Path in `similarity:PATH`; empty for every other Target."""
+    kind, _, rest = text.partition(":")
+    return rest if kind == "similarity" else ""
 
 
 def class_index(text: str, model: ModelDescription) -> int:

@@ -18,12 +18,12 @@ from interp_gui.gui.state import AppState
 from interp_gui.gui.undoing.changes import choose_target
 
 TOP_CLASS = "Top class"
-MOST_NUMBERS = 1000
+MOST_NUMBERS = 20_000
 """So many numbers of an embedding the engine gives at most."""
 KINDS: dict[TargetKind, tuple[str, str]] = {
     "logit": ("Logit", "The class's output before softmax or sigmoid"),
     "logit_difference": ("Logit difference", "How much more the first class gets than the second"),
-    "probability": ("Probability", "The class's share after softmax"),
+    "probability": ("Probability", "The class's share, after softmax or sigmoid"),
     "scalar": ("Value", "One number of the output"),
     "similarity": ("Similarity", "How alike the embedding is to that of a reference image"),
 }
@@ -38,7 +38,7 @@ def kinds_for(model: ModelDescription | None) -> tuple[TargetKind, ...]:
         return ("logit", "logit_difference", "probability") if model.class_count > 1 else one
     if model.outputs[0].kind == "embedding":
         return ("scalar", "similarity")
-    return ("scalar",) if model.outputs[0].kind == "scalar" else ()
+    return ("scalar",)
 
 
 class TargetSelector(QWidget):
@@ -104,7 +104,9 @@ class TargetSelector(QWidget):
     def _choices(self, model: ModelDescription | None) -> list[tuple[str, int | None]]:
         if model is None or not model.class_count:
             size = model.outputs[0].size if model is not None and model.outputs else 0
-            values: list[tuple[str, int | None]] = [(f"value {i}", i) for i in range(max(size, 1))]
+            kind = model.outputs[0].kind if model is not None and model.outputs else "scalar"
+            word = {"map": "channel", "embedding": "dimension"}.get(kind, "value")
+            values: list[tuple[str, int | None]] = [(f"{word} {i}", i) for i in range(max(size, 1))]
             return values if model is not None else [(TOP_CLASS, None)]
         return [(TOP_CLASS, None), *((model.class_name(i), i) for i in range(model.class_count))]
 

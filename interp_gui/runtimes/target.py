@@ -17,7 +17,7 @@ def evaluate_target(outputs: Mapping[str, Tensor], target: Target) -> Tensor:
     Parameters
     ----------
     outputs
-        Output name -> (N, C).
+        Output name -> (N, C), or (N, C, …) where it has places.
 
     Raises
     ------
@@ -29,6 +29,8 @@ def evaluate_target(outputs: Mapping[str, Tensor], target: Target) -> Tensor:
     if target.output not in outputs:
         raise unknown_name("output", target.output, outputs)
     rows = outputs[target.output]
+    if rows.ndim > 2:
+        rows = rows.flatten(2).mean(dim=2)
     if rows.ndim != 2:
         raise InvalidValue("A target needs an output of one number a class.")
     if target.kind == "similarity":
@@ -36,6 +38,8 @@ def evaluate_target(outputs: Mapping[str, Tensor], target: Target) -> Tensor:
     own = _column(rows, target)
     if target.kind == "logit_difference" and target.versus is not None:
         return own - rows[:, _checked(rows, target.versus)]
+    if target.kind == "probability" and target.shares == "sigmoid":
+        return torch.sigmoid(own)
     if target.kind == "probability":
         return torch.exp(own - rows.logsumexp(dim=1))
     return own

@@ -86,3 +86,20 @@ def test_titles_name_the_classes():
         "logit of cat − class 2"
     )
     assert Target(kind="scalar").title(model) == "scalar"
+    embedding = described(OutputInfo(kind="embedding", size=3))
+    assert Target(kind="scalar", index=2).title(embedding) == "dimension 2"
+
+
+def test_a_target_is_fitted_to_the_outputs_of_a_model():
+    several = described(OutputInfo(name="labels", kind="sigmoid", size=3))
+    fitted = Target(kind="probability", index=1).fitted(several)
+    assert (fitted.output, fitted.shares) == ("labels", "sigmoid")
+    np.testing.assert_allclose(fitted.evaluate(ROWS), 1 / (1 + np.exp(-ROWS[:, 1])))
+    assert Target(index=1).fitted(described()) == Target(index=1)
+
+
+def test_a_reference_of_another_length_is_refused():
+    embedding = described(OutputInfo(kind="embedding", size=3))
+    Target(kind="similarity", reference=(1.0, 2.0, 3.0)).check(embedding)
+    with pytest.raises(InvalidValue, match="2 numbers does not fit an output of 3"):
+        Target(kind="similarity", reference=(1.0, 2.0)).check(embedding)

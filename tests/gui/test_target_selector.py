@@ -75,6 +75,9 @@ def test_a_model_without_classes_gets_no_invented_ones(state, bridge, selector, 
     choose(selector.classes, 1)
     assert state.target == Target(kind="scalar", index=1, output="age")
     state.set_model(OpenModelState("m3", describe(outputs=(OutputInfo(kind="map"),)), "/m3"))
+    assert kinds(selector) == ["scalar"]
+    assert selector.classes.itemText(0) == "channel 0"  # the mean of a channel over its places
+    state.set_model(OpenModelState("m4", describe(outputs=()), "/m4"))
     assert not selector.isEnabled()
     assert "no number" in selector.toolTip()
 

@@ -15,6 +15,8 @@ TARGETS = [
     Target(kind="logit_difference", versus=5),
     Target(kind="probability", index=1),
     Target(kind="probability"),
+    Target(kind="probability", index=3, shares="sigmoid"),
+    Target(kind="probability", shares="sigmoid"),
     Target(kind="scalar"),
     Target(kind="scalar", index=4),
     Target(kind="similarity", reference=tuple(float(v) for v in ROWS[2] + 0.5)),
@@ -45,4 +47,20 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InvalidValue, match="does not fit"):
         evaluate_target(rows, Target(kind="similarity", reference=(1.0, 2.0)))
     with pytest.raises(InvalidValue, match="one number a class"):
-        evaluate_target({"output": torch.zeros(2, 3, 4)}, Target())
+        evaluate_target({"output": torch.zeros(2)}, Target())
+
+
+def test_an_output_with_places_counts_as_its_mean_over_them():
+    maps = torch.randn(2, 5, 3, 4, dtype=torch.float64)
+    for target in (Target(kind="scalar", index=2), Target(kind="scalar")):
+        got = evaluate_target({"output": maps}, target)
+        np.testing.assert_allclose(got, maps[:, target.index or 0].mean(dim=(1, 2)))
+        np.testing.assert_allclose(got, target.evaluate(maps.numpy()))
+
+
+def test_a_sigmoid_of_far_logits_is_finite():
+    rows = torch.tensor([[1000.0, -1000.0]])
+    for index, share in ((0, 1.0), (1, 0.0)):
+        target = Target(kind="probability", index=index, shares="sigmoid")
+        assert evaluate_target({"output": rows}, target).item() == share
+        assert target.evaluate(rows.numpy()).item() == share

@@ -220,6 +220,10 @@ class AnalysisTab(QWidget):
             "layer": ("Choose a layer.", layer is None),
             "features": ("Open a unit on the layer wall.", state.feature is None),
             "classes": ("This model has no classes.", not state.model.description.class_count),
+            "gradient": (
+                f"It needs gradients: {state.model.description.gradient_problem}",
+                bool(state.model.description.gradient_problem),
+            ),
             "other": ("Open a second model to compare with.", self.other.opened is None),
             "spatial": (
                 "Choose a layer with positions in the image.",
