@@ -45,10 +45,8 @@ def check_needs(
         raise problem
     description = model.description
     layers = list(_layers(model, inputs))
-    # a runtime knows inputs of modules too, which can be edited and are not listed
-    find = getattr(model, "layer", description.layer)
     for edit in inputs.edits.active:
-        edit.feature.check(find(edit.feature.layer))
+        edit.feature.check(description.layer(edit.feature.layer))
     if "target" in analysis.needs:
         inputs.target.check(description)
     if "spatial" in analysis.needs:

@@ -1,11 +1,12 @@
 """How the engine opens files and looks at them."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from threading import get_ident
 
 from interp_gui.core.analysis import Progress
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.describing import LayerDescriber
 from interp_gui.core.opening import FileReport
 from interp_gui.core.runtime import Runtime
 from interp_gui.engine.messages import LookAtModel, OpenModel
@@ -16,9 +17,14 @@ Opener = Callable[[OpenModel, Dataset | None, str, Check], Generator[Progress, N
 
 
 def open_on_engine(
-    request: OpenModel, labelled: Dataset | None, device: str, check: Check
+    request: OpenModel,
+    labelled: Dataset | None,
+    device: str,
+    check: Check,
+    *,
+    describers: Sequence[LayerDescriber] = (),
 ) -> Generator[Progress, None, Runtime]:
-    """Open a file on a device, telling how far it is."""
+    """Open a file on a device, telling how far it is; describers are those of plugins."""
     from interp_gui.checkpoints.opening import open_checkpoint
     from interp_gui.runtimes.hooks import before_every_module
     from interp_gui.runtimes.opening import open_runtime
@@ -35,7 +41,7 @@ def open_on_engine(
     check()
     yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
     with before_every_module(check, get_ident()):
-        runtime = open_runtime(opened, device=device)
+        runtime = open_runtime(opened, device=device, describers=describers)
     yield Progress(done=2, total=2, text=f"{name} is open")
     return runtime
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Generator, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -229,11 +230,13 @@ class Workspace:
             yield cost
 
     def _inputs(self, request: Run) -> Inputs:
+        target = request.inputs.target.fitted(self.model(request.model).description)
+        inputs = msgspec.structs.replace(request.inputs, target=target)
         if not request.dataset:
-            return request.inputs
+            return inputs
         if request.dataset not in self._datasets:
             raise UnknownName("Those images are not at hand.", hint="Open the images again.")
-        return msgspec.structs.replace(request.inputs, dataset=self._datasets[request.dataset])
+        return msgspec.structs.replace(inputs, dataset=self._datasets[request.dataset])
 
     def _sources(
         self, model: Runtime, inputs: Inputs, check: Check
@@ -282,6 +285,9 @@ class Workspace:
             for analysis in plugin.analyses:
                 self.analyses[analysis.id] = analysis
                 self._origins[analysis.id] = plugin.name
+        describers = tuple(d for plugin in plugins for d in plugin.describers)
+        if describers and self._open is open_on_engine:
+            self._open = partial(open_on_engine, describers=describers)
         working = (PluginInfo(name=p.name, version=p.version) for p in plugins)
         broken = (
             PluginInfo(name=f.name, version=f.version, problem=f.message, details=f.details)
