@@ -2,6 +2,7 @@
 
 import os
 
+from interp_gui.checkpoints.beside import described_beside
 from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.formats import CheckpointFile, inspect_file
 from interp_gui.checkpoints.hashing import weights_sha256
@@ -68,6 +69,10 @@ def open_checkpoint(
     own = own_model(file)
     if own is not None:
         return _open_own(file, own, preprocessing)
+    if described_beside(file):
+        from interp_gui.checkpoints.huggingface import open_folder
+
+        return open_folder(file, wishes)
     return open_weights(file, wishes)
 
 

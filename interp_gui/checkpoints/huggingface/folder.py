@@ -24,6 +24,7 @@ from interp_gui.checkpoints.huggingface.processor import read_preprocessing
 from interp_gui.checkpoints.huggingface.timm_config import hints_from_timm_config, is_timm_config
 from interp_gui.checkpoints.match import Opened, OpenedCheckpoint, Tensors, Wishes
 from interp_gui.checkpoints.weights import as_float32, open_set
+from interp_gui.core.choices import remember, remembered
 from interp_gui.core.errors import FileProblem, UnknownArchitecture
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing, check_outputs
 from interp_gui.core.opening import KeyReport, OpenQuestion
@@ -60,7 +61,8 @@ def open_folder(file: CheckpointFile, wishes: Wishes) -> Opened:
     folder = _folder(file)
     config = read_config(folder)
     library, wanted = wishes.choice.split()
-    if library not in ("", LIBRARY) or is_timm_config(config.values):
+    elsewhere = bool(wishes.choice.code) or library not in ("", LIBRARY)
+    if elsewhere or is_timm_config(config.values):
         return _recognised(file, config, wishes)
     if config.model_type and not is_known_type(config.model_type):
         return _by_its_tensors(file, config, wishes)
@@ -112,6 +114,10 @@ class _Opening:
         # under the names in the file: a prefix may be the network's own (`vit.`)
         held = read_as_named(self.file, stubs=self.wishes.choice.stubs)
         digest, (converted, number_notes) = _prepared(held.tensors)
+        if self.wishes.choice.architecture:
+            remember(digest, self.wishes.choice)
+        else:
+            plans = self._remembered(digest) or plans
         reports: list[KeyReport] = []
         for plan in plans:
             made = network_config(plan, self.config.values)
@@ -125,6 +131,15 @@ class _Opening:
             if not found.headless and len(plans) > 1 and plan.note == "":
                 break  # the class that the config names, with inner parts amiss
         raise self._refusal(reports, digest)
+
+    def _remembered(self, digest: str) -> tuple[Plan, ...]:
+        """The class that was chosen for these weights before."""
+        earlier = remembered(digest)
+        library, name = earlier.split() if earlier is not None else ("", "")
+        if earlier is None or library != LIBRARY:
+            return ()
+        self.wishes = replace(self.wishes, choice=earlier)
+        return plans_for(self.config, name)
 
     def _network_values(self) -> dict[str, Any]:
         vision = self.config.values.get("vision_config")

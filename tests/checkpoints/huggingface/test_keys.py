@@ -207,8 +207,36 @@ def test_a_class_can_be_chosen(cases, saved):
     chosen = open_checkpoint(folder, choice=OpenChoice(architecture="transformers:ViTModel"))
     assert chosen.description.outputs[0].kind == "embedding"
     assert chosen.description.ignored == ("classifier.bias", "classifier.weight")
+    again = open_checkpoint(folder).description
+    assert again.architecture == "ViTModel", "what was chosen is remembered by the weights"
+    assert again.choice.architecture == "transformers:ViTModel"
     with pytest.raises(UnknownArchitecture, match="no class for images"):
         open_checkpoint(folder, choice=OpenChoice(architecture="transformers:BertModel"))
+
+
+def test_the_weights_alone_find_the_config_beside_them(cases, saved, tmp_path_factory):
+    folder, _ = saved(cases["vit"])
+    opened = open_checkpoint(folder / "model.safetensors").description
+    assert (opened.name, opened.architecture) == ("model.safetensors", "ViTForImageClassification")
+    assert opened.weights_sha256 == open_checkpoint(folder).description.weights_sha256
+    # of two checkpoints under names of their own, a config may mean either
+    for name in ("first.safetensors", "second.safetensors"):
+        (folder / name).write_bytes((folder / "model.safetensors").read_bytes())
+    with pytest.raises(UnknownArchitecture):
+        open_checkpoint(folder / "first.safetensors")
+
+
+def test_a_snapshot_of_the_hub_s_cache_opens(cases, saved):
+    """Its files are links to a store beside it."""
+    folder, _ = saved(cases["vit"])
+    names = [path.name for path in folder.iterdir()]
+    snapshot = folder / "models--some--one" / "snapshots" / "0a1b"
+    snapshot.mkdir(parents=True)
+    (folder / "models--some--one" / "blobs").mkdir()
+    for name in names:
+        (folder / name).rename(folder / "models--some--one" / "blobs" / name)
+        (snapshot / name).symlink_to(f"../../blobs/{name}")
+    assert open_checkpoint(snapshot).description.architecture == "ViTForImageClassification"
 
 
 def test_the_text_tower_is_left_out_and_listed(cases, saved):
