@@ -44,6 +44,7 @@ def differences(first: nn.Module, other: nn.Module) -> tuple[str, ...]:
     """
     a, b = dict(first.named_modules()), dict(other.named_modules())
     found = (
+        *_rescaling(first, other),
         *_between(_convolutions(a), _convolutions(b), "convolution"),
         *_between(_norms(a), _norms(b), "norm"),
         *_activation_words(a, b),
@@ -138,6 +139,13 @@ def _norms(modules: Mapping[str, nn.Module]) -> _Settings:
     return found
 
 
+def _rescaling(first: nn.Module, other: nn.Module) -> Iterator[str]:
+    """Inceptions of torchvision turn ImageNet's normalisation into another one inside."""
+    was, now = (bool(getattr(each, "transform_input", False)) for each in (first, other))
+    if was != now:
+        yield "the input is rescaled inside" if now else "the input is not rescaled inside"
+
+
 def _tidy(value: Any) -> Any:
     """`(2, 2)` and `2` are the same."""
     if isinstance(value, tuple | list):
@@ -191,6 +199,8 @@ def _activation_words(a: Mapping[str, nn.Module], b: Mapping[str, nn.Module]) ->
         for (was, now), count in counts.most_common():
             yield f"{now} instead of {was} in {count} place{'s' if count > 1 else ''}"
         return
+    if not first or not other:
+        return  # called as functions, which no module tells
     # one module may serve several places, so that numbers tell nothing
     gone, new = (
         sorted({*first.values()} - {*other.values()}),

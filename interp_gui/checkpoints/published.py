@@ -13,6 +13,7 @@ from interp_gui.checkpoints.match import Hints, Match
 from interp_gui.core.model import Preprocessing
 
 _MIB = 1 << 20
+_NAMED = 3
 _SIZE_TOLERANCE = 0.02  # publishers round the size, and repack files without saying
 
 
@@ -92,12 +93,14 @@ def _assumed(file_name: str, match: Match, hints: Hints) -> Origin:
     why = "as the file says" if _tag(hints, match) == chosen.name else "as the file's name says"
     why = why if named else "because the file is none that is published"
     note = f"Preprocessing is assumed to be that of {_word(chosen, match)}, {why}"
-    others = [
-        f"{e.name} (resized to {e.preprocessing.resize_px}, cut to {e.preprocessing.size[0]})"
-        for e in fitting
-        if e is not chosen and e.preprocessing != chosen.preprocessing
-    ]
-    tail = f"; {', '.join(others)} would fit as well." if others and not named else "."
+    others: dict[Preprocessing, str] = {}
+    for e in fitting:
+        if e.preprocessing != chosen.preprocessing:
+            seen = f"(resized to {e.preprocessing.resize_px}, cut to {e.preprocessing.size[0]})"
+            others.setdefault(e.preprocessing, f"{e.name} {seen}")
+    shown = ", ".join([*others.values()][:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    tail = f"; {shown}{more} would fit as well." if others and not named else "."
     return Origin(weights=None, preprocessing=preprocessing, notes=(note + tail,))
 
 

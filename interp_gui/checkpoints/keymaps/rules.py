@@ -12,7 +12,7 @@ that nothing is lost in silence.
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -24,7 +24,7 @@ LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"
 
 _NUMBER = re.compile(r"(?:(?<=\.)|(?<=^)|(?<=encoder_layer_))\d+(?=\.|$)")
 _MOST_NUMBERS = 5
-_KEPT_KEYS = 50_000
+_KEPT_KEYS = 4096  # names whose spellings are remembered from map to map
 
 Numbers = tuple[int, ...]
 Make = Callable[..., torch.Tensor]
@@ -153,7 +153,10 @@ def apply(keymap: KeyMap, view: View) -> Renaming | None:
         return None
     names, outside = stripped
     shapes = {plain: view.shapes[own] for plain, own in names.items()}
-    rules = keymap.rules(shapes) if callable(keymap.rules) else keymap.rules
+    try:
+        rules = keymap.rules(shapes) if callable(keymap.rules) else keymap.rules
+    except (IndexError, KeyError):
+        return None  # shapes that no network of the family has
     if rules is None:
         return None
     read = _read(names, rules, keymap.drops)
@@ -161,8 +164,11 @@ def apply(keymap: KeyMap, view: View) -> Renaming | None:
         return None
     pieces, dropped = read
     own_shapes = {own: view.shapes[own] for own in names.values()}
-    if keymap.finish is not None:
-        keymap.finish(pieces, own_shapes)
+    try:
+        if keymap.finish is not None:
+            keymap.finish(pieces, own_shapes)
+    except (IndexError, KeyError):
+        return None
     return renaming(
         pieces, view, name=keymap.name, source=keymap.source, target=keymap.target,
         dropped=(*outside, *dropped), note=keymap.note,
@@ -333,7 +339,7 @@ class _Hollow(Mapping[str, torch.Tensor]):
     def __getitem__(self, key: str) -> torch.Tensor:
         return torch.empty(self._shapes[key], device="meta")
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+    def __iter__(self) -> Iterator[str]:
         return iter(self._shapes)
 
     def __len__(self) -> int:
@@ -393,8 +399,3 @@ def as_convolution(weight: torch.Tensor) -> torch.Tensor:
 def leading_axis(tensor: torch.Tensor) -> torch.Tensor:
     """With an axis for the batch in front."""
     return tensor.unsqueeze(0)
-
-
-def both(prefixes: Sequence[str], table: Rules) -> dict[str, Fate]:
-    """A table whose names begin with any of several prefixes."""
-    return {prefix + key: fate for prefix in prefixes for key, fate in table.items()}
