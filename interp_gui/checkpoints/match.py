@@ -99,7 +99,7 @@ class Renaming:
     convert
         Renames, splits and merges tensors; bytes are never reordered but by the map.
     source, target
-        Libraries; the target is `any` where torchvision and timm use the same names.
+        Libraries; the target is empty where torchvision and timm use the same names.
     dropped
         Names in the file that the target has no place for (a text tower, a training decoder).
     note

@@ -49,7 +49,7 @@ def by_order(
         promised[target] = shape
     return Renaming(
         name=f"By order and shapes only, as {name}" if name else "By order and shapes only",
-        source="unknown", target=library or "any", shapes=promised, convert=Converter(pieces),
+        source="unknown", target=library, shapes=promised, convert=Converter(pieces),
         dropped=tuple(key for key in shapes if key.endswith(_COUNTER)),
         note="Tensors of the same shape may have been exchanged.",
     )  # fmt: skip

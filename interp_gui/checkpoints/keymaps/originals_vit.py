@@ -1,4 +1,4 @@
-"""Vision transformers as their authors published them: CLIP, DINOv2, MAE, DeiT III, Swin, PVT v2."""
+"""Vision transformers under their authors' names: CLIP, DINOv2, MAE, DeiT III, Swin, PVT v2."""
 
 import torch
 

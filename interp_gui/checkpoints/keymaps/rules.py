@@ -91,7 +91,7 @@ class KeyMap:
     name
         In words: `Hugging Face ViT to timm`.
     source, target
-        Libraries; `any` for a target that torchvision and timm name alike.
+        Libraries; the target is empty where torchvision and timm use the same names.
     marks
         Pieces of names that must all occur in a file, for a quick no.
     without

@@ -8,6 +8,7 @@ from interp_gui.checkpoints.keymaps.rules import (
     Join,
     KeyMap,
     Made,
+    Make,
     Piece,
     Pieces,
     leading_axis,
@@ -60,7 +61,7 @@ def head_without_bias(pieces: Pieces, shapes: Shapes) -> None:
         pieces["head.bias"] = Piece(weight.sources, _zeros(weight))
 
 
-def _zeros(weight: Piece) -> object:
+def _zeros(weight: Piece) -> Make:
     def zeros(tensor: torch.Tensor) -> torch.Tensor:
         return zeros_for_rows(tensor if weight.make is None else weight.make(tensor))
 

@@ -1,10 +1,7 @@
 """Hugging Face's convolutional networks: ConvNeXt, ResNet, RegNet, MobileNets, EfficientNet."""
 
-import torch
-
 from interp_gui.checkpoints.keymaps.blocks import EFFICIENTNET_STAGES, placed, stages_of
 from interp_gui.checkpoints.keymaps.rules import (
-    DROP,
     Fate,
     KeyMap,
     Made,
@@ -174,7 +171,7 @@ MAPS = (
         prefixes=("convnext.", "convnextv2."), rules=_CONVNEXT,
     ),
     KeyMap(
-        name="Hugging Face ResNet to torchvision and timm", source=_SOURCE, target="any",
+        name="Hugging Face ResNet to torchvision and timm", source=_SOURCE, target="",
         marks=("embedder.embedder.convolution", "encoder.stages.0.layers.0.layer.0.convolution"),
         without=(".attention.", "num_groups"),
         prefixes=("resnet.",), rules=_RESNET,
@@ -204,5 +201,3 @@ MAPS = (
         "as timm's tf_efficientnet_b*; the same names without tf_ compute otherwise.",
     ),
 )  # fmt: skip
-
-__all__ = ["DROP", "MAPS", "torch"]

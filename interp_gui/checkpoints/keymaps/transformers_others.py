@@ -89,15 +89,15 @@ def _levit(shapes: Shapes) -> Rules:
         number = numbers[0]
         down = f"stages.{int(stage) + 1}.downsample."
         table[f"{inner}{number}.attention_biases"] = f"{down}attn_downsample.attention_biases"
-        for own, name, target in (
+        for entry, name, target in (
             (number, "keys_values", "attn_downsample.kv"),
             (number, "queries", "attn_downsample.q.ln"),
             (number, "projection", "attn_downsample.proj.ln"),
             (number + 1, "module.linear_up", "mlp.ln1"),
             (number + 1, "module.linear_down", "mlp.ln2"),
         ):
-            table[f"{inner}{own}.{name}.linear.weight"] = f"{down}{target}.linear.weight"
-            table[f"{inner}{own}.{name}.batch_norm.*"] = f"{down}{target}.bn.*"
+            table[f"{inner}{entry}.{name}.linear.weight"] = f"{down}{target}.linear.weight"
+            table[f"{inner}{entry}.{name}.batch_norm.*"] = f"{down}{target}.bn.*"
     return table
 
 

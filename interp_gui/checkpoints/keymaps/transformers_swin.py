@@ -1,12 +1,12 @@
 """Hugging Face's Swin and Swinv2."""
 
-from interp_gui.checkpoints.keymaps.rules import DROP, Fate, Join, KeyMap, Numbers
+from interp_gui.checkpoints.keymaps.rules import DROP, Fate, Join, KeyMap, Numbers, Place
 
 _SOURCE = "transformers"
 _BLOCK = "encoder.layers.#.blocks.#."
 
 
-def _downsample(name: str) -> object:
+def _downsample(name: str) -> Place:
     def place(numbers: Numbers) -> str:
         # transformers shrinks at the end of a stage, timm at the beginning of the next
         return f"layers.{numbers[0] + 1}.downsample.{name}"
@@ -30,10 +30,8 @@ _COMMON: dict[str, Fate] = {
     f"{_BLOCK}attention.self.relative_position_index": DROP,
     f"{_BLOCK}attention.relative_position_bias.relative_position_index": DROP,
     f"{_BLOCK}attention.self.relative_coords_table": DROP,
-    "encoder.layers.#.downsample.norm.*": _downsample("norm.*"),  # type: ignore[dict-item]
-    "encoder.layers.#.downsample.reduction.weight": (
-        _downsample("reduction.weight")  # type: ignore[dict-item]
-    ),
+    "encoder.layers.#.downsample.norm.*": _downsample("norm.*"),
+    "encoder.layers.#.downsample.reduction.weight": (_downsample("reduction.weight")),
     "layernorm.*": "norm.*",
     "classifier.*": "head.fc.*",
 }

@@ -14,7 +14,6 @@ from interp_gui.checkpoints.keymaps.rules import (
     Piece,
     Pieces,
     Rules,
-    rows,
 )  # fmt: skip
 from interp_gui.checkpoints.match import Shapes
 
@@ -168,7 +167,7 @@ def _distilled_positions(pieces: Pieces, shapes: Shapes) -> None:
 MAPS = (
     KeyMap(
         name="Hugging Face ViT to timm", source=_SOURCE, target="timm",
-        marks=("embeddings.cls_token", "embeddings.patch_embeddings.projection", "layernorm_before"),
+        marks=("embeddings.cls_token", "patch_embeddings.projection", "layernorm_before"),
         without=("distillation_token", "lambda_1", "relative_position"),
         prefixes=("vit.",), rules={**_VIT, **_HEAD}, note=_EPSILON,
         outside=("decoder.",),
@@ -203,5 +202,3 @@ MAPS = (
         note="Its norms divide with epsilon 1e-12 in transformers, and 1e-6 in timm.",
     ),
 )  # fmt: skip
-
-__all__ = ["MAPS", "class_token_with_position", "free_class_token", "patch_positions", "rows"]

@@ -38,14 +38,17 @@ _PREFIXES = (
     ("vision_encoder.", "image encoder"),
 )
 _TRAINING = re.compile(
-    r"(?:(?:momentum|online|target|student|teacher)_?\w*|projectors?|projection\w*|proj_head"
-    r"|predictor|prediction_head|prototypes|queue\w*|encoder_k|decoder\w*|mask_token|center"
-    r"|data_preprocessor|neck|aux\w*|criterion|loss\w*|logit_scale|logit_bias|text|text_\w+"
-    r"|transformer|token_embedding|positional_embedding|ln_final|cls_emb)(?:\.|$)"
+    r"(?:(?:momentum|online|target|student|teacher)_?\w*|projectors?"
+    r"|prediction_head|prototypes|queue\w*|encoder_k|mask_token|center"
+    r"|data_preprocessor|aux\w*|criterion|loss\w*|logit_scale|logit_bias|text|text_\w+"
+    r"|token_embedding|positional_embedding|ln_final|cls_emb)(?:\.|$)"
     r"|head\.(?:mlp|last_layer|projection_head|prototypes\d*|layers\.(?!head))\."
     r"|heads\.\d+\.(?:projection_head|prototypes\d*)\."
 )
 """Parts that serve training or another kind of input only."""
+
+_BETWEEN = re.compile(r"(?:neck|projection\w*|proj_head|predictor|decoder\w*|transformer)\.")
+"""Parts that may stand between body and classifier: dropped only where there is none."""
 
 _OWN_TRAINING = {
     # the projection that stands where the network has its classifier
@@ -60,14 +63,14 @@ _HEAD_NAMES = (
 )  # fmt: skip
 _HEADS = (
     # a name that tells how the body is called, and where such a body keeps its classifier
-    ("layer1.0.conv1.weight", "fc"),
-    ("block1.rep.0.conv1.weight", "fc"),
-    ("conv2d_1a.conv.weight", "classif"),
+    ("\nlayer1.0.conv1.weight", "fc"),
+    ("\nblock1.rep.0.conv1.weight", "fc"),
+    ("\nconv2d_1a.conv.weight", "classif"),
     ("\nfeatures.conv1_1.conv.weight", "classifier"),
     ("\nconv_stem.weight", "classifier"),
     ("\nstages.0.blocks.0.conv_dw.weight", "head.fc"),
     ("\ns1.b1.conv1.conv.weight", "head.fc"),
-    ("features.denseblock1.", "classifier"),
+    ("\nfeatures.denseblock1.", "classifier"),
     ("\nlayers.0.blocks.0.attn.qkv", "head.fc"),
     ("\nblocks.0.attn.qkv.weight", "head"),
     ("\nencoder.layers.encoder_layer_0.", "heads.head"),
@@ -105,13 +108,13 @@ def identity(view: View) -> Renaming | None:
     whole = view_of(view.shapes, {key: key for key in view.shapes})
     return renaming(
         pieces, View(view.origin, whole.shapes, whole.text, "", view.dropped),
-        name=name, source="wrapped", target="any",
+        name=name, source="wrapped", target="",
     )  # fmt: skip
 
 
 def _strip(plain: View, prefix: str, name: str) -> View | None:
     origin: dict[str, str] = {}
-    dropped = []
+    dropped, between, heads = [], False, False
     own_training = _OWN_TRAINING.get(prefix)
     for key in plain.shapes:
         inner = key.removeprefix(prefix)
@@ -126,11 +129,15 @@ def _strip(plain: View, prefix: str, name: str) -> View | None:
                 origin[inner] = key
         elif _TRAINING.match(key) or (prefix == _OPEN_CLIP and key.startswith("visual.head.")):
             dropped.append(key)
+        elif _BETWEEN.match(key):
+            dropped.append(key)
+            between = True
         elif key in origin or not _is_head(key):
             return None
         else:
             origin[key] = key
-    if not origin:
+            heads = True
+    if not origin or (between and heads):
         return None
     return view_of(plain.shapes, origin, name=name, dropped=dropped)
 
@@ -148,7 +155,7 @@ def _with_head(view: View) -> Iterator[View]:
         if f"\n{name}." not in view.text:
             continue
         moved = [key for key in view.shapes if key.startswith(f"{name}.")]
-        if not all(_under(key, name) for key in moved):
+        if not all(_under(key, name) and _dense(key, view) for key in moved):
             continue
         origin = {
             wanted + key.removeprefix(name) if _under(key, name) else key: view.origin[key]
@@ -171,6 +178,12 @@ def _under(key: str, head: str) -> bool:
         return False
     first, _, leaf = inner.rpartition(".")
     return leaf in LEAVES and (not first or first.isdigit())
+
+
+def _dense(key: str, view: View) -> bool:
+    """Whether a tensor may belong to a classifier of vectors, not of maps."""
+    shape = view.shapes[key]
+    return len(shape) <= 2 or shape[2:] == (1, 1)
 
 
 _BUFFERS = (".relative_position_index", ".attn_mask", ".relative_coords_table",

@@ -101,7 +101,7 @@ def test_convnext(tools, image):
         ("efficientnet_v2_s", "tf_efficientnetv2_s", {"pad_type": ""}),
         ("regnet_y_400mf", "regnety_004", {}),
         ("regnet_x_400mf", "regnetx_004_tv", {}),
-        ("vgg11_bn", "vgg11_bn", {}),
+        pytest.param("vgg11_bn", "vgg11_bn", {}, marks=pytest.mark.thorough),
     ],
 )
 def test_convolutional(tools, image, name, other, options):

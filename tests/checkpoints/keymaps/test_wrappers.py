@@ -141,3 +141,21 @@ def test_buffers_that_follow_from_the_architecture(tools):
     assert any(
         dict(each.shapes) == tools.shapes_of(own) and each.dropped == (index,) for each in found
     )
+
+
+def test_a_part_between_body_and_classifier_is_never_dropped(tools):
+    own = meta("torchvision", "resnet18", num_classes=7)
+    state = prefixed(without(own, "fc"), "backbone.") | {
+        "neck.weight": torch.empty(512, 512), "head.fc.weight": own["fc.weight"],
+        "head.fc.bias": own["fc.bias"],
+    }  # fmt: skip
+    assert renamings(tools.shapes_of(state)) == ()
+
+
+def test_a_classifier_of_maps_is_none_of_vectors(tools):
+    import torchvision
+
+    with torch.device("meta"):
+        model = torchvision.models.segmentation.fcn_resnet50(weights=None, weights_backbone=None)
+    for each in renamings(tools.shapes_of(model.state_dict())):
+        assert not any(key.startswith("fc.") for key in each.shapes)
