@@ -53,6 +53,8 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     folder = file.path.absolute().parent
     model = _parsed(file)
     check_structure(model, name)
+    if expanded_nodes(model) > MOST_NODES:  # the library's checker would write them all out
+        raise FileProblem(f"'{name}' has functions that grow without bounds; it is refused.")
     beside = external_files(model, name)
     _check_memory(file.size_bytes + external_bytes(model), name)
     if beside:
@@ -171,8 +173,6 @@ def _write_out_functions(model: Any, skeleton: Any, name: str) -> None:
     """Put the bodies of a model's own functions in the place of their calls."""
     if not model.functions:
         return
-    if expanded_nodes(model) > MOST_NODES:
-        raise FileProblem(f"'{name}' has functions that grow without bounds; it is refused.")
     from onnx import inliner
 
     try:

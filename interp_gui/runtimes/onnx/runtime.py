@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from interp_gui.core.errors import EditProblem, InterpError, InvalidValue, unkno
 from interp_gui.core.layer import Address, LayerInfo
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Sources
+from interp_gui.runtimes.hooks import before_every_module
 from interp_gui.runtimes.onnx.edit_feeds import slot_feeds, slot_kind
 from interp_gui.runtimes.onnx.graph import Graph, read_graph
 from interp_gui.runtimes.onnx.network import Network
@@ -90,6 +92,19 @@ class OnnxRuntime:
         """How many sessions were made so far: it stands still while only numbers change."""
         return self._network.sessions_made
 
+    def gradients(self) -> Any:
+        """The same network as one that can differentiate; None where it has no gradients."""
+        from interp_gui.runtimes.onnx_torch.twin import twin_of
+
+        return twin_of(self)
+
+    def seek_gradients(self) -> None:
+        """Find out whether the network has gradients, and describe it accordingly."""
+        from interp_gui.runtimes.onnx_torch.twin import gradient_problem, pictures
+
+        problem = gradient_problem(self, pictures(self))
+        self._description = msgspec.structs.replace(self._description, gradient_problem=problem)
+
     def with_preprocessing(self, preprocessing: Preprocessing) -> "OnnxRuntime":
         """The same network with another way from image to input.
 
@@ -149,7 +164,8 @@ class OnnxRuntime:
         """Call `check` (which may raise Cancelled) while runs last, until this closes."""
         self._checks.append(check)
         try:
-            yield
+            with before_every_module(check, get_ident()):  # of the twin that differentiates
+                yield
         finally:
             self._checks.remove(check)
 
