@@ -41,6 +41,7 @@ from interp_gui.core.analysis import (
     Store,
     parameter,
 )
+from interp_gui.core.describing import LayerDescriber, LayerFacts, LayerNotes, SeenNetwork, SiteView
 from interp_gui.core.edit import Baseline, Edit, EditStack
 from interp_gui.core.errors import (
     Cancelled,
@@ -52,7 +53,7 @@ from interp_gui.core.errors import (
     UnknownName,
 )
 from interp_gui.core.feature import Feature
-from interp_gui.core.layer import LayerInfo
+from interp_gui.core.layer import LayerInfo, layers_of, token_layers
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.overlays import active_area, crop, dim, upsample
 from interp_gui.core.place import Place
@@ -66,14 +67,15 @@ if TYPE_CHECKING:
 __all__ = [
     "API_VERSION", "ENTRY_POINT_GROUP", "Analysis", "Bars", "Baseline", "Cancelled", "Context",
     "Curve", "Differentiable", "Edit", "EditStack", "Feature", "Grid", "GridItem", "Heatmap",
-    "ImageProblem", "Inputs", "InterpError", "InvalidValue", "LayerGradient", "LayerInfo",
-    "MissingAbility", "ModelDescription", "OutputInfo", "Picture", "Place", "Plugin",
-    "PluginFailure", "PluginProblem", "Preprocessing", "Progress", "Runtime", "Saved", "Seen",
-    "Steps", "Store", "Table", "Target", "UnknownName", "active_area", "asked_features",
-    "asked_layer", "crop", "current_image", "dim", "edit_notes", "evaluate_target",
-    "feature_maps", "fixed_target", "layer_gradient", "load_plugins", "main_output", "map_size",
-    "parameter", "region_weights", "require_positions", "require_units", "run_edited", "unit",
-    "unit_maps", "upsample",
+    "ImageProblem", "Inputs", "InterpError", "InvalidValue", "LayerDescriber", "LayerFacts",
+    "LayerGradient", "LayerInfo", "LayerNotes", "MissingAbility", "ModelDescription",
+    "OutputInfo", "Picture", "Place", "Plugin", "PluginFailure", "PluginProblem",
+    "Preprocessing", "Progress", "Runtime", "Saved", "Seen", "SeenNetwork", "SiteView", "Steps",
+    "Store", "Table", "Target", "UnknownName", "active_area", "asked_features", "asked_layer",
+    "crop", "current_image", "dim", "edit_notes", "evaluate_target", "feature_maps",
+    "fixed_target", "layer_gradient", "layers_of", "load_plugins", "main_output", "map_size",
+    "parameter", "region_weights", "require_positions", "require_units", "run_edited",
+    "token_layers", "unit", "unit_maps", "upsample",
 ]  # fmt: skip
 
 API_VERSION = 1
@@ -96,9 +98,11 @@ class Plugin:
         Version of this interface that it was written for.
     analyses
         What it adds.
-    formats, describers, image_readers
-        Checkpoint formats, layer describers and image readers. Version 1 of the interface takes
-        none yet: a plugin that brings some is refused with a message rather than half loaded.
+    describers
+        What it knows of layers: roles, heads, token grids, and sites that no module returns.
+    formats, image_readers
+        Checkpoint formats and image readers. Version 1 of the interface takes none yet: a plugin
+        that brings some is refused with a message rather than half loaded.
     """
 
     name: str
@@ -106,7 +110,7 @@ class Plugin:
     api_version: int = API_VERSION
     analyses: tuple[Analysis, ...] = ()
     formats: tuple[Any, ...] = ()
-    describers: tuple[Any, ...] = ()
+    describers: tuple[LayerDescriber, ...] = ()
     image_readers: tuple[Any, ...] = ()
 
 
@@ -194,12 +198,17 @@ def _check(plugin: Plugin, used: Mapping[str, str]) -> None:
             f"{API_VERSION}.",
             hint=f"Update {'interp-gui' if newer else plugin.name}.",
         )
-    for what in ("formats", "describers", "image_readers"):
+    for what in ("formats", "image_readers"):
         if getattr(plugin, what):
             words = what.replace("_", " ")
             raise PluginProblem(
                 f"It brings {words}, which version {API_VERSION} of the interface does not take."
             )
+    if not all(isinstance(describer, LayerDescriber) for describer in plugin.describers):
+        raise PluginProblem("One of its layer describers is no LayerDescriber.")
+    ids = [describer.id for describer in plugin.describers]
+    if len(set(ids)) < len(ids):
+        raise PluginProblem("Two of its layer describers have the same id.")
     own: set[str] = set()
     for analysis in plugin.analyses:
         other = plugin.name if analysis.id in own else used.get(analysis.id)

@@ -15,6 +15,7 @@ from interp_gui.analyses.asked import (
 )
 from interp_gui.analyses.unit_maps import Floats, feature_maps, require_positions, unit_maps
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.errors import InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.overlays import upsample
 from interp_gui.core.result import Heatmap
@@ -72,7 +73,7 @@ def heatmap(
 def run(context: Context, parameters: Parameters) -> Steps:
     """One `Heatmap` a feature, keyed by its text, in the order asked."""
     seen = current_image(context)
-    features = asked_features(context)
+    features = asked_features(context, heads=True)
     model = context.model.description
     if features:
         layers = [model.layer(name) for name in dict.fromkeys(f.layer for f in features)]
@@ -80,9 +81,17 @@ def run(context: Context, parameters: Parameters) -> Steps:
         layers = [asked_layer(context)]
     for layer in layers:
         require_positions(layer)
+    of_heads = {f.layer for f in features if f.heads}
+    if any(not f.heads for f in features if f.layer in of_heads):
+        raise InvalidValue("Maps of heads and of units of one layer are drawn apart.")
     yield Progress(done=0, total=1, text="Running the model")
     captured = run_edited(context, seen.batch, capture=[layer.name for layer in layers]).captured
-    maps = {layer.name: unit_maps(captured[layer.name], layer, seen.size)[0] for layer in layers}
+    maps = {
+        layer.name: unit_maps(
+            captured[layer.name], layer, seen.size, heads=layer.name in of_heads
+        )[0]
+        for layer in layers
+    }
     if not features:
         strongest = strongest_units(maps[layers[0].name], parameters.count)
         features = tuple(unit(context, layers[0].name, u) for u in strongest)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from interp_gui.core.analysis import Context
 from interp_gui.core.edit import Edit
-from interp_gui.core.errors import InvalidValue
+from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
@@ -62,10 +62,21 @@ def asked_layer(context: Context) -> LayerInfo:
     return context.model.description.layer(name)
 
 
-def asked_features(context: Context) -> tuple[Feature, ...]:
-    """The features asked for, each proved to fit its layer."""
+def asked_features(context: Context, *, heads: bool = False) -> tuple[Feature, ...]:
+    """The features asked for, each proved to fit its layer.
+
+    Parameters
+    ----------
+    heads
+        Whether features that name heads of attention are understood; they are refused otherwise.
+    """
     for feature in context.inputs.features:
         feature.check(context.model.description.layer(feature.layer))
+        if feature.heads and not heads:
+            raise MissingAbility(
+                f"{feature.text} is a head, and this analysis is about units.",
+                hint="Name a unit of the layer, or draw the head's activation map.",
+            )
     return context.inputs.features
 
 

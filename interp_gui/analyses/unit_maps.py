@@ -41,9 +41,19 @@ def map_size(layer: LayerInfo, size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of a layer's maps for an input of `size`; 1 × 1 without positions."""
     if layer.grid is not None:
         return layer.grid
-    if "token" in layer.axes:
-        return token_grid(layer.shape[layer.axes.index("token")], size)[:2]
+    if layer.spatial:
+        return patches(layer, size)[:2]
     return 1, 1
+
+
+def patches(layer: LayerInfo, size: tuple[int, int]) -> tuple[int, int, int]:
+    """Rows and columns of a layer's patches, and the tokens before them.
+
+    As a describer followed them from the patch embedding; where none could, the likeliest grid.
+    """
+    if layer.token_grid is not None:
+        return (*layer.token_grid, layer.prefix_tokens)
+    return token_grid(layer.shape[layer.axes.index("token")], size)
 
 
 def require_units(layer: LayerInfo) -> None:
@@ -62,7 +72,9 @@ def require_positions(layer: LayerInfo) -> None:
         )
 
 
-def unit_maps(value: NDArray[Any], layer: LayerInfo, size: tuple[int, int]) -> Floats:
+def unit_maps(
+    value: NDArray[Any], layer: LayerInfo, size: tuple[int, int], *, heads: bool = False
+) -> Floats:
     """Rearrange a batch of a layer's values to (N, units, h, w).
 
     Parameters
@@ -71,6 +83,9 @@ def unit_maps(value: NDArray[Any], layer: LayerInfo, size: tuple[int, int]) -> F
         Array (N, …) with axes as in `layer.axes`.
     size
         Height and width of the network's input, to tell how patches lie.
+    heads
+        Whether maps of heads are wanted in place of units: the root mean square over each head's
+        units.
 
     Notes
     -----
@@ -79,12 +94,17 @@ def unit_maps(value: NDArray[Any], layer: LayerInfo, size: tuple[int, int]) -> F
     """
     axes = list(layer.axes)
     array = np.asarray(value, np.float32)
-    for axis in [a for a in axes if a not in ("unit", "y", "x", "token")]:
+    if heads:
+        array = np.sqrt((array**2).mean(axis=axes.index("unit") + 1))
+        axes.remove("unit")
+        axes[axes.index("head")] = "unit"
+    places = ("y", "x", "token") if layer.spatial else ()
+    for axis in [a for a in axes if a not in ("unit", *places)]:
         array = array.max(axis=axes.index(axis) + 1)
         axes.remove(axis)
     if "token" in axes:
         array = np.moveaxis(array, [axes.index("unit") + 1, axes.index("token") + 1], [1, 2])
-        rows, columns, extra = token_grid(array.shape[2], size)
+        rows, columns, extra = patches(layer, size)
         array = array[:, :, extra:].reshape(*array.shape[:2], rows, columns)
     else:
         order = [axes.index(a) + 1 for a in ("unit", "y", "x") if a in axes]
@@ -136,7 +156,7 @@ def region_place(
     if layer.grid is not None:
         return Place("region", region=region)
     weights = region_weights(region, layer, size).ravel()
-    _, _, extra = token_grid(layer.shape[layer.axes.index("token")], size)
+    _, _, extra = patches(layer, size)
     chosen = np.flatnonzero(weights >= 0.5)
     if not len(chosen):
         chosen = np.array([weights.argmax()])

@@ -124,9 +124,12 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     def spatial(self) -> bool:
         """Whether the layer has a position in the image: y and x axes, or tokens.
 
-        Tokens of windows have none: a token's number says where it is in its window only.
+        Tokens of windows have none: a token's number says where it is in its window only. Nor
+        have those within attention, which may be padded or pooled, unless their grid is known.
         """
-        return "y" in self.axes or ("token" in self.axes and "other" not in self.axes)
+        if "token" not in self.axes or self.token_grid is not None:
+            return "y" in self.axes or self.token_grid is not None
+        return "other" not in self.axes and "head" not in self.axes
 
     @property
     def virtual(self) -> bool:

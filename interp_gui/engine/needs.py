@@ -6,7 +6,7 @@ from typing import Any
 from interp_gui.core.analysis import Analysis, Inputs, Need
 from interp_gui.core.errors import InterpError, InvalidValue, MissingAbility
 from interp_gui.core.layer import LayerInfo
-from interp_gui.core.runtime import Differentiable, Runtime
+from interp_gui.core.runtime import Runtime, differentiable
 
 
 def check_needs(
@@ -71,8 +71,11 @@ def _missing(
         yield InvalidValue(
             f"'{title}' needs a feature.", hint="Choose a unit, as in features.14:7."
         )
-    if "gradient" in needs and not isinstance(model, Differentiable):
-        yield MissingAbility(f"'{title}' needs gradients, which this model's runtime cannot give.")
+    if "gradient" in needs and differentiable(model) is None:
+        yield MissingAbility(
+            f"'{title}' needs gradients, which this model's runtime cannot give.",
+            hint=model.description.gradient_problem,
+        )
     if "classes" in needs and not model.description.class_count:
         yield MissingAbility(
             f"'{title}' needs classes, and '{model.description.name}' has none.",

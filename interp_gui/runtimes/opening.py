@@ -25,6 +25,8 @@ def open_runtime(
     if onnx is not None:
         from interp_gui.runtimes.onnx.runtime import OnnxRuntime
 
-        return OnnxRuntime(onnx, opened.description, device=device)
+        runtime = OnnxRuntime(onnx, opened.description, device=device)
+        runtime.seek_gradients()
+        return runtime
     module: Any = getattr(opened, "module", None)
     return TorchRuntime(module, opened.description, device=device, describers=describers)

@@ -85,6 +85,8 @@ class _Surroundings:
             return "attention"
         if _MLP.search(type(module).__name__):
             return "mlp"
+        if _is_one_convolution(module):
+            return "convolution"
         if path in self._blocks:
             return "block"
         if path in self._stages:
@@ -97,7 +99,7 @@ class _Surroundings:
             return "embedding"
         if self._last_linear.startswith(f"{path}.") and not _holds(path, self._blocks):
             return "head"
-        return _of_sequence(module)
+        return ""
 
 
 def _by_type(module: nn.Module) -> Role | None:
@@ -117,13 +119,11 @@ def _by_type(module: nn.Module) -> Role | None:
     return None
 
 
-def _of_sequence(module: nn.Module) -> Role:
-    """A convolution with its norm and activation bears the role of what it is built around."""
+def _is_one_convolution(module: nn.Module) -> bool:
+    """Whether a container is a convolution with its norm and activation."""
     leaves = [m for m in module.modules() if not any(m.children())]
     roles = [role for role in map(_by_type, leaves) if role is not None]
-    if roles.count("convolution") == 1 and "linear" not in roles:
-        return "convolution"
-    return ""
+    return roles.count("convolution") == 1 and set(roles) <= {"convolution", "norm", "activation"}
 
 
 def _heads(layers: Iterable[LayerInfo]) -> dict[str, tuple[int, int]]:
