@@ -17,7 +17,7 @@ from interp_gui.checkpoints.inert import BadPickle, Name, Stub
 Call = Callable[["Machine", tuple[Any, ...]], Any]
 """A function of ours in place of a named one; NotImplemented for arguments it cannot use."""
 
-_MOST_STEPS = 5_000_000
+_MOST_STEPS = 3_000_000
 _MOST_BYTES_MADE = 64 << 20
 _LONGEST_NUMBER = 4096  # bytes
 _LONGEST_NAME = 1000

@@ -90,7 +90,7 @@ def is_index(file: Path) -> bool:
 
 def _is_plain(name: str) -> bool:
     """Whether a name is that of a file in the same folder, on any system."""
-    plain = name not in ("", ".", "..") and "\0" not in name
+    plain = name not in ("", ".", "..") and "\0" not in name and not name.endswith(INDEX_SUFFIX)
     return plain and PurePosixPath(name).name == name and PureWindowsPath(name).name == name
 
 

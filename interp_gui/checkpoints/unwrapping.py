@@ -175,7 +175,7 @@ def _groups(content: Any) -> Iterator[_Group]:
             yield _Group(road=road, tensors=own)
             continue
         waiting.extend(((*road, key), each) for key, each in nested)
-        if own and len(own) > 1:
+        if own:
             yield _Group(road=road, tensors=own)
 
 

@@ -8,9 +8,12 @@ from collections import OrderedDict
 import pytest
 import torch
 
+from interp_gui.checkpoints.formats import inspect_file
 from interp_gui.checkpoints.opening import open_checkpoint
-from interp_gui.checkpoints.pickle_names import foreign, legacy_names
+from interp_gui.checkpoints.pickle_names import foreign
+from interp_gui.checkpoints.tensors import open_source
 from interp_gui.core.errors import FileProblem, UnsafeCheckpoint
+from interp_gui.core.opening import OpenChoice
 
 
 class Payload:
@@ -64,26 +67,23 @@ def test_the_payload_would_have_run(tmp_path, state):
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_whole_pickled_module_lists_its_classes(tmp_path, reference, legacy):
+def test_whole_pickled_module_is_read_through_stand_ins(tmp_path, reference, legacy):
     path = tmp_path / "module.pth"
-    torch.save(reference("squeezenet1_1"), path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(UnsafeCheckpoint) as caught:
-        open_checkpoint(path)
-    assert "torchvision.models.squeezenet.SqueezeNet" in caught.value.names
-    assert len(caught.value.names) > 4
-    assert len(caught.value.message) < 600
+    module = reference("squeezenet1_1", num_classes=3)
+    torch.save(module, path, _use_new_zipfile_serialization=not legacy)
+    opened = open_checkpoint(path)
+    own = opened.module.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in module.state_dict().items())
+    assert any("torchvision.models.squeezenet.SqueezeNet" in n for n in opened.description.notes)
 
 
-@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
-def test_names_hidden_from_the_scan_do_not_run_either(tmp_path, state, kind, monkeypatch):
-    """The scan is for the message; the guard is torch's own restricted reader."""
+def test_weights_beside_a_payload_open_where_the_user_agrees(tmp_path, state, kind):
     path, evidence = planted(tmp_path, kind, state)
-    monkeypatch.setattr("interp_gui.checkpoints.tensors._refuse_foreign", lambda file: None)
-    with pytest.raises(UnsafeCheckpoint) as caught:
-        open_checkpoint(path)
-    assert "exec" in caught.value.names[0]
-    assert "weights_only" not in caught.value.message
+    opened = open_checkpoint(path, choice=OpenChoice(stubs=True))
+    own = opened.module.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in state.items())
+    assert any("exec" in note and "not run" in note for note in opened.description.notes)
     assert not evidence.exists()
 
 
@@ -98,22 +98,35 @@ def test_second_pickle_in_the_archive_is_not_read(tmp_path, state):
 
 
 def test_names_of_plain_tensors_are_not_foreign(tmp_path, state):
-    path = tmp_path / "a.pth"
     content = {"w": state, "p": torch.nn.Parameter(torch.ones(3)), "h": torch.ones(2).half()}
-    torch.save(content, path, _use_new_zipfile_serialization=False)
-    names = legacy_names(path)
-    assert "torch._utils._rebuild_tensor_v2" in names
-    assert foreign(names) == ()
+    for legacy in (False, True):
+        path = tmp_path / "a.pth"
+        torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+        with open_source(inspect_file(path)) as source:
+            assert "torch._utils._rebuild_tensor_v2" in source.names
+            assert foreign(source.names) == ()
 
 
-def test_names_by_way_of_the_memo(tmp_path):
-    class Two:
-        def __reduce__(self):
-            return (getattr, (OrderedDict, "fromkeys"))
+@pytest.mark.parametrize(
+    "name",
+    ["posix.system", "builtins.eval", "builtins.getattr", "subprocess.Popen", "torch.load"]
+    + ["torch.hub.load", "runpy.run_path", "numpy.load", "operator.attrgetter", "a.b.__globals__"]
+    + ["importlib.import_module", "torch.jit._script.load", "dill._dill._create_function"],
+)
+def test_dangerous_names_are_told(name):
+    (found,) = foreign([name])
+    assert found.dangerous
 
-    path = tmp_path / "a.pkl"
-    path.write_bytes(pickle.dumps(["builtins", "getattr", Two(), Two()], protocol=4))
-    assert foreign(legacy_names(path)) == ("builtins.getattr",)
+
+@pytest.mark.parametrize(
+    "name",
+    ["argparse.Namespace", "torchvision.models.resnet.ResNet", "pathlib.PosixPath"]
+    + ["omegaconf.dictconfig.DictConfig", "torch.nn.modules.conv.Conv2d", "functools.partial"]
+    + ["__main__.Net", "numpy.random.mtrand.RandomState", "torch._C._nn.gelu", "builtins.print"],
+)
+def test_names_of_networks_and_settings_are_foreign_and_not_dangerous(name):
+    (found,) = foreign([name])
+    assert not found.dangerous
 
 
 def test_weights_that_are_declared_and_not_there(tmp_path, state):
