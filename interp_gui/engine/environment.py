@@ -9,7 +9,16 @@ from pathlib import Path
 
 import interp_gui
 
-PACKAGES = ("torch", "torchvision", "numpy", "pillow", "msgspec", "onnxruntime", "timm")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "pillow",
+    "msgspec",
+    "onnxruntime",
+    "timm",
+    "transformers",
+)
 
 _QUIET_THREADS = {
     # Idle OpenMP workers that spin beside one busy process make a forward pass of MobileNetV2

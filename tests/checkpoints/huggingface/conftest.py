@@ -22,6 +22,7 @@ class Case:
     opened: str = ""
     side: int = SIDE
     gain: float = 1.0
+    thorough: bool = False
 
 
 def _transformer(**more):
@@ -91,15 +92,15 @@ CASES = (
          {"vision_config": _transformer(), "text_config": _TEXT, **_HEAD}),
     Case("regnet", "RegNetForImageClassification", "RegNetConfig",
          {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "groups_width": 8,
-          **_HEAD}),
+          **_HEAD}, thorough=True),
     Case("pvt-v2", "PvtV2ForImageClassification", "PvtV2Config",
          {"image_size": SIDE, "depths": [1, 1, 1, 1], "hidden_sizes": [8, 8, 16, 16],
-          "num_attention_heads": [1, 1, 2, 2], "mlp_ratios": [2, 2, 2, 2], **_HEAD}),
+          "num_attention_heads": [1, 1, 2, 2], "mlp_ratios": [2, 2, 2, 2], **_HEAD}, thorough=True),
     Case("poolformer", "PoolFormerForImageClassification", "PoolFormerConfig",
-         {**_STAGES, **_HEAD}),
+         {**_STAGES, **_HEAD}, thorough=True),
     Case("bit", "BitForImageClassification", "BitConfig",
          {"embedding_size": 16, "hidden_sizes": [32, 64], "depths": [1, 1], "num_groups": 4,
-          **_HEAD}),
+          **_HEAD}, thorough=True),
 )  # fmt: skip
 
 
@@ -143,7 +144,10 @@ def cases():
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", CASES, ids=[case.name for case in CASES])
+        marks = {True: [pytest.mark.thorough], False: []}
+        metafunc.parametrize(
+            "case", [pytest.param(c, id=c.name, marks=marks[c.thorough]) for c in CASES]
+        )
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_what_does_not_describe_the_network_changes_nothing(changes, folder):
         {"num_hidden_layers": 1e300},
         {"image_size": 16_000_000, "patch_size": 1},
         {"num_labels": 10**9, "id2label": None, "label2id": None},
-        {"id2label": {str(i): "x" for i in range(200_000)}},
+        {"id2label": {str(i): "x" for i in range(20_000)}},
         {"num_channels": 10_000_000},
         {"patch_size": 10_000_000},
         {"backbone": "/etc", "use_timm_backbone": True},
@@ -138,7 +138,8 @@ def test_what_would_fill_the_memory_or_reach_elsewhere_is_refused(changes, folde
         {"layer_norm_eps": "small"}, {"model_type": "vit", "architectures": ["OsSystem"],
                                       "hidden_size": [1]},
         {"vision_config": 5, "model_type": "clip"}, {"id2label": [1, 2]},
-        {"model_type": "detr"}, {"model_type": "timm_backbone"}, {"model_type": "llama"},
+        pytest.param({"model_type": "detr"}, marks=pytest.mark.thorough),
+        {"model_type": "timm_backbone"}, {"model_type": "llama"},
     ],
 )  # fmt: skip
 def test_nonsense_is_one_sentence(changes, folder):

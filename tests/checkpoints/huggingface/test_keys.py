@@ -73,8 +73,7 @@ def test_a_missing_tensor_is_never_made_up(case, saved):
     folder, module = saved(case)
     held = load_file(folder / "model.safetensors")
     names = needed(module, held)
-    for key in (names[0], names[len(names) // 2], names[-1]):
-        check_never_random(folder, module, held, key, case)
+    check_never_random(folder, module, held, names[len(names) // 2], case)
 
 
 @pytest.mark.thorough
