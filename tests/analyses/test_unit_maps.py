@@ -1,8 +1,10 @@
+import msgspec
 import numpy as np
 import pytest
 
 from interp_gui.analyses.unit_maps import (
     feature_maps,
+    map_size,
     region_place,
     region_weights,
     require_positions,
@@ -83,3 +85,34 @@ def test_layers_without_positions_are_refused():
         require_positions(layer(("unit",), (5,)))
     with pytest.raises(MissingAbility):
         require_positions(layer(("y", "x"), (5, 5)))
+
+
+def test_tokens_lie_where_a_describer_followed_them():
+    maps = RANDOM.normal(size=(2, 3, 2, 8)).astype(np.float32)
+    sequence = maps.reshape(2, 3, 16).transpose(0, 2, 1)
+    registers = np.full((2, 5, 3), 99.0, np.float32)
+    value = np.concatenate([registers, sequence], axis=1)
+    known = msgspec.structs.replace(
+        layer(("token", "unit"), (21, 3)), token_grid=(2, 8), prefix_tokens=5
+    )
+    np.testing.assert_array_equal(unit_maps(value, known, (32, 32)), maps)
+    assert map_size(known, (32, 32)) == (2, 8)
+
+
+def test_a_heads_map_is_how_much_it_writes():
+    known = msgspec.structs.replace(
+        layer(("token", "head", "unit"), (5, 2, 3)), token_grid=(2, 2), prefix_tokens=1
+    )
+    value = RANDOM.normal(size=(1, 5, 2, 3)).astype(np.float32)
+    got = unit_maps(value, known, (8, 8), heads=True)
+    assert got.shape == (1, 2, 2, 2)
+    expected = np.sqrt((value[0, 1:, 1] ** 2).mean(-1)).reshape(2, 2)
+    np.testing.assert_allclose(got[0, 1], expected, rtol=1e-6)
+
+
+def test_tokens_of_windows_have_no_map_but_a_peak():
+    windows = layer(("other", "token", "head", "unit"), (4, 9, 2, 3))
+    value = RANDOM.normal(size=(2, 4, 9, 2, 3)).astype(np.float32)
+    got = unit_maps(value, windows, (32, 32))
+    assert got.shape == (2, 3, 1, 1)
+    np.testing.assert_array_equal(got[..., 0, 0], value.max(axis=(1, 2, 3)))

@@ -94,3 +94,31 @@ def test_type_and_shape_stay_and_the_original_too():
         assert got.shape == value.shape
         assert got is not value
     assert np.array_equal(value, before)
+
+
+def test_heads_are_edited_along_their_own_axis():
+    value = np.random.default_rng(1).normal(size=(2, 5, 3, 4))
+    axes = ("token", "head", "unit")
+    head = Feature(layer="a/z", units=(2,), heads=True)
+    got = apply_edit(value, Edit(feature=head, kind="ablate"), axes)
+    np.testing.assert_allclose(got[:, :, 2], 0, atol=1e-15)
+    np.testing.assert_array_equal(got[:, :, :2], value[:, :, :2])
+    place = Place("tokens", tokens=(1,))
+    got = apply_edit(value, Edit(feature=head, kind="add", amount=1.0, place=place), axes)
+    expected = value.copy()
+    expected[:, 1, 2] += 1
+    np.testing.assert_allclose(got, expected)
+
+
+def test_patterns_have_heads_and_no_units():
+    value = np.random.default_rng(2).random((2, 3, 5, 5))
+    axes = ("head", "token", "token")
+    whole = Edit(feature=Feature(layer="a/pattern"), kind="scale", amount=0.5)
+    np.testing.assert_allclose(apply_edit(value, whole, axes), value * 0.5)
+    query = Place("tokens", tokens=(4,))
+    head = Feature(layer="a/pattern", units=(1,), heads=True)
+    got = apply_edit(value, Edit(feature=head, kind="ablate", place=query), axes)
+    np.testing.assert_allclose(got[:, 1, 4], 0, atol=1e-15)
+    np.testing.assert_array_equal(got[:, 1, :4], value[:, 1, :4])
+    with pytest.raises(EditProblem, match="units"):
+        apply_edit(value, Edit(feature=Feature(layer="a/pattern", units=(1,)), kind="ablate"), axes)

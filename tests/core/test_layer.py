@@ -1,9 +1,10 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interp_gui.core.errors import InvalidValue
-from interp_gui.core.layer import Address, LayerInfo
+from interp_gui.core.layer import Address, LayerInfo, layers_of, token_layers
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
 PATHS = st.lists(NAMES | st.integers(0, 99).map(str), min_size=1, max_size=4).map(".".join)
@@ -47,3 +48,24 @@ def test_axes_tell_units_and_places():
     assert [i.grid for i in (first, last, tokens, flat)] == [(3, 4), (3, 4), None, None]
     assert [i.spatial for i in (first, last, tokens, flat)] == [True, True, True, False]
     assert LayerInfo(name="e", kind="X", axes=("y", "x"), shape=(3, 4)).units == 0
+
+
+def attention(site, axes, shape, **more):
+    return LayerInfo(name=f"a.attn/{site}", kind="X", axes=axes, shape=shape, role=site, **more)
+
+
+def test_layers_are_found_by_role_and_tokens_by_their_grid():
+    z = attention("z", ("token", "head", "unit"), (17, 2, 8), token_grid=(4, 4), prefix_tokens=1)
+    windows = attention("k", ("other", "token", "head", "unit"), (4, 16, 2, 8))
+    block = LayerInfo(name="a", kind="Block", axes=("token", "unit"), shape=(17, 16), role="block")
+    layers = (z, windows, block)
+    assert layers_of(layers, "z", "block") == (z, block)
+    assert token_layers(layers) == (z,)
+    assert [x.virtual for x in layers] == [True, True, False]
+    assert [x.spatial for x in layers] == [True, False, True]
+
+
+def test_what_older_versions_wrote_is_still_read():
+    old = {"name": "a", "kind": "Conv2d", "axes": ["unit"], "shape": [3], "depth": 4}
+    found = msgspec.convert(old, LayerInfo)
+    assert (found.role, found.heads, found.token_grid) == ("", 0, None)

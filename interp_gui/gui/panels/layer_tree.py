@@ -31,12 +31,16 @@ def layer_tree(layers: Iterable[LayerInfo]) -> list[Node]:
     root = Node("")
     for layer in layers:
         path, mark, rest = _split(layer.name)
+        if layer.virtual:
+            # A site within a module stands below it, as its children do.
+            path, _, site = layer.name.rpartition("/")
+            path, mark, rest = f"{path}./{site}", "", ""
         parts = path.split(".") if path else [layer.name]
         node = root
         for depth, part in enumerate(parts):
             last = depth + 1 == len(parts)
             name = part + (mark + rest if last else "")
-            full = ".".join([*parts[:depth], name])
+            full = ".".join([*parts[:depth], name]).replace("./", "/")
             found = next((child for child in node.children if child.path == full), None)
             if found is None:
                 found = Node(name, full)
@@ -56,7 +60,9 @@ def _split(name: str) -> tuple[str, str, str]:
 def _merged(node: Node, group: str) -> Node:
     while node.layer is None and len(node.children) == 1:
         child = node.children[0]
-        node = Node(f"{node.title}.{child.title}", child.path, child.layer, child.children)
+        joint = "" if child.title.startswith("/") else "."
+        title = f"{node.title}{joint}{child.title}"
+        node = Node(title, child.path, child.layer, child.children)
     if node.title[:1].isdigit() and group:
         node.title = f"{group}.{node.title}"
     own = node.title.rsplit(".", 1)[-1] if not node.title[-1:].isdigit() else node.title

@@ -108,7 +108,7 @@ class LayersView(QWidget):
         layer = node.layer
         texts = (node.title, shape_text(layer) if layer else "", layer.kind if layer else "")
         row = [QStandardItem(text) for text in texts]
-        kind = f" {layer.kind}" if layer else ""
+        kind = f" {layer.kind} {layer.role.replace('_', ' ')}" if layer else ""
         row[0].setData(layer.name if layer else "", ADDRESS)
         row[0].setData(f"{node.path}{kind}", SEARCHED)
         for item in row:
@@ -174,6 +174,19 @@ def _describe(node: Node) -> str:
     lines = [layer.name, f"{layer.kind}, {shape_text(layer)} ({axes})"]
     if layer.units:
         lines.append(f"{layer.units:,} units")
+    lines += _about(layer)
     if not layer.writable:
         lines.append("Changing it does not change the answer.")
     return "\n".join(lines)
+
+
+def _about(layer: LayerInfo) -> list[str]:
+    """What describers know of a layer, one sentence a line."""
+    lines = [f"Role: {layer.role.replace('_', ' ')}"] if layer.role else []
+    if layer.heads:
+        lines.append(f"{layer.heads} heads of {layer.head_size} units")
+    if layer.token_grid is not None:
+        rows, columns = layer.token_grid
+        others = f", after {layer.prefix_tokens} other" if layer.prefix_tokens else ""
+        lines.append(f"Tokens are {rows} × {columns} patches{others}")
+    return lines

@@ -34,6 +34,16 @@ def test_calls_and_sites_are_told_apart():
     }
 
 
+def test_virtual_sites_stand_below_their_module():
+    names = ("b.0.attn/q", "b.0.attn/z", "b.0.attn", "b.0/resid", "b.0", "b.1.attn#1/z")
+    nodes = layer_tree(map(layer, names))
+    assert titles(nodes) == {
+        "b": {"b.0": {"attn": {"/q": {}, "/z": {}}, "/resid": {}}, "b.1.attn#1/z": {}}
+    }
+    found = [n.layer.name for top in nodes for n in top.walk() if n.layer]
+    assert sorted(found) == sorted(names)
+
+
 @pytest.mark.parametrize(("shape", "text"), [((160, 7, 7), "160 × 7 × 7"), ((10,), "10")])
 def test_shapes_as_text(shape, text):
     axes = ("unit", "y", "x")[: len(shape)]
