@@ -84,7 +84,7 @@ def _agrees(axis: Grown, shapes: Mapping[str, tuple[int, ...]], size: Size) -> b
 
 
 def _solve(axes: list[Grown], shapes: Mapping[str, tuple[int, ...]]) -> list[Size]:
-    """Sizes that the first axes allow: two known sides, or a square."""
+    """Sizes that the first axes allow: two known sides, or a square where one is told."""
     rows = columns = 0
     found: list[Size] = []
     for axis in axes:
@@ -101,8 +101,8 @@ def _solve(axes: list[Grown], shapes: Mapping[str, tuple[int, ...]]) -> list[Siz
             root = math.isqrt(number)
             side = root if rule == "places" else (root + 1) // 2
             found.append((side * axis.step, side * axis.step))
-    if rows and columns:
-        found.insert(0, (rows, columns))
+    if rows or columns:
+        found.insert(0, (rows or columns, columns or rows))
     return [size for size in found if min(size) > 0 and max(size) <= _LARGEST_PX]
 
 

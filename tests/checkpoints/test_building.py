@@ -120,3 +120,21 @@ def test_surplus_buffers_are_left_out_and_networks_without_classes_end_in_featur
     state = {key: torch.zeros(value.shape) for key, value in empty.state_dict().items()}
     side = match.architecture.size[0]
     assert build_match(bare, state)(torch.zeros(1, 3, side, side)).shape == (1, 64)
+
+
+@pytest.mark.parametrize("name", ["swin_t", "swin_v2_t"])
+def test_buffers_that_are_saved_may_be_lacking_and_are_computed(name):
+    match = architecture_match("torchvision", name)
+    whole = build_empty("torchvision", name, match.config).state_dict()
+    state = {
+        key: torch.zeros(value.shape) for key, value in whole.items() if value.is_floating_point()
+    }
+    optional = set(match.architecture.optional)
+    assert optional
+    module = build_match(match, {k: v for k, v in state.items() if k not in optional})
+    own = module.state_dict()
+    import torchvision
+
+    usual = torchvision.models.get_model(name, weights=None).state_dict()
+    for key in optional:
+        assert torch.equal(own[key], usual[key])

@@ -61,6 +61,8 @@ def test_stems_that_disagree_do_not_fit():
         ("timm:mixer_s32_224", "img_size", 256),
         ("timm:maxvit_nano_rw_256", "img_size", 320),
         ("timm:samvit_base_patch16", "img_size", 256),
+        ("timm:mvitv2_tiny", "img_size", 256),
+        ("timm:levit_128s", "img_size", 256),
     ],
 )
 def test_image_sizes_that_shapes_tell(name, option, size):
@@ -126,3 +128,9 @@ def test_networks_with_other_channels_and_sizes_run():
     empty = build_empty("torchvision", "squeezenet1_1", match.config)
     state = {key: torch.zeros(value.shape) for key, value in empty.state_dict().items()}
     assert build_match(match, state)(torch.zeros(1, 4, 32, 32)).shape == (1, 2)
+
+
+def test_windows_grow_with_the_image():
+    config = {"img_size": 256, "window_size": 8}
+    match = found("timm", "swin_tiny_patch4_window7_224", **config)
+    assert (match.config["img_size"], match.config["window_size"]) == (256, 8)
