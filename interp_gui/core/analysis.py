@@ -13,7 +13,7 @@ from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import AnyResult
-from interp_gui.core.runtime import Differentiable, Runtime, Sources
+from interp_gui.core.runtime import Differentiable, Runtime, Sources, differentiable
 from interp_gui.core.target import Target
 
 Need = Literal[
@@ -154,9 +154,13 @@ class Context:
     @property
     def differentiable(self) -> Differentiable:
         """The runtime as one that can differentiate."""
-        if not isinstance(self.model, Differentiable):
-            raise MissingAbility("This model's runtime cannot compute gradients.")
-        return self.model
+        found = differentiable(self.model)
+        if found is None:
+            raise MissingAbility(
+                "This model's runtime cannot compute gradients.",
+                hint=self.model.description.gradient_problem,
+            )
+        return found
 
     def recall(self, key: dict[str, Any]) -> dict[str, Any] | None:
         """What the cache holds under a content key; None if nothing, or if there is no cache."""

@@ -117,6 +117,17 @@ class Differentiable(Protocol):
         """Like `forward` on a tensor, keeping the graph."""
 
 
+def differentiable(runtime: Runtime) -> Differentiable | None:
+    """A runtime as one that can differentiate: itself, or the twin that it lends; None if neither.
+
+    The twin has the same layers under the same addresses.
+    """
+    if isinstance(runtime, Differentiable):
+        return runtime
+    lend: Callable[[], Differentiable | None] | None = getattr(runtime, "gradients", None)
+    return lend() if lend is not None else None
+
+
 def batches(count: int, size: int) -> Iterator[range]:
     """Consecutive index ranges of at most `size`."""
     return (range(i, min(i + size, count)) for i in range(0, count, size))

@@ -49,9 +49,9 @@ class Network:
         self._normalise = Normalise(context.model.preprocessing, self.device)
         self.own_size = context.model.preprocessing.size
         self._fast: FastNetwork | None = None
-        if isinstance(context.model, TorchRuntime):
+        if isinstance(self._runtime, TorchRuntime):
             self._fast = fast_network(
-                context.model, self._order, outputs=self._outputs, uncapped=True
+                self._runtime, self._order, outputs=self._outputs, uncapped=True
             )
         self.side = (size, size) if self._takes(size) else self.own_size
 

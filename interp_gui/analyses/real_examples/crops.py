@@ -12,7 +12,7 @@ from interp_gui.analyses.unit_maps import Floats, unit_maps
 from interp_gui.core.analysis import Context
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.overlays import active_area, crop, dim, upsample
-from interp_gui.core.runtime import Differentiable
+from interp_gui.core.runtime import differentiable
 
 Box = tuple[int, int, int, int]
 Pixels = NDArray[np.uint8]
@@ -60,11 +60,12 @@ def field_box(context: Context, layer: LayerInfo, position: tuple[int, int], siz
     The whole input for layers without positions, and for runtimes that cannot differentiate.
     """
     whole = (0, 0, int(size[0]), int(size[1]))
-    if not layer.spatial or not isinstance(context.model, Differentiable):
+    runtime = differentiable(context.model) if layer.spatial else None
+    if runtime is None:
         return whole
     from interp_gui.runtimes.receptive_field import receptive_field
 
-    box = receptive_field(context.model, layer.name, position)  # type: ignore[arg-type]
+    box = receptive_field(runtime, layer.name, position)  # type: ignore[arg-type]
     top, left = max(int(box[0]), 0), max(int(box[1]), 0)
     bottom, right = min(int(box[2]), whole[2]), min(int(box[3]), whole[3])
     return (top, left, bottom, right) if bottom > top and right > left else whole

@@ -44,7 +44,7 @@ def as_torch(graph: Graph, shape: tuple[int, int, int]) -> OnnxModule:
     check_operators(graph)
     try:
         with torch.no_grad():
-            return _Conversion(graph, shape).run()
+            return _converted(graph, shape)
     except (RuntimeError, IndexError, TypeError, ValueError, KeyError, AttributeError,
             AssertionError, OverflowError, ZeroDivisionError) as problem:  # fmt: skip
         reason = " ".join(str(problem).split())[:160].rstrip(". ")
@@ -71,6 +71,37 @@ def check_operators(graph: Graph) -> None:
         raise Unsupported(f"It takes {len(graph.inputs)} inputs, and images are one")
 
 
+def _converted(graph: Graph, shape: tuple[int, int, int]) -> OnnxModule:
+    first = _Conversion(graph, shape)
+    if not first.single:
+        return first.run()
+    problem: Exception | None = None
+    for late in (False, True):
+        conversion = _Conversion(graph, shape, late=late)
+        try:
+            module = conversion.run()
+            if _keeps_apart(module, conversion.example):
+                return module
+        except (RuntimeError, IndexError, Unsupported) as found:
+            problem = problem or found
+    if isinstance(problem, Unsupported):
+        raise problem
+    raise Unsupported("It was exported for one image in a way that does not hold for several")
+
+
+def _keeps_apart(module: OnnxModule, images: Tensor) -> bool:
+    """Whether several images at once are answered as one after the other."""
+    together = _outputs(module(torch.cat([images, images.flip(0), images[:1]])))
+    each = [_outputs(module(image[None])) for image in images]
+    for index, value in enumerate(together):
+        apart = torch.cat([each[i][index] for i in (0, 1, 1, 0, 0)])
+        if value.shape != apart.shape:
+            return False
+        if not torch.allclose(value, apart, rtol=1e-3, atol=1e-3 * float(apart.abs().max())):
+            return False
+    return True
+
+
 @dataclass
 class _Value:
     """What is known of a value while a graph is followed."""
@@ -81,11 +112,22 @@ class _Value:
     """In a pass with two, for models that were exported for one."""
     batch: Batch | None = None
     constant: bool = False
+    measured: bool = False
+    """Whether it follows from shapes alone."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is known beforehand: a constant, or a shape that the images do not change."""
+        if self.constant:
+            return True
+        same = self.two is not None and self.two.shape == self.one.shape
+        return self.measured and same and torch.equal(self.one, self.two)  # type: ignore[arg-type]
 
 
 class _Conversion:
-    def __init__(self, graph: Graph, shape: tuple[int, int, int]) -> None:
+    def __init__(self, graph: Graph, shape: tuple[int, int, int], *, late: bool = False) -> None:
         self.graph = graph
+        self.late = late
         port = graph.inputs[0]
         extents = port.shape or (None, *shape)
         count = extents[0] if extents else None
@@ -94,12 +136,13 @@ class _Conversion:
         if isinstance(count, int) and count > 1:
             raise Unsupported(f"It takes exactly {count} images at a time")
         self.single = count == 1
+        self.fixed_size = all(isinstance(n, int) for n in extents)
         kind = getattr(torch, port.dtype, None)
         if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
             raise Unsupported(f"Its input is of kind {port.dtype}, which has no gradient")
         # A picture of no pattern: no test of a value on the way decides by chance.
         generator = torch.Generator().manual_seed(0)
-        example = torch.rand((2, *shape), generator=generator).to(kind)
+        self.example = example = torch.rand((2, *shape), generator=generator).to(kind)
         self.module = OnnxModule(port.name, [p.name for p in graph.outputs])
         batch = Batch(axis=0, outer=1, inner=1) if self.single else None
         self.values: dict[str, _Value] = {
@@ -135,7 +178,7 @@ class _Conversion:
         taken = [known[i] for i in built.takes]
         given = [value for value in taken if value is not None]
         ones = _outputs(built.module(*(value.one for value in given)))
-        if all(value is None or value.constant for value in known):
+        if all(value is None or self._known(value) for value in known):
             for name, value in zip(node.outputs, ones, strict=False):
                 if name:
                     self.values[name] = _Value(value, constant=True)
@@ -147,7 +190,10 @@ class _Conversion:
         for name, one, two in zip(node.outputs, ones, twos, strict=False):
             if name:
                 batch = built.batch or _batch(one, two, [v for v in known if v is not None])
-                self.values[name] = _Value(one, two, batch)
+                measured = node.op in ("Shape", "Size") or all(
+                    v is None or v.constant or v.measured for v in known
+                )
+                self.values[name] = _Value(one, two, batch, measured=measured)
         self._place(node, built)
 
     def _seen(self, node: GraphNode, known: list[_Value | None]) -> Node:
@@ -159,14 +205,18 @@ class _Conversion:
                 name: _tensor(value) if isinstance(value, np.ndarray) else value
                 for name, value in node.attributes.items()
             },
-            constants=tuple(v.one if v is not None and v.constant else None for v in known),
+            constants=tuple(v.one if v is not None and self._known(v) else None for v in known),
             given=tuple(v is not None for v in known),
             shapes=tuple(() if v is None else tuple(v.one.shape) for v in known),
             dtypes=tuple(None if v is None else v.one.dtype for v in known),
             outputs=tuple(n if self.uses.get(n) else "" for n in node.outputs),
             batch=None if first is None else first.batch,
             single=self.single,
+            late=self.late,
         )
+
+    def _known(self, value: _Value) -> bool:
+        return value.fixed if self.single and self.fixed_size else value.constant
 
     def _place(self, node: GraphNode, built: Built) -> None:
         names = [name for name in node.outputs if name]

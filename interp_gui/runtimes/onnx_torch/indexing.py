@@ -7,6 +7,7 @@ from torch import Tensor
 
 from interp_gui.runtimes.onnx_torch.node import Builder, Built, Node, bounded, computed, whole
 from interp_gui.runtimes.onnx_torch.padding import pad
+from interp_gui.runtimes.onnx_torch.shapes import repeated
 
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
@@ -31,6 +32,12 @@ def _gather(node: Node) -> Built:
             return y.reshape(*x.shape[:a], *shape, *x.shape[a + 1 :])
 
         return computed(node, pick, host=(1,))
+    # torch's newer exporter writes views of memory as a list of all places, in order
+    listed = single is not None and len(node.shapes[0]) == 1 and torch.equal(
+        single.flatten().long(), torch.arange(node.shapes[0][0])
+    )  # fmt: skip
+    if node.batch is not None and single is not None and listed:
+        return repeated(node, node.batch, tuple(single.shape))
 
     def gather(x: Tensor, indices: Tensor) -> Tensor:
         a = axis % x.ndim

@@ -76,6 +76,9 @@ class Node:
         Where the images lie in the first input, for models exported for a single one.
     single
         Whether the model was exported for a single image.
+    late
+        Which of several axes of length 1 the images become where a reshape leaves that open: the
+        last one, or the first.
     """
 
     op: str
@@ -88,6 +91,7 @@ class Node:
     outputs: tuple[str, ...]
     batch: Batch | None = None
     single: bool = False
+    late: bool = False
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute, or its default."""

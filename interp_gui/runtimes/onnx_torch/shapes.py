@@ -56,7 +56,7 @@ def _reshape(node: Node) -> Built:
         return [x.shape[i] if n == 0 else n for i, n in enumerate(wanted)]
 
     if declared is not None and node.batch is not None:
-        return _repeated(node, node.batch, sizes(torch.empty(node.shapes[0], device="meta"),
+        return repeated(node, node.batch, sizes(torch.empty(node.shapes[0], device="meta"),
                                                  declared))  # fmt: skip
     if declared is not None:
         fixed = tuple(declared)
@@ -64,11 +64,11 @@ def _reshape(node: Node) -> Built:
     return computed(node, lambda x, shape: x.reshape(sizes(x, whole(shape))), host=(1,))
 
 
-def _repeated(node: Node, batch: Batch, shape: Sequence[int]) -> Built:
+def repeated(node: Node, batch: Batch, shape: Sequence[int]) -> Built:
     """A reshape written for one image, done for several."""
     before = node.shapes[0]
     target = list(torch.empty(before, device="meta").reshape(list(shape)).shape)
-    place = _place(before, batch, target)
+    place = _place(before, batch, target, late=node.late)
     if place is None:
         raise node.refused("mixes images in a shape that holds for one only")
 
@@ -80,7 +80,9 @@ def _repeated(node: Node, batch: Batch, shape: Sequence[int]) -> Built:
     return changed(computed(node, reshape, host=(1,)), place)
 
 
-def _place(before: Sequence[int], batch: Batch, after: Sequence[int]) -> Batch | None:
+def _place(
+    before: Sequence[int], batch: Batch, after: Sequence[int], *, late: bool
+) -> Batch | None:
     """Where the images go when a value is reshaped.
 
     Numbers keep their order, so what counts slower than the images still does. Where that ends
@@ -93,9 +95,9 @@ def _place(before: Sequence[int], batch: Batch, after: Sequence[int]) -> Batch |
         reached *= length
         ends.append(reached)
     between = [j for j in range(len(after)) if ends[j] == slower]
-    for j in between:
-        if after[j] == 1:
-            return Batch(axis=j, outer=1, inner=1)
+    single = [j for j in between if after[j] == 1]
+    if single:
+        return Batch(axis=single[-1 if late else 0], outer=1, inner=1)
     if between:
         j = between[-1]
         if j == len(after) - 1 and j > 0:
@@ -117,7 +119,7 @@ def _flatten(node: Node) -> Built:
         return Built(nn.Flatten(1))
     if node.batch is not None:
         shape = node.shapes[0]
-        return _repeated(node, node.batch, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+        return repeated(node, node.batch, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
     def flatten(x: Tensor) -> Tensor:
         return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
