@@ -23,7 +23,6 @@ _RULES: Mapping[str, Callable[[int, int], int]] = {
 _UP = "-up"
 _LARGEST_PLUS = 64
 _LARGEST_PX = 4096
-_FEWEST_PLACES = 2  # along a side
 
 
 def length(axis: Grown, size: Size) -> int:
@@ -71,8 +70,6 @@ def find_size(
     sizes = [wanted] if wanted is not None else []
     sizes.extend(_solve(axes, shapes))
     for size in sizes:
-        if min(size) < _FEWEST_PLACES * max((axis.step for axis in axes), default=0):
-            continue  # a grid of one place is none
         if all(_agrees(axis, shapes, size) for axis in axes):
             return size
     return None

@@ -5,7 +5,7 @@ from interp_gui.checkpoints.building import build_empty, build_match
 from interp_gui.checkpoints.index import Architecture, Grown
 from interp_gui.checkpoints.match import Hints
 from interp_gui.checkpoints.positions import find_size, fit, length
-from interp_gui.checkpoints.recognition import recognise
+from interp_gui.checkpoints.recognition import find_matches, recognise
 from interp_gui.core.model import Preprocessing
 
 
@@ -93,7 +93,7 @@ def test_positions_that_make_no_square_do_not_fit(places):
     usual = shapes("torchvision", "vit_b_16")
     key = "encoder.pos_embedding"
     usual[key] = (1, places, usual[key][2])
-    assert recognise(usual).matches == ()
+    assert find_matches(usual) == ()
 
 
 def test_rules_are_found_from_two_sizes():
