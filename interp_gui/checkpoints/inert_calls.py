@@ -61,6 +61,7 @@ _NUMPY_KINDS = {
     "i2": torch.int16, "i4": torch.int32, "i8": torch.int64, "u1": torch.uint8, "b1": torch.bool,
 }  # fmt: skip
 _ARRAY = "numpy.core.multiarray._reconstruct"
+_ARRAY_5 = "numpy.core.numeric._frombuffer"  # of protocol 5
 
 
 def storage_kind(name: str) -> tuple[torch.dtype, bool] | None:
@@ -104,7 +105,11 @@ def as_tensor(value: Any) -> TensorRef | None:
     if type(value) is TensorRef:
         return value
     if type(value) is Stub and value.kind == _ARRAY:
-        return _array(value)
+        state = value.state
+        return _array(*state[1:]) if type(state) is tuple and len(state) == 5 else None
+    if type(value) is Stub and value.kind == _ARRAY_5 and len(value.args) == 4:
+        raw, kind, shape, order = value.args
+        return _array(shape, kind, order == "F", raw)
     return None
 
 
@@ -245,11 +250,7 @@ def _numpy_kind(value: Any) -> torch.dtype | None:
     return _NUMPY_KINDS.get(value.args[0]) if type(value.args[0]) is str else None
 
 
-def _array(stub: Stub) -> TensorRef | None:
-    state = stub.state
-    if type(state) is not tuple or len(state) != 5:
-        return None
-    _, shape, kind_stub, fortran, raw = state
+def _array(shape: Any, kind_stub: Any, fortran: Any, raw: Any) -> TensorRef | None:
     kind = _numpy_kind(kind_stub)
     if kind is None or type(raw) is not bytes or type(shape) is not tuple:
         return None

@@ -43,8 +43,8 @@ def look(
     """
     try:
         file = inspect_file(path)
-    except InterpError as problem:
-        return FileReport(path=str(path), problem=problem.message, hint=problem.hint)
+    except InterpError as refusal:
+        return FileReport(path=str(path), problem=refusal.message, hint=refusal.hint)
     check()
     files, problem, hint = list(file.parts), "", ""
     found = _Inside(needed_bytes=_COPIES.get(file.format, 1) * file.size_bytes)
@@ -135,7 +135,7 @@ def _inside(file: CheckpointFile) -> _Inside:
 
 
 def _external_files(file: CheckpointFile) -> list[Path]:
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from onnx import ModelProto
 
     from interp_gui.checkpoints.onnx_external import external_files

@@ -21,7 +21,7 @@ _OWN = frozenset(
     + ("builtins.bytearray", "builtins.bytes", "builtins.complex", "builtins.object")
     + ("builtins.int", "builtins.float", "builtins.str", "builtins.bool", "builtins.slice")
     + ("builtins.range", "numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar")
-    + ("numpy.core.multiarray._reconstruct",)
+    + ("numpy.core.multiarray._reconstruct", "numpy.core.numeric._frombuffer")
 )
 _DTYPES = ("float", "bfloat", "int", "uint", "complex", "bool", "half", "double", "long", "short")
 
