@@ -71,7 +71,9 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
         (image.channels, *size) if image.layout == "NCHW" else (*size, image.channels)
     )  # fmt: skip
     batch = image.batch or 1
-    shapes = infer_shapes(skeleton_of(model), (image.name, (batch, *extents)), name)
+    shapes = infer_shapes(
+        skeleton_of(model), (image.name, (batch, *extents)), name, declared=model.graph.output
+    )
     digest, parameters = weights_sha256(model)
     adapt_input(model, image)
     outputs, output_notes = adapt_outputs(

@@ -1,6 +1,7 @@
 """Shapes of an ONNX model's values for one image, found without running it or copying weights."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from interp_gui.checkpoints.onnx_checks import item_bits
@@ -35,6 +36,9 @@ def skeleton_of(model: Any) -> Any:
     own.node.extend(graph.node)
     own.input.extend(graph.input)
     own.output.extend(graph.output)
+    for port in own.output:  # what exporters declare is often wrong, and follows from the rest
+        for dim in port.type.tensor_type.shape.dim:
+            dim.Clear()
     listed = {port.name for port in graph.input}
     for tensor in graph.initializer:
         if _bytes(tensor) <= _SMALL_BYTES:
@@ -63,14 +67,16 @@ def check_by_library(skeleton: Any, name: str) -> None:
 
 
 def infer_shapes(
-    skeleton: Any, image: tuple[str, tuple[int, ...]], name: str
-) -> Shapes:  # fmt: skip
+    skeleton: Any, image: tuple[str, tuple[int, ...]], name: str, *, declared: Iterable[Any] = ()
+) -> Shapes:
     """Shapes for one image.
 
     Parameters
     ----------
     image
         The input and its shape.
+    declared
+        The outputs as the file describes them, for those whose shapes cannot be found.
 
     Raises
     ------
@@ -88,12 +94,6 @@ def infer_shapes(
             del own.type.tensor_type.shape.dim[:]
             for extent in extents:
                 own.type.tensor_type.shape.dim.add().dim_value = extent
-    for own in model.graph.output:
-        if own.type.tensor_type.HasField("shape"):
-            for place, dim in enumerate(own.type.tensor_type.shape.dim):
-                if not dim.HasField("dim_value") and place:
-                    dim.ClearField("dim_param")
-    declared = {p.name: p for p in model.graph.output}
     try:
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as problem:
@@ -106,23 +106,28 @@ def infer_shapes(
         shapes.kinds[port.name] = tensor.elem_type
         if not tensor.HasField("shape"):
             continue
-        shape = _fixed(tensor.shape, first=port.name in declared)
+        shape = _fixed(tensor.shape)
         if shape is not None:
             shapes[port.name] = shape
             _check_extent(shape, tensor.elem_type, name)
+    for port in declared:
+        tensor = port.type.tensor_type
+        found = _fixed(tensor.shape, batch=extents[0]) if tensor.HasField("shape") else None
+        if port.name not in shapes and found is not None:
+            shapes[port.name] = found
     return shapes
 
 
-def _fixed(shape: Any, *, first: bool) -> tuple[int, ...] | None:
-    """Extents, if all are known; the first one of an output may be the batch."""
+def _fixed(shape: Any, *, batch: int = 0) -> tuple[int, ...] | None:
+    """Extents, if all are known; the first may be the batch where that is given."""
     extents = []
     for place, dim in enumerate(shape.dim):
-        if not dim.HasField("dim_value"):
-            if place or not first:
-                return None
-            extents.append(1)
-        else:
+        if dim.HasField("dim_value"):
             extents.append(int(dim.dim_value))
+        elif not place and batch:
+            extents.append(batch)
+        else:
+            return None
     return tuple(extents)
 
 

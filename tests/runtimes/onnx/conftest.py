@@ -40,6 +40,9 @@ def exported(module, *, dynamo=False, opset=None, size=SIZE, dynamic=True, chann
     x = torch.randn(2 if dynamic else 1, channels, size, size)
     options = {"input_names": ["image"], "output_names": ["logits"]}
     if dynamo:
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # the exporter's progress bar would leave a thread behind
         shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
         options |= {"dynamic_shapes": shapes, "verbose": False}
     elif dynamic:

@@ -1,0 +1,64 @@
+"""Every analysis on an ONNX model: it works, or says in a sentence what the model lacks."""
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from interp_gui.analyses.builtin import builtin_analyses
+from interp_gui.core.analysis import Context, Inputs, Progress, Saved
+from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.edit import Edit, EditStack
+from interp_gui.core.errors import MissingAbility
+from interp_gui.core.feature import Feature
+from interp_gui.core.runtime import Differentiable
+from interp_gui.engine.needs import check_needs
+from interp_gui.runtimes.onnx.runtime import OnnxRuntime
+from tests.runtimes.onnx.conftest import described
+
+FORWARD_ONLY = {"predict", "activation-maps", "layer-summary", "dataset-predictions"}
+
+
+@pytest.fixture
+def images(tmp_path):
+    entries = []
+    for index in range(6):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        path = Path(tmp_path) / f"{index}.png"
+        Image.fromarray(pixels).save(path)
+        entries.append(ImageEntry(path=str(path), label=f"class {index % 3}"))
+    classes = {f"class {index}": index for index in range(3)}
+    return Dataset(name="six", images=tuple(entries), classes=classes)
+
+
+@pytest.mark.parametrize("analysis", builtin_analyses(), ids=lambda analysis: analysis.id)
+def test_it_works_or_is_refused_with_a_sentence(analysis, small_bytes, images):
+    runtime = OnnxRuntime(small_bytes, described(6))
+    layer = "down.Conv"
+    edit = Edit(feature=Feature(layer=layer, units=(1,)), kind="ablate")
+    inputs = Inputs(
+        images=images.paths[:1], dataset=images, layer=layer, edits=EditStack((edit,)),
+        features=(Feature(layer=layer, units=(2,)),),
+    )  # fmt: skip
+    fields = {field.name for field in dataclasses.fields(analysis.parameters)}
+    settings = analysis.settings({"steps": 2} if "steps" in fields else {})
+    context = Context(model=runtime, inputs=inputs)
+    if analysis.id == "compare-models":
+        pytest.skip("it takes a second model")
+
+    def results():
+        check_needs(analysis, runtime, inputs, settings)
+        steps = analysis.run(context, settings)
+        return [step for step in steps if not isinstance(step, Progress | Saved)]
+
+    if "gradient" in analysis.needs and not isinstance(runtime, Differentiable):
+        assert analysis.id not in FORWARD_ONLY
+        with pytest.raises(MissingAbility, match="needs gradients"):
+            results()
+        return
+    found = results()
+    assert found
+    assert all(msgspec.json.encode(result.numbers) for result in found)
