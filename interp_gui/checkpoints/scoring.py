@@ -39,9 +39,10 @@ def labelled_images(
     """
     if dataset is None or classes < 2:
         return ()
-    meaning = dataset.classes or confirmed(
-        propose(dataset.labels, class_names, class_count=classes), uncertain=not class_names
-    )
+    meaning = dataset.classes
+    if not meaning or max(meaning.values()) >= classes:  # confirmed for another model
+        proposals = propose(dataset.labels, class_names, class_count=classes)
+        meaning = confirmed(proposals, uncertain=not class_names)
     by_class: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for entry in dataset.images:
         index = meaning.get(entry.label) if entry.label and not entry.problem else None
