@@ -288,7 +288,7 @@ def _function(target: str, name: str, overload: str) -> tuple[Callable[..., Any]
     packet = getattr(torch.ops.aten, own)
     if overload not in packet.overloads():
         raise Refused(f"'{own}' has no form '{overload[:40]}' here")
-    return getattr(packet, overload), written  # type: ignore[no-any-return]
+    return getattr(packet, overload), written
 
 
 def _refuse_training(name: str, inputs: list[Any]) -> None:

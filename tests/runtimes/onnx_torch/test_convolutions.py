@@ -14,7 +14,7 @@ def some(*shape):
     return NUMBERS.uniform(-1, 1, shape).astype(np.float32)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -39,7 +39,7 @@ def test_convolution_in_one_and_three_dimensions(same):
     same("Conv", some(1, 2, 5, 6, 7), some(3, 2, 2, 2, 2), opset=22, strides=[1, 2, 1])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -72,7 +72,7 @@ def test_transposed_convolution_of_a_wanted_size(shape, same):
          output_shape=shape)  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     op=st.sampled_from(["MaxPool", "AveragePool"]),
     opset=st.sampled_from([11, 19, 22]),

@@ -82,7 +82,7 @@ def test_parametric_relu(same, numbers):
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(shape=SHAPES, data=st.data())
 @pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
 def test_arithmetic_broadcasts(same, op, shape, data):
