@@ -13,11 +13,12 @@ from interp_gui.runtimes.onnx.graph import Graph, Node
 from interp_gui.runtimes.onnx.rewriting import Site
 from interp_gui.runtimes.onnx.worthwhile import worthwhile_values
 
-PROBE_BATCH = 3
+PROBE_BATCH = 2
 """An axis that does not hold the batch shows itself by its extent."""
 EDIT_OPSET = 11
 """The first whose operations the slots of edits are made of."""
 
+_NOISE = "probe_noise"
 _HIDDEN = "interp_gui_input"
 _FLOAT_KINDS = {1: "float32", 10: "float16", 16: "bfloat16", 11: "float64"}
 _EDITABLE = ("float32", "float16")
@@ -68,8 +69,7 @@ def find_layers(
     count = batch or PROBE_BATCH
     noise = np.random.default_rng(0).standard_normal((count, *image)).astype(np.float32)
     shapes, kinds = _shapes(graph, skeleton, noise, run)
-    one = noise if batch else noise[:1]
-    reaching = _reaching(graph, skeleton, kinds, one, run)
+    reaching = _reaching(graph, skeleton, kinds, shapes, noise, run)
     found = {
         value: shape
         for value, shape in shapes.items()
@@ -158,11 +158,18 @@ def _kinds(graph: Graph, skeleton: Any) -> dict[str, str]:
 
 
 def _reaching(
-    graph: Graph, skeleton: Any, kinds: Mapping[str, str], noise: Any, run: Run
+    graph: Graph,
+    skeleton: Any,
+    kinds: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+    noise: Any,
+    run: Run,
 ) -> dict[str, tuple[bool, bool]]:
     """By value: whether writing there changes the outputs, and whether it changes anything."""
     if graph.opset < EDIT_OPSET:
         return {value: (False, True) for node in graph.nodes for value in node.outputs}
+    from onnx import TensorProto, helper
+
     model = _copy(skeleton)
     own = model.graph
     del own.output[:]
@@ -171,13 +178,19 @@ def _reaching(
     sources = list(own.node)
     for node in graph.nodes:
         for place, value in enumerate(node.inputs):
-            if value not in graph.dependent or kinds.get(value) not in _EDITABLE:
+            if kinds.get(value) not in _EDITABLE or value not in shapes:
                 continue
             if value not in noisy:
-                noisy[value] = _add_noise(own, value, f"noisy_{len(noisy)}", kinds[value])
+                noisy[value] = _add_noise(
+                    own, value, f"noisy_{len(noisy)}", kinds[value], shapes[value]
+                )
             _compare(own, sources[node.index], node, place, noisy[value], edges)
     names = [port.name for port in own.output]
-    answers = run(model, names, {graph.inputs[0].name: noise}) if names else []
+    longest = max((int(np.prod(shapes[value])) for value in noisy), default=1)
+    line = np.random.default_rng(1).standard_normal(longest).astype(np.float32)
+    own.input.append(helper.make_tensor_value_info(_NOISE, TensorProto.FLOAT, [longest]))
+    feeds = {graph.inputs[0].name: noise, _NOISE: line}
+    answers = run(model, names, feeds) if names else []
     changed = {edge for edge, same in zip(edges, answers, strict=True) if float(same) == 0.0}
     reaching: dict[str, tuple[bool, bool]] = {}
     outputs = {port.name for port in graph.outputs}
@@ -194,23 +207,29 @@ def _reaching(
     return reaching
 
 
-def _add_noise(own: Any, value: str, name: str, kind: str) -> str:
-    """A value with noise of its own size."""
+def _add_noise(own: Any, value: str, name: str, kind: str, shape: tuple[int, ...]) -> str:
+    """A value with noise of its own size, cut from one line of random numbers for all."""
     from onnx import TensorProto, helper
 
     nodes = [("Cast", [value], f"{name}_float", {"to": TensorProto.FLOAT})]
     nodes += [("Abs", [f"{name}_float"], f"{name}_abs", {})]
     nodes += [("ReduceMax", [f"{name}_abs"], f"{name}_most", {"keepdims": 0})]
     nodes += [("Add", [f"{name}_most", "probe_small"], f"{name}_size", {})]
-    nodes += [("RandomNormalLike", [f"{name}_float"], f"{name}_raw",
-               {"seed": 1.0, "dtype": TensorProto.FLOAT})]  # fmt: skip
+    nodes += [("Slice", [_NOISE, "probe_zero", f"{name}_count"], f"{name}_line", {})]
+    nodes += [("Reshape", [f"{name}_line", f"{name}_shape"], f"{name}_raw", {})]
     nodes += [("Mul", [f"{name}_raw", f"{name}_size"], f"{name}_scaled", {})]
     nodes += [("Add", [f"{name}_float", f"{name}_scaled"], f"{name}_sum", {})]
     target = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
     nodes += [("Cast", [f"{name}_sum"], name, {"to": target})]
     for op, inputs, output, attributes in nodes:
         own.node.append(helper.make_node(op, inputs, [output], **attributes))
+    count = int(np.prod(shape))
+    for constant, numbers in ((f"{name}_count", [count]), (f"{name}_shape", list(shape))):
+        own.initializer.append(
+            helper.make_tensor(constant, TensorProto.INT64, [len(numbers)], numbers)
+        )
     if not any(tensor.name == "probe_small" for tensor in own.initializer):
+        own.initializer.append(helper.make_tensor("probe_zero", TensorProto.INT64, [1], [0]))
         own.initializer.append(helper.make_tensor("probe_small", TensorProto.FLOAT, [1], [1e-3]))
     return name
 

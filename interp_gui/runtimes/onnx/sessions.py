@@ -12,6 +12,8 @@ from interp_gui.runtimes.onnx.graph import Graph
 from interp_gui.runtimes.onnx.providers import provider_sentence, wanted_providers
 
 MOST_SESSIONS = 12
+LIMIT_BYTES = 2 << 30
+"""Each session lays the weights out anew; so much of that is kept, and three sessions always."""
 LEVELS = ("ORT_ENABLE_ALL", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_BASIC", "ORT_DISABLE_ALL")
 """Degrees of optimisation, the fastest first."""
 
@@ -51,6 +53,7 @@ class Weights:
                 entry = empty.external_data.add()
                 entry.key, entry.value = key, value
             kept.append(empty)
+        self.size_bytes = sum(array.nbytes for array in graph.constants.values())
         constants = set(graph.constants)
         self.skeleton.ir_version = max(graph.model.ir_version, 8)
         self.skeleton.opset_import.extend(graph.model.opset_import)
@@ -101,7 +104,8 @@ class Sessions:
             return self._kept[key]
         value = make()
         self._kept[key] = value
-        while len(self._kept) > MOST_SESSIONS:
+        room = LIMIT_BYTES // max(self._weights.size_bytes, 1)
+        while len(self._kept) > max(3, min(MOST_SESSIONS, room)):
             self._kept.popitem(last=False)
         return value
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from interp_gui.core.edit import Baseline, Edit, EditStack
+from interp_gui.core.errors import EditProblem
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.runtimes.onnx.runtime import OnnxRuntime
@@ -135,3 +136,72 @@ def test_a_torch_name_is_borne_only_by_an_equal_value(small, runtime, batch):
             assert "body" not in verify_names(runtime, theirs, batch)
         finally:
             small.body.weight.copy_(kept)
+
+
+def by_hand(opset=17, kind=np.float32, quantised=False):
+    """A classifier as other tools write it: nodes without names, any kind of number."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(0)
+    tensors = {
+        "kernel": 0.3 * random.standard_normal((5, 3, 3, 3)),
+        "head": random.standard_normal((5, 6)), "bias": random.standard_normal(6),
+        "s": np.float32(0.05), "z": np.int8(3),
+    }  # fmt: skip
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    nodes = [
+        helper.make_node("Conv", ["dq" if quantised else "image", "kernel"], ["c"], pads=[1] * 4),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "head", "bias"], ["answer"]),
+    ]
+    if quantised:
+        nodes[:0] = [
+            helper.make_node("QuantizeLinear", ["image", "s", "z"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "s", "z"], ["dq"]),
+        ]
+    names = ("kernel", "head", "bias", "s", "z") if quantised else ("kernel", "head", "bias")
+    graph = helper.make_graph(
+        nodes, "net", [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 16, 16])],
+        [helper.make_tensor_value_info("answer", element, ["n", 6])],
+        [numpy_helper.from_array(np.asarray(tensors[n], None if n in "sz" else kind), n)
+         for n in names],
+    )  # fmt: skip
+    if kind == np.float16:
+        graph.node.insert(0, helper.make_node("Cast", ["image"], ["half"], to=element))
+        graph.node[1].input[0] = "half"
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=4 if opset < 11 else 8
+    ).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"opset": 11}, {"opset": 22}, {"kind": np.float16}, {"quantised": True}],
+    ids=["opset 11", "opset 22", "half precision", "quantised"],
+)
+def test_models_of_other_tools(options):
+    runtime = OnnxRuntime(by_hand(**options), described(6, 16))
+    layer = runtime.layer("Conv_0")
+    assert layer.writable
+    batch = np.random.default_rng(1).standard_normal((2, 3, 16, 16)).astype(np.float32)
+    plain = runtime.forward(batch).outputs["output"]
+    nothing = Edit(feature=Feature(layer="Conv_0", units=(2,)), kind="scale", amount=1.0)
+    assert np.array_equal(
+        runtime.forward(batch, edits=EditStack((nothing,))).outputs["output"], plain
+    )
+    edit = Edit(feature=Feature(layer="Conv_0", units=(2,)), kind="ablate")
+    ran = runtime.forward(batch, capture=["Conv_0"], edits=EditStack((edit,)))
+    assert not ran.captured["Conv_0"][:, 2].any()
+    assert not np.array_equal(ran.outputs["output"], plain)
+
+
+def test_models_too_old_for_edits_can_be_read():
+    runtime = OnnxRuntime(by_hand(opset=9), described(6, 16))
+    batch = np.zeros((1, 3, 16, 16), np.float32)
+    assert runtime.forward(batch, capture=["Relu_0"]).captured["Relu_0"].shape == (1, 5, 16, 16)
+    assert not any(layer.writable for layer in runtime.description.layers)
+    edit = Edit(feature=Feature(layer="Conv_0", units=(2,)), kind="ablate")
+    with pytest.raises(EditProblem, match="opset 9"):
+        runtime.forward(batch, edits=EditStack((edit,)))
