@@ -81,7 +81,7 @@ def _numbers(p: Preprocessing) -> Iterator[tuple[str, str, dict[str, Any]]]:
         ("Values from 0 to 1", ((0.0,) * count, (1.0,) * count)),
         ("Values from 0 to 255", ((0.0,) * count, (1 / 255,) * count)),
     ]
-    if p.channels == "L":
+    if p.channels in ("L", "planes"):
         yield from (("numbers", name, {"mean": m, "std": s}) for name, (m, s) in sets)
         return
     sets[1:1] = [("ImageNet's mean and deviation", _IMAGENET)]

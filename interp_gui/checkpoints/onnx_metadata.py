@@ -12,7 +12,7 @@ from typing import Any
 
 from interp_gui.checkpoints.onnx_ports import ImageInput
 from interp_gui.core.errors import FileProblem, InvalidValue
-from interp_gui.core.model import Interpolation, Preprocessing, ResizeRule
+from interp_gui.core.model import Interpolation, Preprocessing, ResizeRule, channel_order
 from interp_gui.core.preprocessing import check_preprocessing
 
 _LONGEST = 1 << 20  # characters of one entry
@@ -106,7 +106,7 @@ def preprocessing_of(found: ImageInput, said: Said) -> tuple[Preprocessing, tupl
         resize_px=max(1, int(size[0] / _IMAGENET_SHARE)),
         mean=mean,
         std=std,
-        channels="RGB" if found.channels == 3 else "L",
+        channels=channel_order(found.channels),
         crop=size[0] == size[1],
     ), (*notes, sentence, *(("Images are shown to it in grey.",) if grey else ()))
 
@@ -169,7 +169,7 @@ def _hugging_face(config: Mapping[str, Any], size: tuple[int, int], channels: in
         interpolation=_RESAMPLING.get(int(config.get("resample", 2)), "bilinear"),
         mean=mean,
         std=std,
-        channels="RGB" if channels == 3 else "L",
+        channels=channel_order(channels),
     )
     if len(mean) != channels:
         raise InvalidValue("Channels differ.")

@@ -10,7 +10,8 @@ import msgspec
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.index import PublishedWeights
 from interp_gui.checkpoints.match import Hints, Match
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import Preprocessing, channel_order
+from interp_gui.core.planes import in_words
 
 _MIB = 1 << 20
 _NAMED = 3
@@ -69,12 +70,23 @@ def origin_of(
         note = f"These are {_word(proved, match)} weights, by the file's hash."
         return Origin(weights=proved, preprocessing=proved.preprocessing, notes=(note,))
     if hints.preprocessing is not None:
-        return Origin(
-            weights=None, preprocessing=hints.preprocessing,
-            notes=("Preprocessing is that which the file names.",),
-        )  # fmt: skip
-    found = _assumed(file.path.name, match, hints)
-    return replace(found, preprocessing=_in_channels(found.preprocessing, match.channels))
+        note = "Preprocessing is that which the file names."
+        found = Origin(weights=None, preprocessing=hints.preprocessing, notes=(note,))
+    else:
+        found = _assumed(file.path.name, match, hints)
+    preprocessing = _in_channels(found.preprocessing, match.channels)
+    if preprocessing.channels != "planes" or preprocessing == found.preprocessing:
+        return replace(found, preprocessing=preprocessing)
+    notes = (*found.notes, planes_note(match.channels))
+    return replace(found, preprocessing=preprocessing, notes=notes)
+
+
+def planes_note(channels: int) -> str:
+    """What is said of a network that looks at more, or fewer, than colours."""
+    return (
+        f"It looks at {in_words(channels)}, and nothing says how they are scaled: values from 0 "
+        "to 1 are assumed, as the file holds them. The Preprocessing tab changes it."
+    )
 
 
 def _assumed(file_name: str, match: Match, hints: Hints) -> Origin:
@@ -132,12 +144,17 @@ def _usual(match: Match) -> Preprocessing:
 def _in_channels(preprocessing: Preprocessing, channels: int) -> Preprocessing:
     """Of another number of channels: grey as the mean of the colours, else values from 0 to 1."""
     if channels == len(preprocessing.mean):
-        return preprocessing
+        if channels in (1, 3) or preprocessing.channels == "planes":
+            return preprocessing
+        return msgspec.structs.replace(preprocessing, channels="planes")
     if channels == 1:
         mean, std = (sum(v) / len(v) for v in (preprocessing.mean, preprocessing.std))
         return msgspec.structs.replace(preprocessing, channels="L", mean=(mean,), std=(std,))
     return msgspec.structs.replace(
-        preprocessing, mean=(0.0,) * channels, std=(1.0,) * channels, channels="RGB"
+        preprocessing,
+        mean=(0.0,) * channels,
+        std=(1.0,) * channels,
+        channels=channel_order(channels),
     )
 
 

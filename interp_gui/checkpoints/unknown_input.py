@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from interp_gui.core.errors import FileProblem
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import Preprocessing, channel_order
 
 SIDES_PX = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 """Tried in this order; a network that takes any size is shown what most were trained with."""
@@ -60,7 +60,7 @@ def preprocessing_of(channels: int, side_px: int) -> Preprocessing:
         return Preprocessing(size=size, resize_px=resize_px)
     return Preprocessing(
         size=size, resize_px=resize_px, mean=(0.0,) * channels, std=(1.0,) * channels,
-        channels="L",
+        channels=channel_order(channels),
     )  # fmt: skip
 
 

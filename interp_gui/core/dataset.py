@@ -6,7 +6,7 @@ import msgspec
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-    + (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2")
+    + (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".npy", ".npz")
 )
 
 

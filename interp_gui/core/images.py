@@ -1,7 +1,8 @@
 """Images from files: whatever the file holds becomes upright 8-bit RGB.
 
 Transparency is flattened on white, 16-bit and float values are scaled to 0..255 (all of them, or
-those of a window), the first frame of an animation counts. Everything that goes wrong is an
+those of a window), the first frame of an animation counts. For networks that look at more than
+colours, `read_planes` gives the planes of a file as they are. Everything that goes wrong is an
 `ImageProblem` of one line.
 """
 
@@ -12,20 +13,28 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from interp_gui.core import deep_images
+from interp_gui.core import array_files, band_tiff, deep_images, planes
 from interp_gui.core.deep_images import ImageDepth
 from interp_gui.core.errors import ImageProblem
+from interp_gui.core.planes import Planes
 
 Pixels = NDArray[np.uint8]
 """Upright RGB picture (H, W, 3)."""
 
-READ_HINT = "PNG, JPEG, TIFF, WebP, BMP, GIF and their like can be read."
+READ_HINT = "PNG, JPEG, TIFF, WebP, BMP, GIF and their like can be read, and NumPy arrays."
 
+_KINDS = {
+    0: "colours of another kind", 1: "one plane (grey)", 2: "two planes (grey, transparency)",
+    3: "three planes (RGB)", 4: "four planes (RGBA)",
+}  # fmt: skip
+_HEADER_BYTES = 2**16 + 16
+_PLANE_MODES = ("L", "LA", "RGB", "RGBA", "F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,7 +48,10 @@ _TURNS = {
 
 
 def read_image(
-    path: str | os.PathLike[str], *, window: tuple[float, float] | None = None
+    path: str | os.PathLike[str],
+    *,
+    window: tuple[float, float] | None = None,
+    colours: bool = False,
 ) -> Pixels:
     """Decode an image file.
 
@@ -48,6 +60,8 @@ def read_image(
     window
         For images of more than 8 bits a channel: values, as the file holds them, that become
         black and white, with all beyond them. Others stay as they are.
+    colours
+        Refuse files whose planes are neither grey nor RGB instead of showing a few of them.
 
     Returns
     -------
@@ -58,13 +72,27 @@ def read_image(
     ImageProblem
         There is no such file, or it cannot be decoded.
     """
-    return read_image_bytes(_content(path), Path(path).name, window=window)
+    return read_image_bytes(_content(path), Path(path).name, window=window, colours=colours)
 
 
 def read_image_bytes(
-    data: bytes, name: str, *, window: tuple[float, float] | None = None
+    data: bytes,
+    name: str,
+    *,
+    window: tuple[float, float] | None = None,
+    colours: bool = False,
 ) -> Pixels:
     """Decode an image that is already in memory; `name` stands in messages."""
+    with _decoding(name):
+        values = _bands(data, name)
+        if values is not None and colours and values.shape[2] not in (1, 3):
+            raise ImageProblem(
+                f"'{name}' has {planes.in_words(values.shape[2])}, but this network looks at "
+                "grey or colours.",
+                hint="Give it pictures, or arrays with one plane (grey) or three (RGB).",
+            )
+        if values is not None:
+            return planes.composite(_bands_in_range(values, window))
     with _decoding(name), _opened(data, name) as image:
         _refuse_planes(image, name)
         if window is not None and deep_images.is_deep(image):
@@ -73,9 +101,52 @@ def read_image_bytes(
         return _flatten(_upright(image))
 
 
+def read_planes(
+    path: str | os.PathLike[str], count: int, *, window: tuple[float, float] | None = None
+) -> Planes:
+    """Decode a file into so many planes, (H, W, count), in the file's own order.
+
+    Transparency is a plane like others. See `planes.scaled` for what the numbers are.
+
+    Raises
+    ------
+    ImageProblem
+        The file cannot be decoded, or has another number of planes: none is ever made up.
+    """
+    data, name = _content(path), Path(path).name
+    with _decoding(name):
+        if array_files.is_array(data, name):
+            values = planes.arranged(array_files.read_array(data, name), name, count)
+            return planes.scaled(values, name, window)
+        if band_tiff.is_tiff(data):
+            try:
+                values = band_tiff.read_bands(data)
+            except band_tiff.UnknownTiff as problem:
+                if band_tiff.is_multiband(data):
+                    raise _unknown_tiff(name, problem) from None
+            else:
+                if values.shape[2] != count:
+                    raise planes.mismatch(name, values.shape[2], count)
+                return planes.scaled(values, name, window)
+        with _opened(data, name) as image:
+            _refuse_planes(image, name)
+            own = _own_planes(data, image)
+    if own is None or own.shape[2] != count:
+        has = 0 if own is None else own.shape[2]
+        raise planes.mismatch(name, has, count, _KINDS.get(has, ""))
+    return planes.scaled(own, name, window)
+
+
 def image_depth(path: str | os.PathLike[str]) -> ImageDepth:
     """What the numbers in an image file are and span; ImageProblem if it cannot be decoded."""
     data, name = _content(path), Path(path).name
+    with _decoding(name):
+        values = _bands(data, name)
+        if values is not None:
+            bits = min(32, 8 * values.dtype.itemsize)
+            return deep_images.measure(
+                values, bits=bits, floating=values.dtype.kind == "f", colour=values.shape[2] > 1
+            )
     with _decoding(name), _opened(data, name) as image:
         _refuse_planes(image, name)
         colour = deep_images.deep_colour(data)
@@ -107,6 +178,17 @@ def probe_image(path: str | os.PathLike[str]) -> tuple[int, int]:
         with open(path, "rb") as file:
             if size == 0:
                 raise _empty(name)
+            if name.lower().endswith(array_files.ARRAY_SUFFIXES):
+                known = _probe_array(file, name)
+                if known is not None:
+                    return known
+            if band_tiff.is_tiff(file.read(4)):
+                file.seek(0)
+                with _decoding(name):
+                    bands = _bands(file.read(), name)
+                if bands is not None:
+                    return bands.shape[1], bands.shape[0]
+            file.seek(0)
             with _identified(file, name) as image:
                 return image.size
     except OSError as problem:
@@ -182,6 +264,71 @@ def _decoding(name: str) -> Iterator[None]:
             f"'{name}' is broken: {_one_line(problem)}.",
             hint="The file is damaged or incomplete; copy it again from its source.",
         ) from problem
+
+
+def _bands(data: bytes, name: str) -> NDArray[Any] | None:
+    """Values (H, W, C) of what only we read: arrays, and TIFFs of any bands; None for the rest."""
+    if array_files.is_array(data, name):
+        return planes.arranged(array_files.read_array(data, name), name)
+    if not band_tiff.is_multiband(data):
+        return None
+    try:
+        return band_tiff.read_bands(data)
+    except band_tiff.UnknownTiff as problem:
+        raise _unknown_tiff(name, problem) from None
+
+
+def _unknown_tiff(name: str, problem: Exception) -> ImageProblem:
+    return ImageProblem(
+        f"'{name}' is a TIFF that cannot be read: {problem}.",
+        hint="Save it without compression, or as a NumPy array (.npy).",
+    )
+
+
+def _bands_in_range(values: NDArray[Any], window: tuple[float, float] | None) -> Pixels:
+    if values.dtype == np.uint8:
+        return values
+    if window is not None:
+        return deep_images.within(values, window)
+    return _in_range(values, whole=values.dtype.kind in "iu")
+
+
+def _probe_array(file: "io.BufferedReader", name: str) -> tuple[int, int] | None:
+    data = file.read(_HEADER_BYTES)
+    file.seek(0)
+    if not array_files.is_array(data, name):
+        return None
+    if name.lower().endswith(".npz"):
+        data = file.read()
+        file.seek(0)
+    shape = array_files.probe_array(data, name)
+    if len(shape) == 3 and shape[0] < shape[2]:
+        shape = shape[1:]
+    return shape[1], shape[0]
+
+
+def _own_planes(data: bytes, image: Image.Image) -> NDArray[Any] | None:
+    """Planes (H, W, C) as a picture file holds them, transparency among them."""
+    colour = deep_images.deep_colour(data)
+    if colour is not None:
+        high, low = (_upright(each) for each in colour)
+        return deep_images.joined(high, low).astype(np.uint16)
+    if image.mode not in _PLANE_MODES:
+        return None
+    image.load()
+    values = np.asarray(_upright(image))
+    pages = min(getattr(image, "n_frames", 1), planes.MOST_PLANES)
+    if image.format == "TIFF" and values.ndim == 2 and pages > 1:
+        found = []
+        for page in range(pages):
+            image.seek(page)
+            found.append(np.asarray(_upright(image)))
+        if len({(each.shape, each.dtype) for each in found}) > 1:
+            return None
+        values = np.stack(found, axis=2)
+    if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65535:
+        values = values.astype(np.uint16)
+    return values if values.ndim == 3 else values[:, :, None]
 
 
 def _refuse_planes(image: Image.Image, name: str) -> None:
@@ -260,9 +407,13 @@ def _scaled(image: Image.Image) -> Pixels:
     16-bit values count in full range, floats in 0..1 or 0..255, whichever holds them; anything
     else has no known range, and its own lowest and highest value take that place.
     """
-    values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return _in_range(np.asarray(image, np.float64), whole=image.mode.startswith("I"))
+
+
+def _in_range(values: NDArray[Any], *, whole: bool) -> Pixels:
+    values = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I"):
+    if whole:
         limits = (0.0, 65535.0) if low >= 0 and high <= 65535 else (low, high)
     elif low >= 0 and high <= 255:
         limits = (0.0, 1.0) if high <= 1 else (0.0, 255.0)

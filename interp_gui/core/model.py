@@ -12,7 +12,7 @@ RuntimeName = Literal["torch", "onnx"]
 OutputKind = Literal["softmax", "sigmoid", "scalar", "embedding", "map"]
 ResizeRule = Literal["shorter", "exact", "square", "none"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-ChannelOrder = Literal["RGB", "BGR", "L"]
+ChannelOrder = Literal["RGB", "BGR", "L", "planes"]
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,8 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     mean, std
         Per channel, for values in 0..1, in the order of `channels`.
     channels
-        Order of channels that the network expects.
+        Order of channels that the network expects; `planes`: as many as `mean` is long, in the
+        order in which a file holds them.
     window
         Lowest and highest value, in the file's own numbers, of images of more than 8 bits: what is
         at or below the first is black, at or above the second white. None for their full range.
@@ -48,6 +49,18 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     channels: ChannelOrder = "RGB"
     window: tuple[float, float] | None = None
+
+    @property
+    def seen_as(self) -> str:
+        """What the network looks at, in words: `RGB`, `BGR`, `grey`, `6 planes`."""
+        if self.channels == "planes":
+            return f"{len(self.mean)} plane{'' if len(self.mean) == 1 else 's'}"
+        return "grey" if self.channels == "L" else self.channels
+
+
+def channel_order(count: int) -> ChannelOrder:
+    """What a network with so many channels is taken to look at: grey, colours, or planes."""
+    return {1: "L", 3: "RGB"}.get(count, "planes")  # type: ignore[return-value]
 
 
 class OutputInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from interp_gui.core.errors import InvalidValue
-from interp_gui.core.images import Pixels, read_image
+from interp_gui.core.images import Pixels, read_image, read_planes
 from interp_gui.core.model import Preprocessing
+from interp_gui.core.planes import Planes, composite, in_words
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -32,10 +33,10 @@ def check_preprocessing(p: Preprocessing) -> None:
         raise InvalidValue("Mean and deviation need one value for each channel.")
     if not all(np.isfinite(v) for v in p.mean) or not all(np.isfinite(v) and v > 0 for v in p.std):
         raise InvalidValue("Deviations must be above 0, and all values finite.")
-    if p.channels != "L" and len(p.mean) != 3:
+    if p.channels in ("RGB", "BGR") and len(p.mean) != 3:
         raise InvalidValue(
             f"{p.channels} has 3 channels, but mean and deviation have {len(p.mean)}.",
-            hint="Choose L for networks that look at grey pictures.",
+            hint="Choose L for networks that look at grey pictures, planes for other numbers.",
         )
     if p.window is not None and not (np.isfinite(p.window).all() and p.window[0] < p.window[1]):
         raise InvalidValue(
@@ -44,36 +45,53 @@ def check_preprocessing(p: Preprocessing) -> None:
         )
 
 
-def read_for(path: str | os.PathLike[str], p: Preprocessing) -> Pixels:
-    """Decode an image file as a network wants it, in its intensity window; see `read_image`."""
-    return read_image(path, window=p.window)
+def read_for(path: str | os.PathLike[str], p: Preprocessing) -> Planes:
+    """Decode an image file as a network wants it, in its intensity window.
+
+    Returns
+    -------
+    uint8 (H, W, 3), RGB, as by `read_image`; for `planes` what `read_planes` gives, (H, W, C).
+    """
+    if p.channels == "planes":
+        return read_planes(path, len(p.mean), window=p.window)
+    return read_image(path, window=p.window, colours=True)
 
 
-def preprocess(pixels: Pixels, p: Preprocessing) -> NDArray[np.float32]:
+def preprocess(pixels: Planes, p: Preprocessing) -> NDArray[np.float32]:
     """Normalised input of a network.
 
     Parameters
     ----------
     pixels
-        uint8 (H, W, 3), RGB.
+        As `read_for` gives them.
 
     Returns
     -------
     float32 (C, h, w) with C the length of `p.mean`.
     """
     check_preprocessing(p)
+    mean, std = _columns(p)
+    if p.channels == "planes":
+        planes = _fitted_planes(pixels, p)
+        whole = planes.dtype == np.uint8
+        values = planes.transpose(2, 0, 1).astype(np.float32)
+        return np.ascontiguousarray(((values / np.float32(255) if whole else values) - mean) / std)
     seen = np.asarray(_fitted(pixels, p), np.float32) / np.float32(255)
     if p.channels == "L":
         values = np.repeat(seen[None], len(p.mean), axis=0)
     else:
         values = seen.transpose(2, 0, 1)[:: -1 if p.channels == "BGR" else 1]
-    mean, std = _columns(p)
     return np.ascontiguousarray((values - mean) / std)
 
 
-def as_seen(pixels: Pixels, p: Preprocessing) -> Pixels:
-    """What the network sees, before normalisation: uint8 (h, w, 3), RGB."""
+def as_seen(pixels: Planes, p: Preprocessing) -> Pixels:
+    """What the network sees, before normalisation: uint8 (h, w, 3), RGB.
+
+    Of more than three planes the first three are shown, of two their mean in grey.
+    """
     check_preprocessing(p)
+    if p.channels == "planes":
+        return composite(_fitted_planes(pixels, p))
     return np.array(_fitted(pixels, p).convert("RGB"))
 
 
@@ -107,6 +125,8 @@ def to_picture(x: NDArray[np.floating], p: Preprocessing) -> Pixels:
     """Undo the normalisation of one input (C, h, w): uint8 (h, w, 3), RGB, clipped to 0..255."""
     mean, std = _columns(p)
     values = np.asarray(x, np.float32) * std + mean
+    if p.channels == "planes":
+        return composite(np.clip(np.nan_to_num(values), 0, 1).transpose(1, 2, 0))
     if p.channels == "L":
         values = np.repeat(values.mean(axis=0, keepdims=True), 3, axis=0)
     elif p.channels == "BGR":
@@ -122,14 +142,33 @@ def _columns(p: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]
     )
 
 
-def _fitted(pixels: Pixels, p: Preprocessing) -> Image.Image:
+def _fitted(pixels: Planes, p: Preprocessing) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if p.channels == "L":
         image = image.convert("L")
+    return _sized(image, p, _mean_colour(p))
+
+
+def _fitted_planes(pixels: Planes, p: Preprocessing) -> Planes:
+    """Each plane by itself, as a grey picture of 8 bits or of fractions."""
+    if pixels.shape[2] != len(p.mean):
+        raise InvalidValue(
+            f"An image of {in_words(pixels.shape[2])} was given to a network that looks at "
+            f"{len(p.mean)}."
+        )
+    whole = pixels.dtype == np.uint8
+    fitted = []
+    for plane, mean in zip(np.moveaxis(pixels, 2, 0), p.mean, strict=True):
+        fill = _level(mean) if whole else mean
+        fitted.append(np.asarray(_sized(Image.fromarray(np.ascontiguousarray(plane)), p, fill)))
+    return np.stack(fitted, axis=2)
+
+
+def _sized(image: Image.Image, p: Preprocessing, fill: float | tuple[int, ...]) -> Image.Image:
     size = _resized_size(image.size, p)
     if size != image.size:
         image = image.resize(size, _RESAMPLING[p.interpolation])
-    return _centre(image, p) if p.crop else image
+    return _centre(image, p, fill) if p.crop else image
 
 
 def _resized_size(size: tuple[int, int], p: Preprocessing) -> tuple[int, int]:
@@ -146,13 +185,11 @@ def _resized_size(size: tuple[int, int], p: Preprocessing) -> tuple[int, int]:
     return (p.resize_px, new_long) if width <= height else (new_long, p.resize_px)
 
 
-def _centre(image: Image.Image, p: Preprocessing) -> Image.Image:
+def _centre(image: Image.Image, p: Preprocessing, fill: float | tuple[int, ...]) -> Image.Image:
     height, width = p.size
     short_x, short_y = max(width - image.width, 0), max(height - image.height, 0)
     if short_x or short_y:
-        padded = Image.new(
-            image.mode, (image.width + short_x, image.height + short_y), _mean_colour(p)
-        )
+        padded = Image.new(image.mode, (image.width + short_x, image.height + short_y), fill)
         padded.paste(image, (short_x // 2, short_y // 2))
         image = padded
     left = round((image.width - width) / 2)
@@ -161,7 +198,11 @@ def _centre(image: Image.Image, p: Preprocessing) -> Image.Image:
 
 
 def _mean_colour(p: Preprocessing) -> int | tuple[int, ...]:
-    levels = [round(min(max(value, 0.0), 1.0) * 255) for value in p.mean]
+    levels = [_level(value) for value in p.mean]
     if p.channels == "L":
         return levels[0]
     return tuple(levels[::-1] if p.channels == "BGR" else levels)
+
+
+def _level(value: float) -> int:
+    return round(min(max(value, 0.0), 1.0) * 255)

@@ -265,7 +265,19 @@ def _channels(p: Preprocessing, config: dict[str, Any], rules: _Rules) -> Prepro
     from msgspec.structs import replace
 
     wanted = config.get("num_channels", 3)
-    if not isinstance(wanted, int) or wanted == len(p.mean) or not 0 < wanted <= 64:
+    if not isinstance(wanted, int) or not 0 < wanted <= 512:
+        return p
+    if wanted not in (1, 3):
+        alike = len(set(p.mean)) == len(set(p.std)) == 1
+        mean, std = (p.mean[:1], p.std[:1]) if alike else ((0.0,), (1.0,))
+        if wanted == len(p.mean):
+            return replace(p, channels="planes")
+        said = "the same mean in all" if alike else "values from 0 to 1"
+        rules.notes.append(
+            f"It looks at {wanted} planes, and its processor knows three: {said} are assumed."
+        )
+        return replace(p, channels="planes", mean=mean * wanted, std=std * wanted)
+    if wanted == len(p.mean):
         return p
     rules.notes.append(f"The network takes {wanted} channels; grey pictures are repeated in each.")
     mean = tuple(p.mean[index % len(p.mean)] for index in range(wanted))

@@ -6,7 +6,7 @@ from typing import Any
 
 from interp_gui.checkpoints.match import Hints
 from interp_gui.core.errors import InvalidValue
-from interp_gui.core.model import Interpolation, Preprocessing
+from interp_gui.core.model import Interpolation, Preprocessing, channel_order
 from interp_gui.core.preprocessing import check_preprocessing
 
 _INTERPOLATIONS: dict[str, Interpolation] = {
@@ -69,7 +69,7 @@ def preprocessing_of(pretrained: Mapping[str, Any]) -> Preprocessing | None:
             interpolation=_INTERPOLATIONS.get(str(pretrained.get("interpolation")), "bilinear"),
             mean=mean,
             std=std,
-            channels="RGB" if len(mean) == 3 else "L",
+            channels=channel_order(len(mean)),
         )
         if pretrained.get("crop_mode") == "squash" and height == width:
             found = _squashed(found)

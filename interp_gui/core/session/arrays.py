@@ -43,6 +43,24 @@ def npy_bytes(array: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
+def npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """What the beginning of a `.npy` file says: numbers, shape, column order, where data begin.
+
+    Raises
+    ------
+    Damaged
+        It is no plain numeric array.
+    """
+    if not data.startswith(_MAGIC) or len(data) < 10:
+        raise Damaged("one of its arrays is none")
+    start = 10 + int.from_bytes(data[8:10], "little")
+    found = _HEADER.fullmatch(data[10:start])
+    if found is None:
+        raise Damaged("one of its arrays is not of plain numbers")
+    shape = tuple(int(n) for n in found[3].replace(b",", b" ").split())
+    return np.dtype(found[1].decode()), shape, found[2] == b"True", start
+
+
 def parse_npy(data: bytes) -> NDArray[Any]:
     """The array in a `.npy` file; read-only, in the machine's byte order.
 
@@ -51,21 +69,14 @@ def parse_npy(data: bytes) -> NDArray[Any]:
     Damaged
         It is no plain numeric array, or its size is not that of its data.
     """
-    if not data.startswith(_MAGIC) or len(data) < 10:
-        raise Damaged("one of its arrays is none")
-    start = 10 + int.from_bytes(data[8:10], "little")
-    found = _HEADER.fullmatch(data[10:start])
-    if found is None:
-        raise Damaged("one of its arrays is not of plain numbers")
-    dtype = np.dtype(found[1].decode())
-    shape = tuple(int(n) for n in found[3].replace(b",", b" ").split())
+    dtype, shape, by_columns, start = npy_header(data)
     if len(shape) > MAX_AXES or dtype.itemsize * prod(shape) != len(data) - start:
         raise Damaged("the size of one of its arrays does not fit its data")
     flat = np.frombuffer(data, dtype, offset=start)
     if dtype.kind == "b":
         # a byte of neither 0 nor 1 is no truth value, whatever numpy then makes of it
         flat = np.frombuffer(data, np.uint8, offset=start) != 0
-    array = flat.reshape(shape, order="F" if found[2] == b"True" else "C")
+    array = flat.reshape(shape, order="F" if by_columns else "C")
     native = array.astype(dtype.newbyteorder("="), copy=False)
     native.flags.writeable = False
     return native
