@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem, InvalidValue
-from interp_gui.core.images import Pixels, image_sha256
+from interp_gui.core.images import image_sha256
+from interp_gui.core.planes import Planes
 from interp_gui.core.preprocessing import read_for
 
 _SPEAK_EVERY_S = 0.1
@@ -101,7 +102,7 @@ def sampled(images: Sequence[Known], count: int, *, seed: int, stratified: bool)
 
 def decoded(
     context: Context, images: Sequence[Known], broken: dict[int, str]
-) -> list[tuple[Known, Pixels]]:
+) -> list[tuple[Known, Planes]]:
     """Those of `images` that can be decoded; the others are added to `broken`."""
     found = []
     for image in images:

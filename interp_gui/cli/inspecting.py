@@ -95,7 +95,7 @@ def _lines(model: ModelDescription) -> Iterator[str]:
         ("format", model.format),
         ("parameters", f"{model.parameters:,}"),
         ("weights sha256", model.weights_sha256),
-        ("input", f"{size}, {p.channels}, {resized}{', centre cropped' if p.crop else ''}"),
+        ("input", f"{size}, {p.seen_as}, {resized}{', centre cropped' if p.crop else ''}"),
         ("mean, deviation", f"{_values(p.mean)}; {_values(p.std)}"),
         ("outputs", outputs),
         ("classes", f"{model.class_count}{f' ({names}{more})' if names else ''}"),

@@ -134,6 +134,16 @@ def composite(planes: Planes) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.broadcast_to(levels, (*levels.shape[:2], 3)))
 
 
+def shown_note(count: int) -> str:
+    """What a mosaic shows."""
+    if count == 2:
+        return "The network looks at 2 planes: plane 1 is shown on the left, plane 2 on the right."
+    return (
+        f"The network looks at {count} planes: the first three as a colour picture, then planes "
+        f"1 to {count} in grey, row by row."
+    )
+
+
 def mosaic(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """All planes in one picture (H, W, 3): each in grey, behind a colour picture of three.
 

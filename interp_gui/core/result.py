@@ -56,13 +56,20 @@ class Result(msgspec.Struct, kw_only=True, eq=False, tag_field="kind"):
 
 
 class Picture(Result, tag="picture"):
-    """An image in its own right; `pixels` is (H, W, 3 or 4) uint8."""
+    """An image in its own right; `pixels` is (H, W, 3 or 4) uint8.
+
+    Parameters
+    ----------
+    planes
+        (C, h, w), where what was computed has other planes than colours and `pixels` shows them.
+    """
 
     pixels: Pixels
+    planes: Pixels | None = None
     kind: ClassVar[str] = "picture"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"pixels": self.pixels}
+        return {"pixels": self.pixels, **({} if self.planes is None else {"planes": self.planes})}
 
 
 class GridItem(msgspec.Struct, kw_only=True, eq=False):

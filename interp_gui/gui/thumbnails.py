@@ -198,14 +198,15 @@ def decode(
 ) -> tuple[QImage, Stamp | None]:
     """Read, preprocess and shrink a file. Runs in a worker."""
     from interp_gui.core.images import read_image, thumbnail
-    from interp_gui.core.preprocessing import as_seen
+    from interp_gui.core.preprocessing import as_seen, read_for
 
     stamp = stamp_of(path)
-    window = preprocessing.window if preprocessing is not None else None
-    pixels = read_image(path, window=window)
-    if preprocessing is not None:
+    if preprocessing is None:
+        pixels = read_image(path)
+    else:
+        values = read_for(path, preprocessing)
         try:
-            pixels = as_seen(pixels, preprocessing)
+            pixels = as_seen(values, preprocessing)
         except (ValueError, MemoryError) as problem:
             raise ImageProblem(f"It cannot be preprocessed: {problem}.") from problem
     return to_image(thumbnail(pixels, side)), stamp

@@ -22,6 +22,7 @@ from interp_gui.analyses.feature_visualization.settings import Settings
 from interp_gui.analyses.feature_visualization.transforms import draw, plain_view, views
 from interp_gui.core.analysis import Context, Progress, Saved, Steps
 from interp_gui.core.errors import InvalidValue
+from interp_gui.core.planes import mosaic, shown_note
 from interp_gui.core.result import Number, Picture
 
 RELU_GRADIENT_STEPS = 16
@@ -60,8 +61,9 @@ class Climb:
         heads = {i.feature.layer for i in group if i.feature is not None and i.feature.heads}
         self._network = Network(context, layers, size=self._settings.size, heads=frozenset(heads))
         self._images = FourierImages(
-            self._settings.size, decay=self._settings.decay, device=context.model.device
-        )
+            self._settings.size, decay=self._settings.decay, device=context.model.device,
+            planes=self._network.planes,
+        )  # fmt: skip
 
     @property
     def layers(self) -> list[str]:
@@ -229,6 +231,13 @@ class Climb:
             "slot": slot,
             "size": len(self._group),
         }
+        provenance: dict[str, Any] = {"batch": batch, "objective": item.compiled.text}
+        own = pixels[slot]
+        count = own.shape[2]
+        if count != 3:
+            provenance["planes"] = count
+        if final and count not in (1, 3):
+            notes += (shown_note(count),)
         return Picture(
             key=item.key,
             title=item.title,
@@ -236,8 +245,9 @@ class Climb:
             numbers=numbers,
             feature=item.feature,
             notes=notes,
-            provenance={"batch": batch, "objective": item.compiled.text},
-            pixels=pixels[slot],
+            provenance=provenance,
+            pixels=mosaic(own),
+            planes=None if count == 3 else np.ascontiguousarray(own.transpose(2, 0, 1)),
         )
 
 
@@ -261,7 +271,7 @@ class States:
 
 
 def _pixels(pictures: torch.Tensor) -> NDArray[np.uint8]:
-    """(N, 3, H, W) in 0..1 to uint8 (N, H, W, 3)."""
+    """(N, C, H, W) in 0..1 to uint8 (N, H, W, C)."""
     if not bool(torch.isfinite(pictures).all()):
         raise InvalidValue(
             "The optimisation ran off to infinity.", hint="Choose a smaller learning rate."

@@ -5,6 +5,7 @@ import time
 from interp_gui.analyses.costs import PROBE_S, forward_s, remembered, spread, step_s
 from interp_gui.analyses.feature_visualization.climb import RELU_GRADIENT_STEPS, Climb, States
 from interp_gui.analyses.feature_visualization.evaluation import TRANSFORMED_VIEWS
+from interp_gui.analyses.feature_visualization.network import planes_of
 from interp_gui.analyses.feature_visualization.plan import Plan
 from interp_gui.analyses.feature_visualization.settings import Settings
 from interp_gui.core.analysis import Context
@@ -39,8 +40,9 @@ def estimate(context: Context, settings: Settings) -> Cost:
     # the network as it was opened runs each finished picture, once plain and moved a few times
     judged_s = (1 + TRANSFORMED_VIEWS) * forward_s(context)
     seconds = share * (left * group_s + pictures * judged_s)
-    floats = 3 * settings.size * (settings.size // 2 + 1) * 2
-    kept_bytes = 3 * 4 * floats + _GENERATOR_BYTES + 3 * settings.size**2
+    planes = planes_of(context.model.preprocessing)
+    floats = planes * settings.size * (settings.size // 2 + 1) * 2
+    kept_bytes = 3 * 4 * floats + _GENERATOR_BYTES + planes * settings.size**2
     dataset = context.inputs.dataset
     if settings.compare and dataset is not None and dataset.images:
         path = spread(dataset.paths, 3)[len(dataset.paths) > 1]

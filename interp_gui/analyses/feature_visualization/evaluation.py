@@ -42,7 +42,7 @@ def strengths(
     Parameters
     ----------
     pixels
-        (N, H, W, 3): what is shown is what is judged.
+        (N, H, W, planes): what is shown is what is judged.
     seeds
         One a picture, for the transformed views.
     """

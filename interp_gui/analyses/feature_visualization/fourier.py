@@ -2,7 +2,8 @@
 
 Ascending in this basis instead of in pixels spreads a gradient over all frequencies and over
 uncorrelated colours (Olah, Mordvintsev, Schubert: Feature Visualization, Distill 2017; the
-numbers are those of lucid's `fft_image`).
+numbers are those of lucid's `fft_image`). Nothing is known of how other planes than colours go
+together, so each of those has coefficients of its own.
 """
 
 import torch
@@ -43,38 +44,44 @@ class FourierImages:
         Height and width in pixels.
     decay
         Power of 1/f by which high frequencies are held back.
+    planes
+        How many an image has; three are colours.
     """
 
-    def __init__(self, size: int, *, decay: float = 1.0, device: str = "cpu") -> None:
-        self.size = size
+    def __init__(
+        self, size: int, *, decay: float = 1.0, device: str = "cpu", planes: int = 3
+    ) -> None:
+        self.size, self.planes = size, planes
         self._scale = (frequency_scale(size, decay) * AMPLITUDE).to(device)
-        self._to_rgb = colour_matrix().to(device)
+        self._to_planes = (colour_matrix() if planes == 3 else torch.eye(planes)).to(device)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Shape of one image's coefficients: colour, row, column, real and imaginary part."""
-        return 3, self.size, self.size // 2 + 1, 2
+        """Shape of one image's coefficients: plane, row, column, real and imaginary part."""
+        return self.planes, self.size, self.size // 2 + 1, 2
 
     def start(self, generator: torch.Generator) -> Tensor:
         """Random coefficients of one image, drawn on the CPU for any device."""
         return torch.randn(self.shape, generator=generator) * INITIAL_DEVIATION
 
     def decorrelated(self, coefficients: Tensor) -> Tensor:
-        """(N, 3, H, W/2+1, 2) to images in decorrelated colours, (N, 3, H, W)."""
+        """(N, C, H, W/2+1, 2) to images in decorrelated colours, (N, C, H, W)."""
         spectrum = torch.view_as_complex(coefficients) * self._scale.to(coefficients.dtype)
         colours: Tensor = torch.fft.irfft2(spectrum, s=(self.size, self.size))
         return colours
 
     def images(self, coefficients: Tensor) -> Tensor:
-        """(N, 3, H, W/2+1, 2) to RGB in 0..1, (N, 3, H, W)."""
+        """(N, C, H, W/2+1, 2) to RGB, or planes, in 0..1, (N, C, H, W)."""
         colours = self.decorrelated(coefficients)
-        matrix = self._to_rgb.to(colours.dtype)
+        if self.planes != 3:
+            return colours.sigmoid()
+        matrix = self._to_planes.to(colours.dtype)
         return torch.einsum("rc,nchw->nrhw", matrix, colours).sigmoid()
 
     def coefficients(self, images: Tensor) -> Tensor:
         """Inverse of `images`, up to the clamping of 0 and 1 to what a sigmoid can reach."""
         logits = images.clamp(1e-3, 1 - 1e-3).logit()
-        matrix = self._to_rgb.to(images.dtype).inverse()
+        matrix = self._to_planes.to(images.dtype).inverse()
         spectrum = torch.fft.rfft2(torch.einsum("cr,nrhw->nchw", matrix, logits))
         parts: Tensor = torch.view_as_real(spectrum / self._scale.to(images.dtype))
         return parts

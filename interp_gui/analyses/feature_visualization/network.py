@@ -1,4 +1,4 @@
-"""The network as an optimised picture meets it: RGB in 0..1 in, values by image out."""
+"""The network as an optimised picture meets it: RGB or planes in 0..1 in, values by image out."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from interp_gui.analyses.feature_visualization.readings import OUTPUT, Values, by_image
 from interp_gui.core.analysis import Context
-from interp_gui.core.errors import InvalidValue
 from interp_gui.core.model import Preprocessing
 from interp_gui.runtimes.fast import FastNetwork, fast_network, output_key
 from interp_gui.runtimes.torch_runtime import TorchRuntime
@@ -17,7 +16,7 @@ _FIXED_KINDS = ("attention", "transformer", "swin")
 
 
 class Network:
-    """Runs RGB pictures up to the layers that objectives need.
+    """Runs pictures up to the layers that objectives need.
 
     Parameters
     ----------
@@ -47,6 +46,7 @@ class Network:
         self._outputs = OUTPUT in wanted
         self._output_name = description.outputs[0].name if description.outputs else "output"
         self._normalise = Normalise(context.model.preprocessing, self.device)
+        self.planes = planes_of(context.model.preprocessing)
         self.own_size = context.model.preprocessing.size
         self._fast: FastNetwork | None = None
         if isinstance(self._runtime, TorchRuntime):
@@ -69,7 +69,7 @@ class Network:
         Parameters
         ----------
         pictures
-            (N, 3, *side) RGB in 0..1.
+            (N, planes, *side) in 0..1.
         relu_gradient
             Let gradient of an objective that is climbed pass through ReLUs that pass none.
         """
@@ -107,30 +107,30 @@ class Network:
         if any(word in kind for kind in kinds for word in _FIXED_KINDS):
             return False
         try:
+            probe = torch.full((1, self.planes, size, size), 0.5, device=self.device)
             with torch.no_grad():
-                self.exact_values(torch.full((1, 3, size, size), 0.5, device=self.device))
+                self.exact_values(probe)
         except (RuntimeError, ValueError, AssertionError):
             return False
         return True
 
 
+def planes_of(preprocessing: Preprocessing) -> int:
+    """Planes of a picture that a network can be shown: grey, RGB, or as many as it looks at."""
+    return {"RGB": 3, "BGR": 3, "L": 1}.get(preprocessing.channels, len(preprocessing.mean))
+
+
 class Normalise:
-    """RGB in 0..1 to what a network expects."""
+    """RGB, grey or planes in 0..1 to what a network expects."""
 
     def __init__(self, preprocessing: Preprocessing, device: str) -> None:
-        self._channels = preprocessing.channels
-        count = len(preprocessing.mean)
-        if count not in (1, 3):
-            raise InvalidValue(f"Pictures for a network of {count} channels cannot be made.")
+        self._turned = preprocessing.channels == "BGR"
         self._mean = torch.tensor(preprocessing.mean, device=device).reshape(1, -1, 1, 1)
         self._std = torch.tensor(preprocessing.std, device=device).reshape(1, -1, 1, 1)
 
     def __call__(self, pictures: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, C, H, W)."""
-        if self._channels == "BGR":
+        """(N, planes, H, W) to (N, C, H, W): grey is repeated where a network wants it so."""
+        if self._turned:
             pictures = pictures.flip(1)
-        elif self._channels == "L" or self._mean.shape[1] == 1:
-            red, green, blue = pictures.unbind(1)
-            pictures = (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
         mean, std = self._mean.to(pictures.dtype), self._std.to(pictures.dtype)
         return (pictures - mean) / std

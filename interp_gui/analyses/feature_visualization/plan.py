@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from interp_gui.analyses.feature_visualization.network import planes_of
 from interp_gui.analyses.feature_visualization.objectives import (
     Compiled,
     Scope,
@@ -94,6 +95,10 @@ class Plan:
             "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
         }
+        planes = planes_of(context.model.preprocessing)
+        if planes != 3:
+            # what was kept of grey networks when their pictures still climbed in colours
+            identity["planes"] = planes
         groups = tuple(tuple(each[i : i + size]) for i in range(0, len(each), size))
         return cls(groups, identity, settings, context.inputs.seed)
 

@@ -355,7 +355,7 @@ def _input(preprocessing: Preprocessing) -> str:
         "none": "not resized",
     }[preprocessing.resize]
     crop = ", centre cut out" if preprocessing.crop and preprocessing.resize != "exact" else ""
-    return f"{width} × {height} px, {preprocessing.channels}, {resize}{crop}"
+    return f"{width} × {height} px, {preprocessing.seen_as}, {resize}{crop}"
 
 
 def _again(recipe: Recipe, text: Text, info: AnalysisInfo | None) -> Again:

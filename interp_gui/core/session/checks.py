@@ -35,6 +35,7 @@ def check_result(result: AnyResult) -> None:
     match result:
         case Picture():
             _check_pixels(result.pixels)
+            _fits(result.planes is None or result.planes.ndim == 3)
         case Grid():
             for item in result.items:
                 _check_pixels(item.pixels)

@@ -31,7 +31,7 @@ _RULES = {
     "shorter": "Shorter side to", "exact": "Stretch to size", "square": "Stretch to a square of",
     "none": "Do not resize",
 }  # fmt: skip
-_CHANNELS = {"RGB": "RGB", "BGR": "BGR", "L": "Grey"}
+_CHANNELS = {"RGB": "RGB", "BGR": "BGR", "L": "Grey", "planes": "Planes of the file"}
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
@@ -157,6 +157,9 @@ class PreprocessingForm(QWidget):
         self.width_px.setValue(p.size[1])
         self.crop.setChecked(p.crop)
         self.interpolation.setCurrentIndex(self.interpolation.findData(p.interpolation))
+        planes = self.channels.findData("planes")
+        counted = p.seen_as if p.channels == "planes" else ""
+        self.channels.setItemText(planes, f"{counted} of the file" if counted else "Planes of the file")
         self.channels.setCurrentIndex(self.channels.findData(p.channels))
         self.mean.setText(", ".join(f"{v:g}" for v in p.mean))
         self.std.setText(", ".join(f"{v:g}" for v in p.std))
@@ -240,7 +243,19 @@ class PreprocessingForm(QWidget):
         picture.setDevicePixelRatio(ratio)
         self.seen.setPixmap(picture)
         height, width = pixels.shape[:2]
-        self.caption.setText(f"What the network sees: {width} × {height} pixels")
+        more = f", {self._words()}" if self._words() else ""
+        self.caption.setText(f"What the network sees: {width} × {height} pixels{more}")
+
+    def _words(self) -> str:
+        """What of several planes is painted; empty for colours and grey."""
+        model = self._state.model
+        p = model.description.preprocessing if model is not None else None
+        if p is None or p.channels != "planes":
+            return ""
+        count = len(p.mean)
+        return {1: "1 plane", 2: "mean of 2 planes", 3: "3 planes"}.get(
+            count, f"planes 1 to 3 of {count}"
+        )
 
     def _no_seen(self, error: Exception) -> None:
         self.seen.setPixmap(QPixmap())
