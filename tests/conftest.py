@@ -22,6 +22,8 @@ def own_folders(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("INTERP_GUI_CONFIG", str(home / "config"))
     monkeypatch.setenv("INTERP_GUI_DATA", str(home / "data"))
     monkeypatch.setenv("TORCH_HOME", str(home / "torch"))
+    # What a pass runs on must not hang on how busy the machine is.
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "torch")
 
 
 @pytest.fixture(autouse=True)

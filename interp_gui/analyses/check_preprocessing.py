@@ -20,12 +20,12 @@ from interp_gui.analyses.dataset_pass import (
     stacks,
     truth_provenance,
 )
+from interp_gui.analyses.passes import automatic_batch
 from interp_gui.analyses.preprocessing_candidates import Candidate, candidates, together
-from interp_gui.analyses.real_examples.survey import automatic_batch
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem, InvalidValue
-from interp_gui.core.images import Pixels
+from interp_gui.core.planes import Planes
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.proportions import holm, mcnemar_exact, wilson
 from interp_gui.core.result import Number, Table
@@ -166,7 +166,7 @@ def _try(
 
 
 def _ask(
-    context: Context, found: Sequence[tuple[Known, Pixels]], candidate: Candidate
+    context: Context, found: Sequence[tuple[Known, Planes]], candidate: Candidate
 ) -> list[int]:
     name = main_output(context)
     inputs = [preprocess(pixels, candidate.preprocessing) for _, pixels in found]

@@ -94,7 +94,7 @@ def forward_s(context: Context, *, layer: str = "", path: str = "") -> float:
 
     Without any image that can be read: those of an empty input.
     """
-    from interp_gui.analyses.real_examples.survey import identity
+    from interp_gui.analyses.passes import identity
 
     height, width = context.model.preprocessing.size
     channels = len(context.model.preprocessing.mean)

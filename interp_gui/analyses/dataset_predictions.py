@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import edit_notes, main_output, run_edited
+from interp_gui.analyses.asked import edit_notes, main_output
 from interp_gui.analyses.dataset_pass import (
     Known,
     broken_notes,
@@ -20,11 +20,21 @@ from interp_gui.analyses.dataset_pass import (
     stacks,
     truth_provenance,
 )
+from interp_gui.analyses.passes import (
+    Route,
+    batch_notes,
+    batch_size,
+    choose_route,
+    halved,
+    identity,
+    known_route,
+    many,
+)
 from interp_gui.analyses.predict import probabilities
-from interp_gui.analyses.real_examples.survey import automatic_batch, identity, is_gone
+from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
-from interp_gui.core.errors import ImageProblem
+from interp_gui.core.errors import ImageProblem, OutOfMemory
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.proportions import wilson
 from interp_gui.core.result import Number, Table
@@ -113,11 +123,12 @@ def run(context: Context, parameters: Parameters) -> Steps:
     answers = Answers([-1 if truth is None else truth for truth in truths])
     broken: dict[int, str] = {}
     images = yield from identified(context, broken)
+    route = yield from _route(context, images, broken, batch=parameters.batch)
     shown_s = time.monotonic()
     done = 0
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK]
-        for step in _chunk(context, chunk, answers, broken, batch=parameters.batch):
+        for step in _chunk(context, chunk, answers, broken, route, batch=parameters.batch):
             done += step
             yield Progress(done=done, total=len(images), text="Asking the model")
             if time.monotonic() - shown_s > _SHOW_EVERY_S and done < len(images):
@@ -128,12 +139,49 @@ def run(context: Context, parameters: Parameters) -> Steps:
             "None of the images at hand can be read.", hint=next(iter(broken.values()))
         )
     summary = _summary(context, answers, broken, final=True)
-    truth = truth_provenance(context, images)
-    yield msgspec.structs.replace(summary, provenance=truth)
+    truth = {**truth_provenance(context, images), **route.provenance}
+    step = batch_size(context, parameters.batch)
+    said = (*summary.notes, *route.notes, *batch_notes(context, step, parameters.batch))
+    yield msgspec.structs.replace(summary, provenance=truth, notes=said)
     if parameters.listed:
         listed = _images(context, answers, parameters.listed)
         yield msgspec.structs.replace(listed, provenance=truth)
     yield Progress(done=len(images), total=len(images), text="Asking the model")
+
+
+def _route(
+    context: Context, images: Sequence[Known], broken: dict[int, str], *, batch: int
+) -> Generator[Progress, None, Route]:
+    """How the images that are not known yet are asked about."""
+    preprocessing = context.model.preprocessing
+    if not many(len(images)):
+        return Route()
+    if not preprocessing.crop and preprocessing.resize not in ("exact", "square"):
+        return Route()  # images of many sizes; an export is compared at one
+    step = batch_size(context, batch)
+    unknown = _unknown(context, images, step)
+    if not unknown:
+        return Route()
+    quick = known_route(context)
+    if quick is not None and not _unknown(context, images, step, runner=quick.runner):
+        return quick
+
+    def first() -> NDArray[np.float32] | None:
+        found = decoded(context, images[:step], dict(broken))
+        inputs = [preprocess(pixels, preprocessing) for _, pixels in found]
+        return np.stack(inputs) if inputs else None
+
+    return (yield from choose_route(context, images=unknown, first=first))
+
+
+def _unknown(context: Context, images: Sequence[Known], batch: int, *, runner: str = "") -> int:
+    """How many of the images the cache holds no answer for, as computed by a runner."""
+    keys = ((_key(context, c, batch, runner=runner), len(c)) for c in _chunks(images))
+    return sum(count for key, count in keys if context.recall(key) is None)
+
+
+def _chunks(images: Sequence[Known]) -> list[Sequence[Known]]:
+    return [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
 
 
 def _chunk(
@@ -141,12 +189,38 @@ def _chunk(
     images: Sequence[Known],
     answers: Answers,
     broken: dict[int, str],
+    route: Route,
     *,
     batch: int,
 ) -> Generator[int, None, None]:
-    """Fill in the answers of a few images, from the cache or by the model; yields how many."""
-    batch = batch or automatic_batch(context.model.device)
-    key = _key(context, images, batch)
+    """Fill in the answers of a few images, from the cache or by the model; yields how many.
+
+    Where memory does not take a batch, the images are asked about again in halves.
+    """
+    while True:
+        step = batch_size(context, batch)
+        told = 0
+        try:
+            for count in _asked(context, images, answers, broken, route, batch=step):
+                told += count
+                yield count
+        except OutOfMemory as problem:
+            halved(context, step, problem)
+            yield -told
+        else:
+            return
+
+
+def _asked(
+    context: Context,
+    images: Sequence[Known],
+    answers: Answers,
+    broken: dict[int, str],
+    route: Route,
+    *,
+    batch: int,
+) -> Generator[int, None, None]:
+    key = _key(context, images, batch, runner=route.runner)
     stored = context.recall(key)
     places = np.array([image.place for image in images])
     if stored is not None:
@@ -157,10 +231,12 @@ def _chunk(
             broken[images[int(i)].place] = str(text)
         yield len(images)
         return
+    if route.choice.onnx and route.network is None:  # the cache lost what it had a moment ago
+        route, key = Route(), _key(context, images, batch)
     for start in range(0, len(images), batch):
         context.check()
         part = images[start : start + batch]
-        _ask(context, part, answers, broken)
+        _ask(context, part, answers, broken, route)
         yield len(part)
     lost = {str(i): broken[im.place] for i, im in enumerate(images) if im.place in broken}
     gone = any(is_gone(images[int(i)].entry.path) for i in lost)  # not what the hashes promise
@@ -175,21 +251,28 @@ def _chunk(
         )
 
 
-def _key(context: Context, images: Sequence[Known], batch: int) -> dict[str, Any]:
+def _key(
+    context: Context, images: Sequence[Known], batch: int, *, runner: str = ""
+) -> dict[str, Any]:
     return {
         "kind": "predictions", "version": VERSION, "batch": batch, "output": main_output(context),
-        "images": [image.sha256 for image in images], **identity(context),
+        "images": [image.sha256 for image in images],
+        **identity(context, runner=runner),
     }  # fmt: skip
 
 
 def _ask(
-    context: Context, images: Sequence[Known], answers: Answers, broken: dict[int, str]
+    context: Context,
+    images: Sequence[Known],
+    answers: Answers,
+    broken: dict[int, str],
+    route: Route,
 ) -> None:
     found = decoded(context, images, broken)
     inputs = [preprocess(pixels, context.model.preprocessing) for _, pixels in found]
     name = main_output(context)
     kind = next(o.kind for o in context.model.description.outputs if o.name == name)
-    logits = [run_edited(context, stack).outputs[name] for stack in stacks(inputs)]
+    logits = [route.outputs(context, stack)[name] for stack in stacks(inputs)]
     for (image, _), values in zip(found, (row for part in logits for row in part), strict=True):
         shares = probabilities(values, kind)
         if shares is None or not np.isfinite(values).any():
@@ -307,11 +390,12 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
     """One pass an image, for those that the cache does not hold."""
     from interp_gui.analyses.dataset_costs import asking_cost
 
-    batch = parameters.batch or automatic_batch(context.model.device)
+    batch = batch_size(context, parameters.batch)
+    route = known_route(context)
+    runners = {"", route.runner if route is not None else ""}
 
     def left(images: Sequence[Known]) -> int:
-        chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
-        return sum(len(c) for c in chunks if context.recall(_key(context, c, batch)) is None)
+        return min(_unknown(context, images, batch, runner=runner) for runner in runners)
 
     everything = len(images_at_hand(context).images)
     return asking_cost(context, left=left, most=everything, bytes_an_image=12)

@@ -79,6 +79,7 @@ def _table(
         features=tuple(unit(context, layer.name, u) for u in range(layer.units)),
         numbers=numbers,
         notes=notes,
+        provenance=found.provenance(layer.name) if found is not None else {},
         final=final,
     )
 

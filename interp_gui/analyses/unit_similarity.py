@@ -4,16 +4,18 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import asked_features, asked_layer, edit_notes, run_edited, unit
 from interp_gui.analyses.dataset_pass import Known, broken_notes, decoded, identified, sampled
-from interp_gui.analyses.real_examples.survey import automatic_batch, identity, is_gone
+from interp_gui.analyses.passes import batch_notes, batch_size, halved, identity
+from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.analyses.unit_maps import Floats, feature_maps, require_units, unit_maps
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
-from interp_gui.core.errors import ImageProblem, InvalidValue
+from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.overlays import upsample
@@ -87,9 +89,15 @@ def run(context: Context, parameters: Parameters) -> Steps:
     broken: dict[int, str] = {}
     images = yield from identified(context, broken)
     chosen = _chosen(context, layer, images, parameters)
-    batch = parameters.batch or automatic_batch(context.model.device)
+    batch = batch_size(context, parameters.batch)
     if len(chosen) >= FEW_IMAGES:
-        peaks = yield from _peaks(context, layer, feature, chosen, broken, batch=batch)
+        while True:
+            try:
+                peaks = yield from _peaks(context, layer, feature, chosen, broken, batch=batch)
+            except OutOfMemory as problem:
+                batch = halved(context, batch, problem)
+            else:
+                break
         looked_at = len(peaks.feature)
     else:
         looked_at = 0
@@ -111,7 +119,9 @@ def run(context: Context, parameters: Parameters) -> Steps:
         raise ImageProblem(
             "None of the images at hand can be read.", hint=next(iter(broken.values()), "")
         )
-    yield _table(context, layer, feature, similar, said, method, looked_at, broken)
+    table = _table(context, layer, feature, similar, said, method, looked_at, broken)
+    notes = (*table.notes, *batch_notes(context, batch, parameters.batch))
+    yield msgspec.structs.replace(table, notes=notes)
     yield Progress(done=1, total=1, text="Comparing units")
 
 
@@ -300,8 +310,7 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
     """One pass an image, unless the cache holds it."""
     from interp_gui.analyses.dataset_costs import asking_cost
 
-    layer, batch = asked_layer(context), parameters.batch
-    batch = batch or automatic_batch(context.model.device)
+    layer, batch = asked_layer(context), batch_size(context, parameters.batch)
 
     def left(images: Sequence[Known]) -> int:
         chosen = _chosen(context, layer, images, parameters)

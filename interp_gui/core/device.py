@@ -6,6 +6,11 @@ DEVICE_VARIABLE = "INTERP_GUI_DEVICE"
 """Environment variable that asks for a device: `cpu`, `cuda`, `cuda:1`, `mps`."""
 
 
+RUNTIME_VARIABLE = "INTERP_GUI_RUNTIME"
+"""Environment variable that says whether passes over many images may run on ONNX Runtime:
+`automatic` (where it is faster), `torch` (never), `onnx` (wherever the two agree)."""
+
+
 class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One device.
 

@@ -31,6 +31,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     versions: dict[str, str] = {}
     """Package name -> version (`interp-gui`, `torch`, `numpy`, `pillow`, …)."""
+    runtime: str = ""
+    """What computed it where that was not the model's own runtime (`onnxruntime 1.32.0`)."""
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):

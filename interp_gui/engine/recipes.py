@@ -75,11 +75,14 @@ def _identity(model: Runtime) -> ModelIdentity:
 
 def recipe_of_result(recipe: Recipe, result: AnyResult) -> Recipe:
     """The recipe of one result of a run, with those features only that were computed with it."""
+    provenance = dict(result.provenance)
+    runtime = str(provenance.pop("runtime", ""))
     return msgspec.structs.replace(
         recipe,
         result=result.key,
-        features=batch_group(recipe.features, result.provenance),
-        provenance=dict(result.provenance),
+        features=batch_group(recipe.features, provenance),
+        provenance=provenance,
+        environment=msgspec.structs.replace(recipe.environment, runtime=runtime),
     )
 
 

@@ -1,5 +1,6 @@
 """Torch's several ways to say that memory is short, turned into one."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,16 @@ def memory_errors() -> Iterator[None]:
             "There is not enough memory for this computation.",
             hint="Use fewer images at once, a smaller input, or an earlier layer.",
         ) from problem
+
+
+def free_memory(device: str) -> None:
+    """Give back what torch keeps for later on a device."""
+    gc.collect()
+    kind = device.partition(":")[0]
+    if kind == "cuda" and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif kind == "mps" and torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _is_memory(problem: BaseException) -> bool:

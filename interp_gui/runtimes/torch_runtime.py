@@ -139,6 +139,10 @@ class TorchRuntime:
         twin._description = msgspec.structs.replace(self._description, outputs=outputs)
         return twin
 
+    def explain(self, reason: str) -> None:
+        """Say in the description what passes over many images run on, and why."""
+        self._description = msgspec.structs.replace(self._description, runtime_reason=reason)
+
     def _probed(self, shape: tuple[int, int, int]) -> Probe:
         return probe(
             self.module,

@@ -172,6 +172,6 @@ def test_answers_that_are_no_numbers(runtimes, labelled, run_analysis, monkeypat
     def broken(context, batch):
         return SimpleNamespace(outputs={"output": np.full((len(batch), 6), np.nan, np.float32)})
 
-    monkeypatch.setattr("interp_gui.analyses.dataset_predictions.run_edited", broken)
+    monkeypatch.setattr("interp_gui.analyses.passes.run_edited", broken)
     with pytest.raises(ImageProblem):
         run_analysis(ANALYSIS, runtimes["cnn"], dataset=labelled)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from interp_gui.analyses.asked import asked_features, asked_layer, edit_notes, unit
+from interp_gui.analyses.passes import identity
 from interp_gui.analyses.real_examples.crops import LayerMaps, example_picture, field_box
-from interp_gui.analyses.real_examples.survey import Survey, identity, survey
+from interp_gui.analyses.real_examples.survey import Survey, survey
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
@@ -150,19 +151,26 @@ def _grid(
         provenance={
             "images_sha256": [image_sha256(item.image) for item in items],
             "batch": parameters.batch,
+            **found.provenance(layer.name),
         },
     )
 
 
 def pictures_key(
-    context: Context, parameters: Parameters, layer: LayerInfo, u: int, sha256: str
+    context: Context,
+    parameters: Parameters,
+    layer: LayerInfo,
+    u: int,
+    sha256: str,
+    *,
+    runner: str = "",
 ) -> dict[str, Any]:
-    """Content key of one unit's pictures over the images of a hash."""
+    """Content key of one unit's pictures over the images of a hash, chosen by a runner."""
     return {
         "kind": "example-pictures", "version": PICTURES_VERSION, "layer": layer.name, "unit": u,
         "images": sha256, "k": parameters.k, "size": parameters.size,
         "shaded": parameters.shaded, "cropped": parameters.cropped, "batch": parameters.batch,
-        **identity(context),
+        **identity(context, runner=runner),
     }  # fmt: skip
 
 
@@ -176,7 +184,8 @@ def _pictures(
     floor: float,
     maps: LayerMaps,
 ) -> Generator[Progress, None, list[Any]]:
-    key = pictures_key(context, parameters, layer, u, found.sha256)
+    runner = found.runners.get(layer.name, "")
+    key = pictures_key(context, parameters, layer, u, found.sha256, runner=runner)
     stored = None if found.partial else context.recall(key)
     if stored is not None:
         return [np.asarray(stored[f"picture_{rank}"]) for rank in ranks]

@@ -8,12 +8,11 @@ import msgspec
 import numpy as np
 
 from interp_gui.analyses.costs import forward_s, remembered, spread, step_s, within
+from interp_gui.analyses.passes import batch_size, identity, known_route
 from interp_gui.analyses.real_examples.crops import LayerMaps, example_picture, field_box
 from interp_gui.analyses.real_examples.survey import (
     Pass,
-    automatic_batch,
     hashed,
-    identity,
     pass_tag,
     record_key,
 )
@@ -40,7 +39,7 @@ def survey_cost(context: Context, layers: Sequence[LayerInfo], *, k: int, batch:
     paths = dataset.paths if dataset is not None else ()
     if not paths:
         return Looked(Cost(seconds=0), "")
-    batch = batch or automatic_batch(context.model.device)
+    batch = batch_size(context, batch)
     found, seconds = within(hashed(context, paths), len(paths))
     broken, digest = found if found is not None else ({}, "")
     missing, done = list(layers), 0
@@ -49,7 +48,16 @@ def survey_cost(context: Context, layers: Sequence[LayerInfo], *, k: int, batch:
             layer.name: record_key(context, layer, digest, k=k, batch=batch) for layer in layers
         }
         missing = [layer for layer in layers if context.recall(keys[layer.name]) is None]
-        tag = pass_tag(context, missing, digest, k=k, batch=batch)
+        route = known_route(context, missing) if missing else None
+        runner = route.runner if route is not None else ""
+        if runner:
+            missing = [
+                layer for layer in missing
+                if context.recall(
+                    record_key(context, layer, digest, k=k, batch=batch, runner=runner)
+                ) is None
+            ]  # fmt: skip
+        tag = pass_tag(context, missing, digest, k=k, batch=batch, runner=runner)
         shared = context.cache.in_progress if context.cache is not None else {}
         under_way = shared.get(msgspec.json.encode(tag).decode())
         done = under_way.done if isinstance(under_way, Pass) else 0
@@ -80,7 +88,11 @@ def _image_s(
         "sample": sample, **identity(context),
     }  # fmt: skip
 
-    trial = Pass(layers, sample, {}, k=k, batch=batch)
+    route = known_route(context, layers)
+    if route is not None and route.network is None:
+        route = None  # the export is not made for an estimate
+    what |= {"runner": route.runner if route is not None else ""}
+    trial = Pass(layers, sample, {}, k=k, batch=batch, route=route)
 
     def step() -> None:
         if trial.finished:

@@ -98,13 +98,26 @@ class UnitStatistics:
             flat = np.where(np.isnan(flat), -np.inf, flat)
         positions = flat.argmax(axis=2)
         peaks = np.take_along_axis(flat, positions[:, :, None], axis=2)[:, :, 0]
+        # one by one: a sum over the batch would round by its size
+        means = np.stack([image.mean(axis=1, dtype=np.float64) for image in flat])
+        self.update_reduced(peaks, positions, flat.min(axis=2), means, items)
+
+    def update_reduced(
+        self,
+        peaks: Floats,
+        positions: NDArray[Any],
+        lows: Floats,
+        means: NDArray[Any],
+        items: NDArray[np.int64],
+    ) -> None:
+        """Take in largest value, its position, smallest value and mean, (n, units) each."""
         self.top.update(peaks, items, positions)
         self.maximum = np.maximum(self.maximum, peaks.max(axis=0))
-        self.minimum = np.minimum(self.minimum, flat.min(axis=2).min(axis=0))
+        self.minimum = np.minimum(self.minimum, lows.min(axis=0))
         self.active += (peaks > 0).sum(axis=0)
-        for image in flat:  # one by one: a sum over the batch would round by its size
-            self.total += image.mean(axis=1, dtype=np.float64)
-        self.seen += n
+        for image in means:
+            self.total += image
+        self.seen += len(items)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -121,7 +134,8 @@ class UnitStatistics:
         if not self.seen:
             return np.zeros(len(self.total), np.bool_)
         scale = max(float(np.abs(self.maximum).max()), float(np.abs(self.minimum).max()))
-        dead: NDArray[np.bool_] = (self.maximum - self.minimum) <= 1e-6 * scale
+        with np.errstate(invalid="ignore"):  # of units that are no number anywhere
+            dead: NDArray[np.bool_] = (self.maximum - self.minimum) <= 1e-6 * scale
         return dead
 
     def state(self) -> dict[str, Any]:

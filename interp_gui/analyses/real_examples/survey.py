@@ -2,19 +2,28 @@
 
 import hashlib
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import run_edited
+from interp_gui.analyses.passes import (
+    Route,
+    batch_notes,
+    batch_size,
+    choose_route,
+    halved,
+    identity,
+    known_route,
+)
 from interp_gui.analyses.real_examples.streaming import UnitStatistics
 from interp_gui.analyses.unit_maps import map_size, unit_maps
 from interp_gui.core.analysis import Context, Progress, Saved
-from interp_gui.core.errors import ImageProblem, InvalidValue
+from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import load_input
@@ -48,6 +57,10 @@ class Survey:
     partial
         Whether images of that hash were gone before they were read: what is made of this is not
         what the hash promises, and must not be kept under it.
+    said
+        What has to be said of how it was computed.
+    runners
+        What computed each layer's record, by its name, where that was not the model's runtime.
     """
 
     layers: dict[str, UnitStatistics]
@@ -56,40 +69,23 @@ class Survey:
     broken: dict[int, str]
     sha256: str
     partial: bool = False
+    said: tuple[str, ...] = ()
+    runners: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence about images that were left out, if any were."""
+        """How it was computed, where that needs saying, and which images were left out."""
         if not self.broken:
-            return ()
+            return self.said
         shown = "; ".join(list(self.broken.values())[:5])
         more = f"; and {len(self.broken) - 5} more" if len(self.broken) > 5 else ""
         things = "image" if len(self.broken) == 1 else "images"
-        return (f"{len(self.broken)} {things} left out: {shown}{more}",)
+        return (*self.said, f"{len(self.broken)} {things} left out: {shown}{more}")
 
-
-def identity(context: Context) -> dict[str, Any]:
-    """What a value computed by the model depends on, as part of cache keys."""
-    import torch
-
-    model = context.model.description
-    return {
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-        "weights": model.weights_sha256,
-        "architecture": model.architecture,
-        "library": model.library,
-        "config": model.config,
-        "runtime": type(context.model).__name__,
-        "device": context.model.device,
-        "preprocessing": msgspec.to_builtins(context.model.preprocessing),
-        "edits": msgspec.to_builtins(msgspec.json.decode(context.inputs.edits.to_json())),
-    }
-
-
-def automatic_batch(device: str) -> int:
-    """Images a step: few on a CPU, where a step has to stay short."""
-    return 4 if device == "cpu" else 32
+    def provenance(self, layer: str) -> dict[str, Any]:
+        """What recipes of results about a layer say of how its record was computed."""
+        runner = self.runners.get(layer, "")
+        return {"runtime": runner} if runner else {}
 
 
 def survey(
@@ -107,27 +103,62 @@ def survey(
         Strongest images kept a unit.
     batch
         Images a step, 0 for a number that suits the device. Batches are aligned to the dataset's
-        start, so that an interrupted pass repeats the same ones.
+        start, so that an interrupted pass repeats the same ones. Where memory does not take them,
+        the pass begins anew with half as many.
     """
+    size = batch_size(context, batch)
+    while True:
+        try:
+            found = yield from _survey(context, layers, k=k, batch=size)
+        except OutOfMemory as problem:
+            size = halved(context, size, problem)
+        else:
+            return replace(found, said=(*found.said, *batch_notes(context, size, batch)))
+
+
+def _survey(
+    context: Context, layers: Sequence[LayerInfo], *, k: int, batch: int
+) -> Generator[Progress | Saved, None, Survey]:
     dataset = context.inputs.dataset
     if dataset is None or not dataset.images:
         raise InvalidValue("Images at hand are needed.", hint="Open a folder of images first.")
     paths = dataset.paths
-    batch = batch or automatic_batch(context.model.device)
     broken, digest = yield from hashed(context, paths)
-    keys = {layer.name: record_key(context, layer, digest, k=k, batch=batch) for layer in layers}
     found: dict[str, UnitStatistics] = {}
-    for layer in layers:
-        stored = context.recall(keys[layer.name])
-        if stored is not None:
-            found[layer.name] = UnitStatistics.restored(stored)
-            broken |= {int(i): str(text) for i, text in stored["broken"].items()}
-    missing = [layer for layer in layers if layer.name not in found]
+    runners: dict[str, str] = {}
+    said: tuple[str, ...] = ()
+
+    def recall(runner: str) -> list[LayerInfo]:
+        for layer in [each for each in layers if each.name not in found]:
+            key = record_key(context, layer, digest, k=k, batch=batch, runner=runner)
+            stored = context.recall(key)
+            if stored is not None:
+                found[layer.name] = UnitStatistics.restored(stored)
+                runners[layer.name] = runner
+                broken.update({int(i): str(text) for i, text in stored["broken"].items()})
+        return [layer for layer in layers if layer.name not in found]
+
+    missing = recall("")
+    quick = known_route(context, missing) if missing else None
+    if quick is not None:
+        missing, said = recall(quick.runner), quick.notes
     partial = False
     if missing:
-        tag = pass_tag(context, missing, digest, k=k, batch=batch)
-        asked = Pass(missing, paths, broken, k=k, batch=batch)
+
+        def first() -> Array | None:
+            _, inputs = _decoded(context, paths, range(min(batch, len(paths))), dict(broken))
+            return np.stack(inputs) if inputs else None
+
+        route = yield from choose_route(context, missing, images=len(paths), first=first)
+        said = route.notes or said
+        keys = {
+            layer.name: record_key(context, layer, digest, k=k, batch=batch, runner=route.runner)
+            for layer in missing
+        }
+        tag = pass_tag(context, missing, digest, k=k, batch=batch, runner=route.runner)
+        asked = Pass(missing, paths, broken, k=k, batch=batch, route=route)
         done = yield from _driven(context, asked, tag)
+        runners |= dict.fromkeys(keys, route.runner)
         broken |= done.broken
         partial = bool(done.gone)
         listed = {str(i): text for i, text in broken.items()}
@@ -143,26 +174,36 @@ def survey(
     size = context.model.preprocessing.size
     grids = {layer.name: map_size(layer, size) for layer in layers}
     return Survey(
-        layers=found, grids=grids, paths=paths, broken=broken, sha256=digest, partial=partial
-    )
+        layers=found, grids=grids, paths=paths, broken=broken, sha256=digest, partial=partial,
+        said=said, runners=runners,
+    )  # fmt: skip
 
 
 def record_key(
-    context: Context, layer: LayerInfo, digest: str, *, k: int, batch: int
+    context: Context, layer: LayerInfo, digest: str, *, k: int, batch: int, runner: str = ""
 ) -> dict[str, Any]:
-    """Content key of one layer's record over the images of a hash."""
+    """Content key of one layer's record over the images of a hash, computed by a runner."""
     return {
         "kind": "unit-survey", "version": SURVEY_VERSION, "layer": layer.name, "k": k,
-        "batch": batch, "images": digest, **identity(context),
+        "batch": batch, "images": digest, **identity(context, runner=runner),
     }  # fmt: skip
 
 
 def pass_tag(
-    context: Context, layers: Sequence[LayerInfo], digest: str, *, k: int, batch: int
+    context: Context,
+    layers: Sequence[LayerInfo],
+    digest: str,
+    *,
+    k: int,
+    batch: int,
+    runner: str = "",
 ) -> dict[str, Any]:
     """What a pass is, by which one that is under way is known."""
     names = [layer.name for layer in layers]
-    said = {"images": digest, "layers": names, "k": k, "batch": batch, **identity(context)}
+    said = {
+        "images": digest, "layers": names, "k": k, "batch": batch,
+        **identity(context, runner=runner),
+    }  # fmt: skip
     # as it is after a way through JSON, so that one that comes back with a state is equal
     tag: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(said))
     return tag
@@ -200,6 +241,8 @@ class Pass:
         What is recorded, and images a step.
     paths, broken
         All images; sentences for those that are known to be unreadable.
+    route
+        What it runs on; the model's own runtime if None.
     """
 
     def __init__(
@@ -210,8 +253,10 @@ class Pass:
         *,
         k: int,
         batch: int,
+        route: Route | None = None,
     ) -> None:
         self.layers = tuple(layers)
+        self._route = route if route is not None else Route(layers=self.layers)
         self.paths = paths
         self.broken = dict(broken)
         self.gone: set[int] = set()
@@ -232,14 +277,21 @@ class Pass:
         items, inputs = _decoded(context, self.paths, step, self.broken)
         self.gone |= {i for i in step if i in self.broken and is_gone(self.paths[i])} - known
         if items:
-            last = max(self.layers, key=lambda layer: layer.depth).name
-            names = [layer.name for layer in self.layers]
-            captured = run_edited(context, np.stack(inputs), capture=names, until=last).captured
-            size = context.model.preprocessing.size
-            for layer in self.layers:
-                maps = unit_maps(captured[layer.name], layer, size)
-                self.made[layer.name].update(maps, np.array(items, np.int64))
+            self._take(context, np.stack(inputs), np.array(items, np.int64))
         self.done = step.stop
+
+    def _take(self, context: Context, batch: Array, items: NDArray[np.int64]) -> None:
+        extremes = self._route.extremes(context, batch)
+        if extremes is not None:
+            for name, found in extremes.items():
+                self.made[name].update_reduced(
+                    found.peak, found.position, found.low, found.mean.astype(np.float64), items
+                )
+            return
+        values = self._route.values(context, batch)
+        size = context.model.preprocessing.size
+        for layer in self.layers:
+            self.made[layer.name].update(unit_maps(values[layer.name], layer, size), items)
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on elsewhere."""
@@ -285,7 +337,11 @@ def _driven(
         yield Progress(done=driven.done, total=len(driven.paths), text="Looking at all images")
         if driven.finished:  # asked behind the yield: another run may have driven it meanwhile
             break
-        driven.advance(context)
+        try:
+            driven.advance(context)
+        except OutOfMemory:
+            shared.pop(name, None)
+            raise
         if time.monotonic() - saved > SAVE_EVERY_S:
             saved = time.monotonic()
             yield Saved(state={"survey": {"tag": tag, **driven.state()}})

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import see
-from interp_gui.analyses.real_examples.survey import identity, is_gone
+from interp_gui.analyses.passes import identity
+from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.images import dataset_sha256, image_sha256

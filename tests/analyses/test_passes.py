@@ -1,0 +1,212 @@
+"""Passes over many images: on which runtime they run, what is kept of them, and short memory."""
+
+import numpy as np
+import pytest
+
+from interp_gui.analyses import dataset_predictions, layer_summary, real_examples, unit_similarity
+from interp_gui.analyses.passes import Route, batch_size, identity, known_route, onnx_name
+from interp_gui.core.analysis import Context, Inputs
+from interp_gui.core.edit import Edit, EditStack
+from interp_gui.core.errors import OutOfMemory
+from interp_gui.core.feature import Feature
+from interp_gui.engine.recipes import recipe_of_result, recipe_of_run
+from interp_gui.runtimes.faster import choosing
+from interp_gui.runtimes.faster.choosing import Choice, Work
+from interp_gui.runtimes.faster.network import Passed
+from interp_gui.runtimes.faster.reducing import Extremes, Reduction
+
+SUMMARY, EXAMPLES = layer_summary.ANALYSIS, real_examples.ANALYSIS
+PREDICTIONS = dataset_predictions.ANALYSIS
+
+
+@pytest.fixture
+def always(monkeypatch):
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "onnx")
+
+
+@pytest.fixture
+def model(small_cnn):
+    return small_cnn(3)
+
+
+def rows(ran, column):
+    table = ran.results[-1]
+    return np.array([row[table.columns.index(column)] for row in table.cells], float)
+
+
+@pytest.mark.parametrize("name", ["cnn", "vit", "swin"])
+def test_a_summary_is_the_same_on_both(
+    name, runtimes, maps_layer, dataset, run_analysis, monkeypatch
+):
+    asked = {"dataset": dataset, "layer": maps_layer[name]}
+    ours = run_analysis(SUMMARY, runtimes[name], **asked)
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "onnx")
+    theirs = run_analysis(SUMMARY, runtimes[name], **asked)
+    for column in ("peak", "mean"):
+        a, b = rows(ours, column), rows(theirs, column)
+        assert np.abs(a - b).max() <= 1e-4 * np.abs(a).max()
+    assert rows(ours, "active_images").tolist() == rows(theirs, "active_images").tolist()
+    assert ours.results[-1].provenance == {}
+    assert theirs.results[-1].provenance == {"runtime": onnx_name()}
+    assert any("Computed on ONNX Runtime" in note for note in theirs.results[-1].notes)
+
+
+@pytest.mark.usefixtures("always")
+def test_examples_and_answers_say_what_computed_them(model, dataset, run_analysis, memory):
+    examples = run_analysis(
+        EXAMPLES, model, {"units": "0-2"}, dataset=dataset, layer="last", cache=memory
+    )
+    assert {r.provenance["runtime"] for r in examples.results} == {onnx_name()}
+    answers = run_analysis(PREDICTIONS, model, dataset=dataset, cache=memory)
+    summary = answers.last["summary"]
+    assert summary.provenance["runtime"] == onnx_name()
+    assert model.description.runtime_reason.startswith("ONNX Runtime")
+    recipe = recipe_of_run(PREDICTIONS, model, Inputs(), PREDICTIONS.settings({}))
+    kept = recipe_of_result(recipe, summary)
+    assert kept.environment.runtime == onnx_name()
+    assert "runtime" not in kept.provenance
+    assert recipe.environment.runtime == ""
+
+
+def test_answers_are_the_same_on_both(model, dataset, run_analysis, monkeypatch):
+    ours = run_analysis(PREDICTIONS, model, dataset=dataset).last["summary"]
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "onnx")
+    theirs = run_analysis(PREDICTIONS, model, dataset=dataset).last["summary"]
+    assert ours.values["predicted"].tolist() == theirs.values["predicted"].tolist()
+    assert np.allclose(ours.values["probability"], theirs.values["probability"], atol=1e-4)
+
+
+@pytest.mark.parametrize("analysis", [SUMMARY, PREDICTIONS])
+def test_what_one_kept_is_not_taken_for_the_others(
+    analysis, small_cnn, dataset, run_analysis, memory, monkeypatch
+):
+    asked = {"dataset": dataset, "layer": "last", "cache": memory}
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "onnx")
+    run_analysis(analysis, small_cnn(3), **asked)
+    kept = set(memory.held)
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "torch")
+    own = run_analysis(analysis, small_cnn(3), **asked)
+    assert all("runtime" not in result.provenance for result in own.results)
+    assert set(memory.held) > kept
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "onnx")
+    monkeypatch.setattr(choosing, "export", lambda *_, **__: pytest.fail("exported"))
+    held = set(memory.held)
+    run_analysis(analysis, small_cnn(3), **asked)  # from the cache, whoever computed it
+    assert set(memory.held) == held
+
+
+def test_identities_differ_by_what_computes(model):
+    context = Context(model=model, inputs=Inputs())
+    assert identity(context) != identity(context, runner=onnx_name())
+    assert identity(context)["runtime"] == "TorchRuntime"
+
+
+@pytest.mark.usefixtures("always")
+def test_under_edits_the_models_own_runtime_computes(model, dataset, run_analysis, monkeypatch):
+    monkeypatch.setattr(choosing, "export", lambda *_, **__: pytest.fail("exported"))
+    edits = EditStack((Edit(feature=Feature(layer="first", units=(1,)), kind="ablate"),))
+    ran = run_analysis(SUMMARY, model, dataset=dataset, layer="last", edits=edits)
+    assert ran.results[-1].provenance == {}
+
+
+@pytest.mark.usefixtures("always")
+def test_values_that_are_no_numbers_are_left_to_pytorch(model, dataset, run_analysis):
+    model.module.head.bias.data[2] = float("inf")
+    ran = run_analysis(SUMMARY, model, {"all_layers": False}, dataset=dataset, layer="head")
+    assert ran.results[-1].provenance == {}
+    assert rows(ran, "peak")[2] == np.inf
+    assert "not all of its values" in model.description.runtime_reason
+
+
+def test_where_numbers_end_within_a_pass_maps_are_looked_at(model):
+    class Network:
+        def run(self, batch, *, reductions=(), **_):
+            mean = np.full((1, 2), np.nan, np.float32)
+            zero = np.zeros((1, 2), np.float32)
+            told = Extremes(zero, zero.astype(np.int64), zero, mean)
+            return Passed({}, {"head": told} if reductions else {}, {})
+
+    head = model.description.layer("head")
+    work = Work(reductions=(Reduction(layer="head", axes=head.axes, units=6),))
+    route = Route(layers=(head,), choice=Choice(onnx=True), network=Network(), work=work)
+    assert route.extremes(Context(model=model, inputs=Inputs()), np.zeros((1, 3, 32, 32))) is None
+
+
+def test_small_passes_never_think_of_it(model, dataset, run_analysis, monkeypatch):
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "automatic")
+    monkeypatch.setattr(
+        "interp_gui.analyses.passes.decide", lambda *_, **__: pytest.fail("decided")
+    )
+    run_analysis(SUMMARY, model, dataset=dataset, layer="last")
+    run_analysis(PREDICTIONS, model, dataset=dataset)
+    context = Context(model=model, inputs=Inputs(dataset=dataset))
+    assert known_route(context) is None
+
+
+class Short:
+    """A runtime whose memory takes so many images at once."""
+
+    def __init__(self, runtime, most):
+        self._runtime, self._most = runtime, most
+        self.batches = []
+
+    def __getattr__(self, name):
+        return getattr(self._runtime, name)
+
+    def forward(self, batch, **options):
+        self.batches.append(len(batch))
+        if len(batch) > self._most:
+            raise OutOfMemory("There is not enough memory for this computation.")
+        return self._runtime.forward(batch, **options)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "settings"),
+    [
+        (SUMMARY, {"batch": 8}),
+        (EXAMPLES, {"batch": 8, "units": "1"}),
+        (PREDICTIONS, {"batch": 8}),
+        (unit_similarity.ANALYSIS, {"batch": 8}),
+    ],
+)
+def test_short_memory_halves_the_batch_and_says_so(
+    analysis, settings, model, dataset, run_analysis, memory
+):
+    from interp_gui.analyses.unit_similarity import FEW_IMAGES
+
+    images = dataset.images * (1 + FEW_IMAGES // len(dataset.images))
+    asked = {
+        "dataset": type(dataset)(name="d", images=images),
+        "layer": "last",
+        "features": (Feature(layer="last", units=(2,)),),
+    }
+    short = Short(model, 2)
+    found = run_analysis(analysis, short, settings, cache=memory, **asked)
+    true = run_analysis(analysis, model, {**settings, "batch": 2}, **asked)
+    note = "Memory was short: 2 images at a time instead of 8."
+    assert any(note in result.notes for result in found.results)
+    assert not any(note in result.notes for result in true.results)
+    assert short.batches[:3] == [8, 4, 2]
+    assert set(short.batches[3:]) <= {1, 2}
+    for ours, theirs in zip(found.results, true.results, strict=True):
+        if ours.kind == "table":
+            assert ours.cells == theirs.cells
+
+
+def test_what_fitted_is_remembered_and_one_image_that_does_not_fit_is_an_error(
+    model, dataset, run_analysis
+):
+    context = Context(model=model, inputs=Inputs(dataset=dataset))
+    short = Short(model, 0)
+    with pytest.raises(OutOfMemory):
+        run_analysis(SUMMARY, short, {"batch": 4}, dataset=dataset, layer="last")
+    assert short.batches == [4, 2, 1]
+    assert batch_size(context, 16) == 16
+    context.probes.update({_key(context): 3.0})
+    assert batch_size(context, 16) == 3
+
+
+def _key(context):
+    from interp_gui.analyses.passes import _fits
+
+    return _fits(context)
