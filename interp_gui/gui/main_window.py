@@ -179,7 +179,7 @@ class MainWindow(QMainWindow):
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(space)
         self.engine_badge = EngineBadge(self.bridge)
-        self.device_badge = DeviceBadge(self.bridge)
+        self.device_badge = DeviceBadge(self.bridge, self.state)
         bar.addWidget(self.engine_badge)
         self._device_action = bar.addWidget(self.device_badge)
         self._device_action.setVisible(False)

@@ -5,9 +5,10 @@ value to what it is already emits nothing, so that views may set in answer to a 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from interp_gui.core.dataset import Dataset
@@ -57,6 +58,8 @@ class AppState(QObject):
     """Another set of models is open."""
     edits_changed = Signal()
     image_changed = Signal()
+    model_described = Signal()
+    """It was found out what the current model runs fastest on; nothing else of it changed."""
     dataset_changed = Signal()
     target_changed = Signal()
     layer_changed = Signal()
@@ -147,6 +150,23 @@ class AppState(QObject):
         return self._tab
 
     # --- changing it ---------------------------------------------------------------------------
+
+    @property
+    def gradient_problem(self) -> str:
+        """Why the current model gives no gradients; empty where it does, or where none is open."""
+        return self.model.description.gradient_problem if self.model is not None else ""
+
+    def set_runtime_reason(self, handle: str, reason: str) -> None:
+        """Tell what a model runs on; no view has to compute anew for that."""
+
+        def told(model: OpenModelState) -> OpenModelState:
+            description = msgspec.structs.replace(model.description, runtime_reason=reason)
+            return replace(model, description=description)
+
+        self._models = tuple(told(m) if m.handle == handle else m for m in self._models)
+        if self._model is not None and self._model.handle == handle:
+            self._model = told(self._model)
+            self.model_described.emit()
 
     def set_model(self, model: OpenModelState | None) -> None:
         """Make a model current; layer, feature and target are those last looked at in it.

@@ -202,13 +202,14 @@ def decode(
 
     stamp = stamp_of(path)
     if preprocessing is None:
-        pixels = read_image(path)
-    else:
-        values = read_for(path, preprocessing)
-        try:
-            pixels = as_seen(values, preprocessing)
-        except (ValueError, MemoryError) as problem:
-            raise ImageProblem(f"It cannot be preprocessed: {problem}.") from problem
+        return to_image(thumbnail(read_image(path), side)), stamp
+    try:
+        pixels = as_seen(read_for(path, preprocessing), preprocessing)
+    except ImageProblem:
+        # a file of other planes than the network looks at is not broken: it is shown as it is
+        pixels = read_image(path, window=preprocessing.window)
+    except (ValueError, MemoryError) as problem:
+        raise ImageProblem(f"It cannot be preprocessed: {problem}.") from problem
     return to_image(thumbnail(pixels, side)), stamp
 
 

@@ -1,5 +1,7 @@
 """What the toolbar holds beside buttons: the device and the engine's state."""
 
+import re
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
@@ -8,7 +10,8 @@ from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.jobs.row import total_text
-from interp_gui.gui.state import Level
+from interp_gui.gui.panels.facts import RUNTIMES, runtime_text
+from interp_gui.gui.state import AppState, Level
 
 
 class Badge(QWidget):
@@ -94,12 +97,28 @@ class EngineBadge(Badge):
 class DeviceBadge(Badge):
     """Where the model runs, and why there."""
 
-    def __init__(self, bridge: EngineBridge) -> None:
+    def __init__(self, bridge: EngineBridge, state: AppState) -> None:
         super().__init__("Device", "device")
+        self._state = state
+        self._engine = ("", "")
         self.setVisible(False)
         bridge.ready.connect(self._on_ready)
+        state.model_changed.connect(self._tell)
+        state.model_described.connect(self._tell)
 
     def _on_ready(self, hello: Hello) -> None:
         name = "CPU" if hello.device == "cpu" else hello.device.upper()
-        self.show_state(name, f"{name} · {hello.device_reason}" if hello.device_reason else name)
+        tip = f"{name} · {hello.device_reason}" if hello.device_reason else name
+        self._engine = (name, tip)
+        self._tell()
         self.setVisible(True)
+
+    def _tell(self) -> None:
+        """What the current model runs on, or what the engine would use."""
+        name, tip = self._engine
+        model = self._state.model.description if self._state.model is not None else None
+        if model is not None and (model.runtime != "torch" or model.runtime_reason):
+            tip = runtime_text(model)
+            if tip.startswith(RUNTIMES["onnx"]):  # "ONNX Runtime on the CPU: why there"
+                name = re.split(r"[:.,(]", tip)[0].strip()
+        self.show_state(name, tip)

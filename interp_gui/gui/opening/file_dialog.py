@@ -1,6 +1,6 @@
 """What a file is, before it opens."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
@@ -59,7 +59,7 @@ class FileDialog(QDialog):
             column.addWidget(self._names(), 1)
         for note in report.notes:
             column.addWidget(parts.label(note, dim=True))
-        column.addStretch(1)
+        column.addStretch(0 if report.foreign else 1)
         column.addWidget(self._buttons(asking))
         self.setAccessibleName(self.heading.text())
 
@@ -88,7 +88,10 @@ class FileDialog(QDialog):
             if each.dangerous:
                 item.setIcon(icons.icon("warning"))
             found.addItem(item)
-        found.setMaximumHeight(160)
+        found.setIconSize(QSize(14, 14))
+        rows = min(max(found.count(), 2), 12)
+        line_px = max(found.sizeHintForRow(0), found.sizeHintForRow(found.count() - 1))
+        found.setMinimumHeight(rows * line_px + 2 * found.frameWidth())
         return found
 
     def _buttons(self, asking: bool) -> QDialogButtonBox:

@@ -81,6 +81,7 @@ class ModelList(QObject):
         self.can_ask = False
         """Whether someone listens to `asked`; without one a question is told as a failure."""
         bridge.ready.connect(self._next)
+        bridge.described.connect(self._on_described)
 
     @property
     def is_waiting(self) -> bool:
@@ -265,6 +266,9 @@ class ModelList(QObject):
                 state.set_model(None)
         self._stamps.pop(handle, None)
         self._bridge.run(CloseModel(model=handle))
+
+    def _on_described(self, handle: str, description: ModelDescription) -> None:
+        self._state.set_runtime_reason(handle, description.runtime_reason)
 
     def set_preprocessing(self, preprocessing: Preprocessing, *, handle: str = "") -> None:
         """Change how images become a model's input; the current one's by default."""

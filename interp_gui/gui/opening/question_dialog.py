@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -23,6 +23,7 @@ from interp_gui.core.opening import Candidate, KeyReport, OpenChoice, OpenQuesti
 from interp_gui.gui import parts, theme
 
 _SHOWN_KEYS = 500
+_MOST_ROWS = 10
 _NAME = Qt.ItemDataRole.UserRole
 
 
@@ -59,7 +60,7 @@ class OpenQuestionDialog(QDialog):
         self.candidates.setVisible(bool(question.candidates))
         column.addWidget(self.candidates, 2)
         self.detail = parts.label()
-        self.detail.setMinimumHeight(self.fontMetrics().lineSpacing() * 4)
+        self.detail.setMinimumHeight(self.fontMetrics().lineSpacing() * 6)
         self.detail.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.detail.setVisible(bool(question.candidates))
         column.addWidget(self.detail)
@@ -69,10 +70,14 @@ class OpenQuestionDialog(QDialog):
         self.gaps = self._gap_boxes()
         column.addLayout(self.form)
         self.keys = KeyTree(question.nearest)
-        self.keys.setVisible(bool(question.nearest))
+        # where something fits, what others lack decides nothing
+        self.keys.setVisible(bool(question.nearest) and not self.can_open)
         column.addWidget(self.keys, 3)
+        column.addStretch(0 if self.keys.isVisibleTo(self) else 1)
         column.addWidget(self._buttons())
-        if question.candidates or question.nearest:
+        if question.candidates:
+            self.resize(860, self.sizeHint().height())
+        elif self.keys.isVisibleTo(self):
             self.resize(860, 520)
         self.candidates.currentItemChanged.connect(lambda *_: self._describe())
         self.candidates.itemActivated.connect(lambda *_: self._open())
@@ -192,6 +197,7 @@ class CandidateTable(QTreeWidget):
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         super().__init__()
         self._candidates = {each.name: each for each in candidates}
+        self._height_px = 0
         scored = any(each.score is not None for each in candidates)
         titles = ["Network", "What differs", "Image", "Why here"]
         if scored:
@@ -204,7 +210,8 @@ class CandidateTable(QTreeWidget):
         self.setAccessibleName("Networks that fit")
         self.setAccessibleDescription("Choose the one that the weights were made with")
         for each in candidates:
-            values = [_network(each), "; ".join(each.differs) or "—", each.input, each.why]
+            differs = "; ".join(each.differs) or "—"
+            values = [_network(each), differs, each.input, _sentence(each.why)]
             if scored:
                 values.insert(1, "" if each.score is None else f"{each.score:.0%}")
             row = QTreeWidgetItem(values)
@@ -219,6 +226,14 @@ class CandidateTable(QTreeWidget):
         first = self.topLevelItem(0)
         if first is not None:
             self.setCurrentItem(first)
+            rows = min(max(len(candidates), 3), _MOST_ROWS)
+            height_px = rows * self.sizeHintForRow(0) + header.sizeHint().height()
+            self.setMinimumHeight(min(rows, 4) * self.sizeHintForRow(0) + header.height())
+            self._height_px = height_px + 2 * self.frameWidth()
+            self.setMaximumHeight(max(self._height_px, self.minimumHeight()))
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self._height_px)
 
     @property
     def chosen(self) -> Candidate | None:
@@ -284,7 +299,8 @@ def _detail(candidate: Candidate) -> list[str]:
             if candidate.differs
             else []
         ),
-        *([f"{candidate.why.rstrip('.')}."] if candidate.why else []),
+        *([f"It sees an image as {candidate.input}."] if candidate.input else []),
+        *([f"{_sentence(candidate.why).rstrip('.')}."] if candidate.why else []),
         *(
             []
             if candidate.certain
@@ -293,22 +309,36 @@ def _detail(candidate: Candidate) -> list[str]:
     ]
 
 
+def _sentence(text: str) -> str:
+    """With a capital, but for names that are written small."""
+    first = text.partition(" ")[0]
+    return text if any(each in first for each in "'_:.") else text[:1].upper() + text[1:]
+
+
 def _network(candidate: Candidate) -> str:
     others = f" and {len(candidate.same)} alike" if candidate.same else ""
     return f"{candidate.name}{others}{'' if candidate.certain else ' (uncertain)'}"
 
 
 def _heading(question: OpenQuestion) -> str:
+    if question.candidates and all(each.certain for each in question.candidates):
+        return f"Which network is '{question.file}'?"
     if question.sentence:
         return question.sentence
     if question.candidates:
-        return f"Which network is '{question.file}'?"
+        return f"Is '{question.file}' one of these networks?"
     if question.head is not None:
         return f"What is the head of '{question.file}' made of?"
     return f"'{question.file}' fits no known network."
 
 
 def _explanation(question: OpenQuestion) -> str:
+    if question.candidates and not all(each.certain for each in question.candidates):
+        return (
+            "Tensors of the same shape may have changed places, which nothing would show. Choose "
+            "one only if you know that it is that network. What you choose is remembered for "
+            "these weights."
+        )
     if question.candidates:
         return (
             "These networks take exactly the same tensors, without complaint, and answer "

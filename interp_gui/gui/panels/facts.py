@@ -19,11 +19,27 @@ from interp_gui.gui import parts, theme
 from interp_gui.gui.widgets.wheel import calm_wheel
 
 OUTPUT_KINDS: dict[OutputKind, tuple[str, str]] = {
-    "softmax": ("classes, one of them is right", "Softmax: shares of all classes sum to one"),
-    "sigmoid": ("classes, each for itself", "Sigmoid: any number of classes may be right"),
-    "scalar": ("numbers", "Measurements, such as an age or a score"),
-    "embedding": ("embedding", "A direction that is compared with those of other images"),
-    "map": ("map", "One value for each place, as in segmentation"),
+    "softmax": ("{} classes, one of them is right", "Softmax: shares of all classes sum to one"),
+    "sigmoid": ("{} classes, each for itself", "Sigmoid: any number of classes may be right"),
+    "scalar": ("{} numbers", "Measurements, such as an age or a score"),
+    "embedding": (
+        "embedding of {} numbers",
+        "A direction that is compared with those of other images",
+    ),
+    "map": ("map of {} channels", "One value for each place, as in segmentation"),
+}
+
+
+RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
+FORMATS = {
+    "torch-zip": "PyTorch weights",
+    "torch-legacy": "PyTorch weights, old format",
+    "torch-sharded": "PyTorch weights in several files",
+    "safetensors": "safetensors",
+    "safetensors-sharded": "safetensors in several files",
+    "huggingface": "Hugging Face folder",
+    "onnx": "ONNX",
+    "pt2": "exported by torch.export",
 }
 
 
@@ -91,7 +107,8 @@ class FactsView(QScrollArea):
                 continue  # one number is no choice between classes
             if (kind == "map") != (output.kind == "map"):
                 continue  # numbers have no places, and places are no numbers
-            box.addItem(f"{output.size:,} {title}" if output.size else title, kind)
+            size = f"{output.size:,} " if output.size else ""
+            box.addItem(title.replace("{} ", size), kind)
             box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(max(0, box.findData(output.kind)))
         box.setToolTip(OUTPUT_KINDS[output.kind][1])
@@ -154,8 +171,8 @@ def facts(model: ModelDescription) -> list[tuple[str, str]]:
     if model.choice.code:
         rows.append(("Defined in", model.choice.code))
     rows += [
-        ("Format", model.format),
-        ("Runs on", _runtime(model)),
+        ("Format", FORMATS.get(model.format, model.format)),
+        ("Runs on", runtime_text(model)),
         ("Parameters", f"{model.parameters:,}"),
         ("Layers", _layers(model)),
     ]
@@ -166,9 +183,13 @@ def facts(model: ModelDescription) -> list[tuple[str, str]]:
     return rows
 
 
-def _runtime(model: ModelDescription) -> str:
-    name = {"torch": "PyTorch", "onnx": "ONNX Runtime"}[model.runtime]
-    return f"{name}: {model.runtime_reason}" if model.runtime_reason else name
+def runtime_text(model: ModelDescription) -> str:
+    """What a model runs on, and why there."""
+    name, reason = RUNTIMES[model.runtime], model.runtime_reason
+    if not reason:
+        return name
+    # most reasons begin with the name, which need not be said twice
+    return reason if reason.startswith(tuple(RUNTIMES.values())) else f"{name}: {reason}"
 
 
 def _layers(model: ModelDescription) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QMenu, QWidget
 
 from interp_gui.core.analysis import Inputs
@@ -19,7 +19,7 @@ from interp_gui.gui.report.keeping import keep_all
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX, LayerBox, current_layer
-from interp_gui.gui.tabs.ranking import ORDERS, Order, RankedUnit, Ranking
+from interp_gui.gui.tabs.ranking import NO_UNITS, ORDERS, Order, RankedUnit, Ranking
 from interp_gui.gui.widgets.card import Card
 from interp_gui.gui.widgets.cards import CardList
 from interp_gui.gui.widgets.pixels import to_image
@@ -69,6 +69,7 @@ class ImageRanking(QWidget):
         self._results: dict[str, Exportable] = {}
         self._thumbnails: dict[str, Pixels] = {}
         self._asked: tuple[object, ...] | None = None
+        self._why = ""
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._rank)
         self.layers = LayerBox(state)
@@ -101,6 +102,8 @@ class ImageRanking(QWidget):
 
     def _connect(self) -> None:
         state = self._state
+        state.model_changed.connect(self._offer_orders)
+        self._offer_orders()
         for signal in (state.layer_changed, state.target_changed, state.dataset_changed):
             signal.connect(self.ask_later)
         self._bridge.ready.connect(self.ask_later)
@@ -120,9 +123,10 @@ class ImageRanking(QWidget):
         """Ask again, if anything has changed, when things have settled."""
         self._settled.start()
 
-    def forget(self) -> None:
-        """There is no image to ask about."""
+    def forget(self, why: str = "") -> None:
+        """There is no image to ask about; `why` says what is wrong with the one that is chosen."""
         self._bridge.drop(VIEW)
+        self._why = why
         self._set_ranking(Ranking())
 
     def _subject(self) -> tuple[object, ...]:
@@ -146,7 +150,9 @@ class ImageRanking(QWidget):
         if self._subject() == self._asked:
             return
         self._asked = self._subject()
-        order = "activation" if self.order.currentData() == "activation" else "attribution"
+        gradients = not model.description.gradient_problem
+        by_activation = self.order.currentData() == "activation" or not gradients
+        order = "activation" if by_activation else "attribution"
         request = Run(
             analysis=ANALYSIS,
             model=model.handle,
@@ -179,10 +185,15 @@ class ImageRanking(QWidget):
             return "Open a model to see which of its units make the answer."
         if self._state.image is None:
             return "Choose an image in the Images panel."
+        if self._shown() is None and self._why:
+            return self._why
         if not self._bridge.is_ready:
             return "The engine is starting…"
         if current_layer(self._state) is None:
             return "Choose a layer above: its units are ranked for the brushed place."
+        layer = current_layer(self._state)
+        if layer is not None and not layer.units:
+            return NO_UNITS
         return "Looking for the units…"
 
     # --- what comes --------------------------------------------------------------------------
@@ -269,6 +280,18 @@ class ImageRanking(QWidget):
             blocker = QSignalBlocker(self.order)
             self.order.setCurrentIndex(at)
             blocker.unblock()
+
+    def _offer_orders(self) -> None:
+        """Grey out what needs gradients where the model gives none, with the reason."""
+        model = self._state.model
+        problem = model.description.gradient_problem if model is not None else ""
+        items = self.order.model()
+        row = self.order.findData("attribution")
+        if isinstance(items, QStandardItemModel) and (item := items.item(row)) is not None:
+            item.setEnabled(not problem)
+            item.setToolTip(f"It needs gradients: {problem}" if problem else "")
+        if problem and self.order.currentIndex() == row:
+            self.set_order("activation")
 
     def _order_changed(self) -> None:
         self._fill()

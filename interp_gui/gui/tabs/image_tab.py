@@ -207,8 +207,10 @@ class ImageTab(QWidget):
         def failed(problem: Exception) -> None:
             self._shown = None
             self.canvas.set_pixels(None)
-            self.canvas.hint = problem.message if isinstance(problem, InterpError) else str(problem)
-            self.ranking.forget()
+            why = problem.message if isinstance(problem, InterpError) else str(problem)
+            self.canvas.hint = why
+            hint = problem.hint if isinstance(problem, InterpError) else ""
+            self.ranking.forget(hint or why)
 
         # every view of images has a key of its own: the newest answer of a key is delivered
         background_of(self._state).run(read, done, on_error=failed, key=f"image-tab:{id(self)}")

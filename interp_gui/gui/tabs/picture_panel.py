@@ -32,6 +32,9 @@ from interp_gui.gui.widgets.numbers import NumbersList
 from interp_gui.gui.widgets.picture import PictureView
 
 MORE_STEPS = 256
+HINT = "The optimised picture appears here while it is being made."
+RUN_TIP = "Make the picture from the beginning, with the settings below"
+NO_GRADIENTS = "No picture can be optimised without gradients:"
 LOWEST_PX = 120
 
 
@@ -69,15 +72,14 @@ class PicturePanel(QWidget):
         self, state: AppState, bridge: EngineBridge, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._bridge, self._undo = bridge, state.undo
+        self._state, self._bridge, self._undo = state, bridge, state.undo
         self._feature: Feature | None = None
         self.form: ParameterForm | None = None
         self.optimisation = Optimisation(state, bridge, "unit-picture", self)
-        self.picture = _Picture("The optimised picture appears here while it is being made.")
+        self.picture = _Picture(HINT)
         self.picture.setAccessibleName("Optimised picture")
         connect_export(self.picture, state)
         self.run = QPushButton("Optimise")
-        self.run.setToolTip("Make the picture from the beginning, with the settings below")
         self.hold = icon_button("pause", "Pause", self._hold)
         self.cancel = icon_button("cancel", "Cancel", self.optimisation.cancel)
         self.more = QPushButton(f"{MORE_STEPS} more steps")
@@ -169,7 +171,9 @@ class PicturePanel(QWidget):
         self._feature = feature
         self.picture.clear()
         self.numbers.set_numbers({})
+        problem = self._state.gradient_problem
         self.notes.clear()
+        self.picture.hint = f"{NO_GRADIENTS} {problem}" if problem else HINT
         self._phase()
         self.picture_changed.emit()
 
@@ -199,7 +203,7 @@ class PicturePanel(QWidget):
 
     def start(self) -> None:
         """Make the picture from the beginning."""
-        if self._feature is not None:
+        if self._feature is not None and not self._state.gradient_problem:
             self.optimisation.start(self._feature, self.settings())
 
     def _more(self) -> None:
@@ -236,7 +240,9 @@ class PicturePanel(QWidget):
         work = self.optimisation
         active, paused = work.active, work.phase == "paused"
         self.run.setVisible(not active)
-        self.run.setEnabled(self._feature is not None)
+        problem = self._state.gradient_problem
+        self.run.setEnabled(self._feature is not None and not problem)
+        self.run.setToolTip(f"It needs gradients: {problem}" if problem else RUN_TIP)
         self.run.setText("Optimise" if self.picture.result is None else "Start over")
         self.more.setVisible(not active and work.can_continue)
         stopped = work.phase in ("stopped", "failed")

@@ -14,6 +14,7 @@ ORDERS: dict[Order, str] = {
     "activation": "activation",
     "effect": "effect when switched off",
 }
+NO_UNITS = "This layer has no units to rank: choose another one above."
 _EFFECT = "fall of target"
 _PERCENTILE = "percentile of controls"
 

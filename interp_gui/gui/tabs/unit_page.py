@@ -191,7 +191,6 @@ class UnitPage(QWidget):
         self.title.setText(feature.text)
         self.title.setAccessibleName(f"Feature {feature.text}")
         self._show_name(feature)
-        self.panel.picture.hint = "The optimised picture appears here while it is being made."
         self._tell_examples()
         self._due = True
         self._settled.start()

@@ -34,6 +34,7 @@ from interp_gui.gui.widgets.cards import CardList
 from interp_gui.gui.widgets.flow import FlowRow
 
 PICTURES = "feature-visualization"
+OPTIMISE_TIP = "Make the picture that drives each unit in view most; real examples stay beside it"
 SORTED_BY_SUMMARY = ("response", "peak", "selective", "dead")
 
 
@@ -80,9 +81,7 @@ class LayerWall(QWidget):
         self.zoom.setToolTip("Size of cards (Ctrl + wheel)")
         self.optimise = QPushButton("Optimise visible")
         self.optimise.setCheckable(True)
-        self.optimise.setToolTip(
-            "Make the picture that drives each unit in view most; real examples stay beside it"
-        )
+        self.optimise.setToolTip(OPTIMISE_TIP)
         self.export = QPushButton("Export…")
         self.export.setToolTip("Export the selected cards as one sheet or as files")
         self.status = label(dim=True, wrap=False)
@@ -287,7 +286,9 @@ class LayerWall(QWidget):
             parts.append(f"{self.contents.dead} dead")
         parts += [text for text in (self.similarity.text, self.work.progress_text) if text]
         self.status.setText("  ·  ".join(parts) if total else "")
-        self.optimise.setEnabled(total > 0)
+        problem = self._state.gradient_problem
+        self.optimise.setEnabled(total > 0 and not problem)
+        self.optimise.setToolTip(f"It needs gradients: {problem}" if problem else OPTIMISE_TIP)
         self.export.setEnabled(total > 0)
         if self.optimise.isChecked() != self.work.follow:
             blocker = QSignalBlocker(self.optimise)

@@ -226,6 +226,9 @@ class WallWork(QObject):
     def _next_pictures(self) -> None:
         if self._group is not None or "feature-visualization" not in self._bridge.analyses:
             return
+        if self._state.gradient_problem:
+            self._asked.clear()
+            return
         wanted = list(self._asked) + (self._visible_groups() if self.follow else [])
         for steps in STAGES:
             for group in wanted:
