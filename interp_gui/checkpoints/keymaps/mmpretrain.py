@@ -6,7 +6,8 @@ and its heads are moved by `wrappers`.
 
 import torch
 
-from interp_gui.checkpoints.keymaps.rules import (
+from interp_gui.checkpoints.keymaps.reshaping import as_matrix, flat
+from interp_gui.checkpoints.keymaps.rules import (  # fmt: skip
     DROP,
     Fate,
     KeyMap,
@@ -14,9 +15,7 @@ from interp_gui.checkpoints.keymaps.rules import (
     Numbers,
     Place,
     Rules,
-    as_matrix,
-    flat,
-)  # fmt: skip
+)
 from interp_gui.checkpoints.match import Shapes
 
 _SOURCE = "mmpretrain"

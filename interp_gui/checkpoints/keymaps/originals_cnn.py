@@ -1,7 +1,8 @@
 """Convolutional networks as their authors published them: ConvNeXt, EfficientNet-PyTorch."""
 
 from interp_gui.checkpoints.keymaps.blocks import EFFICIENTNET_STAGES, placed, stages_of
-from interp_gui.checkpoints.keymaps.rules import Fate, KeyMap, Made, Rules, as_matrix, flat
+from interp_gui.checkpoints.keymaps.reshaping import as_matrix, flat
+from interp_gui.checkpoints.keymaps.rules import Fate, KeyMap, Made, Rules
 from interp_gui.checkpoints.match import Shapes
 
 _BLOCK = "stages.#.#."

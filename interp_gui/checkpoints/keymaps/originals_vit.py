@@ -2,7 +2,8 @@
 
 import torch
 
-from interp_gui.checkpoints.keymaps.rules import (
+from interp_gui.checkpoints.keymaps.reshaping import leading_axis, transposed
+from interp_gui.checkpoints.keymaps.rules import (  # fmt: skip
     DROP,
     Fate,
     KeyMap,
@@ -10,9 +11,7 @@ from interp_gui.checkpoints.keymaps.rules import (
     Numbers,
     Place,
     Rules,
-    leading_axis,
-    transposed,
-)  # fmt: skip
+)
 from interp_gui.checkpoints.keymaps.transformers_clip import head_without_bias
 from interp_gui.checkpoints.keymaps.transformers_vit import free_class_token
 from interp_gui.checkpoints.match import Shapes

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 import torch
 
+from interp_gui.checkpoints.keymaps.reshaping import rows
 from interp_gui.checkpoints.match import Renaming, Shapes, Tensors
 
 LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -356,46 +357,3 @@ class _Part:
             raise ValueError("rows do not divide into equal parts")
         # cloned: a part that shares memory would keep the whole alive
         return tensor.chunk(self.of)[self.slot].clone()
-
-
-def rows(*tensors: torch.Tensor) -> torch.Tensor:
-    """Tensors one below the other."""
-    if len({tensor.shape for tensor in tensors}) > 1:
-        raise ValueError("parts of one matrix have the same shape")
-    return torch.cat(tensors)
-
-
-def zeros_for_rows(weight: torch.Tensor) -> torch.Tensor:
-    """A bias that changes nothing, for a layer that has none."""
-    return weight.new_zeros(weight.shape[0])
-
-
-def transposed(weight: torch.Tensor) -> torch.Tensor:
-    """A matrix for a layer that multiplies from the other side."""
-    if weight.dim() != 2:
-        raise ValueError("only matrices are transposed")
-    return weight.t().contiguous()
-
-
-def flat(tensor: torch.Tensor) -> torch.Tensor:
-    """All numbers along one axis."""
-    return tensor.reshape(-1)
-
-
-def as_matrix(weight: torch.Tensor) -> torch.Tensor:
-    """A 1×1 convolution as a matrix."""
-    if weight.dim() != 4 or weight.shape[2:] != (1, 1):
-        raise ValueError("only 1×1 convolutions are matrices")
-    return weight.reshape(weight.shape[:2])
-
-
-def as_convolution(weight: torch.Tensor) -> torch.Tensor:
-    """A matrix as a 1×1 convolution."""
-    if weight.dim() != 2:
-        raise ValueError("only matrices become 1×1 convolutions")
-    return weight.reshape(*weight.shape, 1, 1)
-
-
-def leading_axis(tensor: torch.Tensor) -> torch.Tensor:
-    """With an axis for the batch in front."""
-    return tensor.unsqueeze(0)

@@ -8,16 +8,15 @@ import re
 import torch
 
 from interp_gui.checkpoints.keymaps.blocks import placed
-from interp_gui.checkpoints.keymaps.rules import (
+from interp_gui.checkpoints.keymaps.reshaping import as_convolution, flat
+from interp_gui.checkpoints.keymaps.rules import (  # fmt: skip
     Fate,
     KeyMap,
     Made,
     Numbers,
     Place,
     Rules,
-    as_convolution,
-    flat,
-)  # fmt: skip
+)
 from interp_gui.checkpoints.match import Shapes
 
 _SOURCE = "torchvision"

@@ -2,7 +2,8 @@
 
 import torch
 
-from interp_gui.checkpoints.keymaps.rules import (
+from interp_gui.checkpoints.keymaps.reshaping import leading_axis, zeros_for_rows
+from interp_gui.checkpoints.keymaps.rules import (  # fmt: skip
     DROP,
     Fate,
     Join,
@@ -11,9 +12,7 @@ from interp_gui.checkpoints.keymaps.rules import (
     Make,
     Piece,
     Pieces,
-    leading_axis,
-    zeros_for_rows,
-)  # fmt: skip
+)
 from interp_gui.checkpoints.match import Shapes
 
 _SOURCE = "transformers"

@@ -1,15 +1,15 @@
 """Hugging Face's convolutional networks: ConvNeXt, ResNet, RegNet, MobileNets, EfficientNet."""
 
 from interp_gui.checkpoints.keymaps.blocks import EFFICIENTNET_STAGES, placed, stages_of
-from interp_gui.checkpoints.keymaps.rules import (
+from interp_gui.checkpoints.keymaps.reshaping import flat
+from interp_gui.checkpoints.keymaps.rules import (  # fmt: skip
     Fate,
     KeyMap,
     Made,
     Numbers,
     Place,
     Rules,
-    flat,
-)  # fmt: skip
+)
 from interp_gui.checkpoints.match import Shapes
 
 _SOURCE = "transformers"

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 
-from interp_gui.checkpoints.keymaps.rules import (
+from interp_gui.checkpoints.keymaps.reshaping import zeros_for_rows
+from interp_gui.checkpoints.keymaps.rules import (  # fmt: skip
     LEAVES,
     Piece,
     Pieces,
     View,
     renaming,
     view_of,
-    zeros_for_rows,
-)  # fmt: skip
+)
 from interp_gui.checkpoints.match import Renaming
 
 _PREFIXES = (
