@@ -33,8 +33,21 @@ _SIDE = re.compile(
     r"prototypes|dino_head|ibot_head|queue\w*|center|criterion\w*|loss\w*|loss_fn|metrics?|"
     r"accuracy|acc|auroc|f1|confmat|train_\w+|val_\w+|test_\w+|temperature|logit_scale|"
     r"normali[sz]er?|normali[sz]e|preprocess\w*|mean|std|mu|sigma|class_weights?|decay|"
-    r"num_updates|step|n_averaged|attacker|decoder|aux_head|auxiliary_head|decode_head)"
+    r"num_updates|step|initted|n_averaged|attacker|decoder|aux_head|auxiliary_head|decode_head)"
 )
+# the same where no prefix sets the network apart: by these names no network calls a part of its own
+_ALONE = re.compile(
+    r"projector|projection_head|proj_head|predictor|prediction_head|prototypes\d*|queue(_\w+)?|"
+    r"criterion|loss_fn|center_loss|class_weights?|logit_scale|temperature|n_averaged|initted|"
+    r"(train|val|test)_(acc\w*|f1\w*|auroc\w*|loss\w*|metrics?|confmat\w*|precision\w*|recall\w*)"
+)
+# signs of learning without labels: a classifier that stands beside such a network is only a probe
+_UNLABELLED = re.compile(
+    r"(\w*_)?(projector|projection_head|proj_head|predictor|prediction_head|prototypes|dino_head|"
+    r"ibot_head|queue\w*|momentum\w*|teacher\w*|logit_scale)|center"
+)
+# what wrappers put between the parts of a name, not only before it
+_WITHIN = re.compile(r"(?<=\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _HEAD = re.compile(r"fc\d*|heads?|classifiers?|cls_head|linear|last_layer|mlp|mlp_head|output|out")
 _WRAPS_HEADLESS = frozenset(
     ("backbone", "encoder", "base_model", "base_encoder", "feature_extractor", "trunk", "cnn")
@@ -45,12 +58,17 @@ _SIBLINGS = (
     ("teacher", "student"), ("teacher_model", "student_model"), ("encoder_q", "encoder_k"),
     ("base_encoder", "momentum_encoder"), ("online_encoder", "target_encoder"),
     ("online_network", "target_network"), ("online", "target"), ("generator", "discriminator"),
+    ("online_model", "ema_model"),
     ("model", "ema_model"), ("model", "model_ema"), ("model", "ema"), ("net", "ema"),
     ("net", "ema_net"), ("net", "net_ema"), ("module", "module_ema"), ("network", "ema"),
     ("model", "averaged_model"), ("model", "teacher"), ("model", "swa_model"), ("G", "D"),
 )  # fmt: skip
 _MOST = 0.5  # share of the tensors that must carry a prefix that not all carry
 _FEWEST = 2
+_IN_HEAD = re.compile(
+    r"((fc|linear|classifier|layers\.head|head|\d+)\.)?"
+    r"(weight|bias|running_mean|running_var|num_batches_tracked)"
+)
 _FEW = 3  # tensors: a single layer under a name of its own is no wrapped network
 
 
@@ -82,6 +100,7 @@ def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part,
     taken = ""
     ignored: list[str] = []
     with_head: Part | None = None
+    labelled = False
     while depth < 12:
         depth += 1
         firsts = _firsts(tensors)
@@ -101,16 +120,32 @@ def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part,
         outside = _outside(tensors, (prefix,))
         inside = _stripped(tensors, prefix)
         taken += f"{prefix}."
-        if outside and _is_linear(outside) and not outside.keys() & inside.keys():
+        head = _head_among(outside)
+        if head and not head.keys() & inside.keys():
+            rest = {key: value for key, value in outside.items() if key not in head}
             with_head = Part(
-                tensors={**inside, **outside}, name=f"{name}.with head".lstrip("."), prefix=taken,
-                ignored=tuple(ignored),
-                note="Its last layer stood outside the network that the prefix belongs to.",
+                tensors=_without_inner_wrappers({**inside, **head}),
+                name=f"{name}.with head".lstrip("."), prefix=taken,
+                ignored=(*ignored, *_told(rest)),
+                note="Its head stood outside the network that the prefix belongs to.",
             )  # fmt: skip
+            labelled = _ends_in_linear(head) and not any(
+                _UNLABELLED.fullmatch(key.partition(".")[0]) for key in outside
+            )
         ignored.extend(_told(outside))
         tensors = inside
+    tensors = _without_inner_wrappers(tensors)
+    beside = {key: each for key, each in tensors.items() if _ALONE.fullmatch(key.split(".")[0])}
+    if beside and len(tensors) - len(beside) > _FEW:
+        ignored.extend(_told(beside))
+        tensors = {key: each for key, each in tensors.items() if key not in beside}
     only = Part(tensors=tensors, name=name, prefix=taken, ignored=tuple(ignored))
-    return (only,) if with_head is None else (only, with_head)
+    if with_head is None:
+        return (only,)
+    if not labelled:
+        return only, with_head
+    bare = f"{name}.without head".lstrip(".")
+    return replace(with_head, name=name), replace(only, name=bare)
 
 
 def _below(part: Part, prefix: str, ignored: tuple[str, ...]) -> Part:
@@ -143,6 +178,8 @@ def _prefix(tensors: Refs, firsts: Mapping[str, int]) -> str | None:
     if best not in _KNOWN or firsts[best] <= _MOST * len(tensors):
         return None
     outside = _outside(tensors, (best,))
+    if any(_is_spatial(value) for value in outside.values()):
+        return None  # it ends in maps: its convolutions may be spread wider than a classifier's
     plainly = all(
         _SIDE.fullmatch(key.partition(".")[0])
         or (best in _WRAPS_HEADLESS and _HEAD.fullmatch(key.partition(".")[0]))
@@ -167,12 +204,36 @@ def _outside(tensors: Refs, prefixes: tuple[str, ...]) -> Refs:
     return {key: value for key, value in tensors.items() if not key.startswith(starts)}
 
 
-def _is_linear(outside: Refs) -> bool:
-    """Whether what is left is one linear layer: the head of the network beside it, most likely."""
-    shapes = sorted(len(value.shape) for value in outside.values())
-    names = {key.rpartition(".")[2] for key in outside}
-    heads = all(_HEAD.fullmatch(key.partition(".")[0]) for key in outside)
-    return heads and shapes in ([2], [1, 2]) and names <= {"weight", "bias"}
+def _without_inner_wrappers(tensors: Refs) -> Refs:
+    """The same without what compilation and sharding put between the parts of names."""
+    if not any(_WITHIN.search(key) for key in tensors):
+        return tensors
+    plain = {_WITHIN.sub("", key): value for key, value in tensors.items()}
+    return plain if len(plain) == len(tensors) else tensors
+
+
+def _is_spatial(tensor: TensorRef) -> bool:
+    return len(tensor.shape) > 3 and max(tensor.shape[2:]) > 1
+
+
+def _head_among(outside: Refs) -> Refs:
+    """Linear layers and norms that stand beside a network under one name: its head, most likely."""
+    firsts = {key.partition(".")[0] for key in outside}
+    heads = [first for first in firsts if _HEAD.fullmatch(first)]
+    if len(heads) != 1:
+        return {}
+    found = {key: each for key, each in outside.items() if key.partition(".")[0] == heads[0]}
+    known = all(_IN_HEAD.fullmatch(key.partition(".")[2]) for key in found)
+    sides = [len(each.shape) for each in found.values()]
+    return found if known and 2 in sides and max(sides) == 2 else {}
+
+
+def _ends_in_linear(head: Refs) -> bool:
+    """Whether it is one linear layer or a numbered sequence, and the last one has a bias."""
+    layers = {key.rpartition(".")[0] for key, each in head.items() if len(each.shape) == 2}
+    last = max(layers, key=lambda path: (len(path), path))
+    numbered = all(path.rpartition(".")[2].isdigit() for path in layers)
+    return (len(layers) == 1 or numbered) and f"{last}.bias" in head
 
 
 def _told(outside: Refs) -> tuple[str, ...]:

@@ -145,16 +145,73 @@ def test_two_encoders_in_one_dict(tmp_path, net):
     assert {"queue", "queue_ptr"} <= set(first.ignored)
 
 
-def test_a_head_outside_the_prefix_is_told_and_offered(tmp_path, net):
-    state = net.state_dict()
-    content = {
-        key if key.startswith("fc.") else f"backbone.{key}": value for key, value in state.items()
+def outside(state, head="fc"):
+    """A body under a prefix, its classifier beside it."""
+    return {
+        f"{head}.{key[3:]}" if key.startswith("fc.") else f"backbone.{key}": value
+        for key, value in state.items()
     }
-    first, second = read(tmp_path, content).sets
+
+
+def test_a_head_outside_the_prefix_belongs_to_the_network(tmp_path, net):
+    first, second = read(tmp_path, outside(net.state_dict())).sets
+    same(first.tensors, net.state_dict())
+    assert any("outside" in note for note in first.notes)
+    assert second.name == "without head"
+    assert not any(key.startswith("fc.") for key in second.tensors)
+
+
+@pytest.mark.parametrize("beside", ["projector.0.weight", "predictor.0.weight", "queue"])
+def test_a_probe_beside_a_network_that_learned_without_labels_is_offered(tmp_path, net, beside):
+    first, second = read(tmp_path, {**outside(net.state_dict()), beside: torch.ones(4, 4)}).sets
     assert not any(key.startswith("fc.") for key in first.tensors)
     assert "fc (2 tensors)" in first.ignored
     assert second.name == "with head"
+    same(second.tensors, net.state_dict())
+
+
+def test_a_head_without_bias_is_offered(tmp_path, net):
+    state = {key: value for key, value in net.state_dict().items() if key != "fc.bias"}
+    first, second = read(tmp_path, outside(state)).sets
+    assert not any(key.startswith("fc.") for key in first.tensors)
     same(second.tensors, state)
+
+
+def test_a_body_of_a_network_that_ends_in_maps_is_not_taken_out(tmp_path, net):
+    state = {**outside(net.state_dict()), "classifier.0.weight": torch.ones(4, 4, 3, 3)}
+    (only,) = read(tmp_path, state).sets
+    same(only.tensors, state)
+
+
+@pytest.mark.parametrize("name", ["_orig_mod", "_fsdp_wrapped_module._checkpoint_wrapped_module"])
+def test_wrappers_between_the_parts_of_names(tmp_path, net, name):
+    state = net.state_dict()
+    wrapped = {key.replace("layer1.0.", f"layer1.{name}.0."): v for key, v in state.items()}
+    assert wrapped.keys() != state.keys()
+    (only,) = read(tmp_path, wrapped).sets
+    same(only.tensors, state)
+
+
+def test_what_serves_training_beside_the_parts_of_a_network(tmp_path, net):
+    aside = {
+        "projection_head.0.weight": torch.ones(4, 4), "prototypes.weight": torch.ones(4, 4),
+        "criterion.weight": torch.ones(3), "train_acc.tp": torch.ones(3),
+        "queue_ptr": torch.ones(1),
+    }  # fmt: skip
+    (only,) = read(tmp_path, {**net.state_dict(), **aside}).sets
+    same(only.tensors, net.state_dict())
+    assert {"projection_head (1 tensors)", "queue_ptr"} <= set(only.ignored)
+
+
+def test_the_two_networks_of_a_running_average(tmp_path, net):
+    other = {key: value + 1 for key, value in net.state_dict().items()}
+    content = {
+        **prefixed("online_model.", net.state_dict()), **prefixed("ema_model.", other),
+        "initted": torch.tensor(True), "step": torch.tensor(3),
+    }  # fmt: skip
+    first, second = read(tmp_path, content).sets
+    same(first.tensors, net.state_dict())
+    same(second.tensors, other)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
