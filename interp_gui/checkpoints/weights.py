@@ -1,7 +1,9 @@
 """From a file of weights to an opened model: read, recognise, decide, build."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,10 +13,12 @@ from interp_gui.checkpoints.custom_code import LIBRARY, build_from_code
 from interp_gui.checkpoints.deciding import decide
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.hashing import weights_sha256
+from interp_gui.checkpoints.heads import head_note
 from interp_gui.checkpoints.match import (
     Contents,
     Match,
     OpenedCheckpoint,
+    OwnHead,
     Renaming,
     WeightSet,
     Wishes,
@@ -80,7 +84,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         format=file.format,
         architecture=match.architecture.name,
         library=match.library,
-        config=match.config,
+        config=_config(match, decision.choice.head),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         weights_sha256=digest,
         preprocessing=preprocessing,
@@ -88,14 +92,21 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         class_names=decision.class_names,
         notes=(
             *chosen.notes, *_set_notes(contents, chosen), *decision.notes,
-            *_renaming_notes(match.renaming), *configuration_notes(decision.match), *number_notes,
-            *output_notes, *_ignored_notes(chosen),
+            *_renaming_notes(match.renaming), *_head_notes(match.head),
+            *configuration_notes(decision.match), *number_notes, *output_notes,
+            *_ignored_notes(chosen),
         ),
         choice=decision.choice,
         alternatives=decision.alternatives,
         ignored=chosen.ignored,
     )  # fmt: skip
     return OpenedCheckpoint(module=module, description=description)
+
+
+def _config(match: Match, head: Sequence[str]) -> dict[str, Any]:
+    """What else tells the network apart: what stands in a head's gaps changes its answers."""
+    told = match.head is not None and bool(match.head.gaps) and bool(head)
+    return {**match.config, "head": list(head)} if told else dict(match.config)
 
 
 def _open_by_code(file: CheckpointFile, chosen: WeightSet, wishes: Wishes) -> OpenedCheckpoint:
@@ -172,6 +183,10 @@ def _renaming_notes(renaming: Renaming | None) -> tuple[str, ...]:
     left = f"; {len(renaming.dropped)} tensors have no place in it" if renaming.dropped else ""
     notes = (f"Its tensors were renamed: {renaming.name}{left}.",)
     return (*notes, renaming.note) if renaming.note else notes
+
+
+def _head_notes(head: OwnHead | None) -> tuple[str, ...]:
+    return () if head is None else (head_note(head),)
 
 
 def _ignored_notes(chosen: WeightSet) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Disguise:
     kind: torch.dtype = torch.float32
     options: dict[str, Any] = field(default_factory=dict)
     needs: str = ""
-    choice: OpenChoice = OpenChoice()
+    choice: OpenChoice = field(default_factory=OpenChoice)
 
 
 def _prefixed(prefix: str, state: State) -> State:
