@@ -18,7 +18,9 @@ LARGEST_BYTES = 512 * 2**20
 _MAGIC, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 _MOST_MEMBERS = 64
 _LONGEST_HEADER = 10 + 2**16
-_PLAIN = "A plain array of numbers (height, width, channels) or (channels, height, width) is needed."
+_PLAIN = (
+    "A plain array of numbers (height, width, channels) or (channels, height, width) is needed."
+)
 
 
 def is_array(data: bytes, name: str) -> bool:
@@ -77,7 +79,9 @@ def _member(data: bytes, name: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [i for i in archive.infolist() if i.filename.endswith(".npy")]
             if len(members) > _MOST_MEMBERS:
-                raise ImageProblem(f"'{name}' holds too many arrays.", hint="Save one image a file.")
+                raise ImageProblem(
+                    f"'{name}' holds too many arrays.", hint="Save one image a file."
+                )
             found: list[bytes] = []
             for info in members:
                 with archive.open(info) as file:

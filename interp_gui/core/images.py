@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from interp_gui.core import array_files, band_tiff, deep_images, planes
 from interp_gui.core.deep_images import ImageDepth
 from interp_gui.core.errors import ImageProblem
-from interp_gui.core.planes import Planes
+from interp_gui.core.planes import Planes, UnsuitableImage
 
 Pixels = NDArray[np.uint8]
 """Upright RGB picture (H, W, 3)."""
@@ -86,7 +86,7 @@ def read_image_bytes(
     with _decoding(name):
         values = _bands(data, name)
         if values is not None and colours and values.shape[2] not in (1, 3):
-            raise ImageProblem(
+            raise UnsuitableImage(
                 f"'{name}' has {planes.in_words(values.shape[2])}, but this network looks at "
                 "grey or colours.",
                 hint="Give it pictures, or arrays with one plane (grey) or three (RGB).",

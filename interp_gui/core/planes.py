@@ -17,6 +17,11 @@ Planes = NDArray[np.uint8 | np.float32]
 """(H, W, C): uint8 counts from 0 to 255, float32 as the network's values before its mean and
 deviation, 0..1 as a rule."""
 
+
+class UnsuitableImage(ImageProblem):
+    """A sound file that this network cannot be shown: its planes, or their range, are others."""
+
+
 MOST_PLANES = 512
 GAP_PX = 2
 GAP_LEVEL = 24
@@ -69,17 +74,15 @@ def arranged(array: NDArray[Any], name: str, count: int = 0) -> NDArray[Any]:
     raise mismatch(name, min(first, last), count)
 
 
-def mismatch(name: str, has: int, wanted: int, what: str = "") -> ImageProblem:
+def mismatch(name: str, has: int, wanted: int, what: str = "") -> UnsuitableImage:
     """What is said of a file with another number of planes than the network looks at."""
-    return ImageProblem(
+    return UnsuitableImage(
         f"'{name}' has {what or in_words(has)}, but this network looks at {in_words(wanted)}.",
         hint=hint(wanted),
     )
 
 
-def scaled(
-    values: NDArray[Any], name: str, window: tuple[float, float] | None = None
-) -> Planes:
+def scaled(values: NDArray[Any], name: str, window: tuple[float, float] | None = None) -> Planes:
     """Values as a network gets them, before its mean and deviation.
 
     8 bits stay as they are. 16 bits without sign count in full range, fractions as they are, as
@@ -104,7 +107,7 @@ def scaled(
             wide = np.clip((wide - low) / (high - low), 0, 1)
     elif values.dtype.kind in "iu":
         if values.dtype != np.uint16:
-            raise ImageProblem(
+            raise UnsuitableImage(
                 f"'{name}' holds {values.dtype.name}, and nothing says which value is white.",
                 hint="Set the window under Preprocessing, or save fractions from 0 to 1.",
             )
@@ -154,7 +157,9 @@ def mosaic(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return composite(planes)
     tiles = [composite(planes)] if count > 2 else []
     tiles += [composite(planes[:, :, i : i + 1]) for i in range(count)]
-    columns = len(tiles) if len(tiles) < 4 else ceil(sqrt(len(tiles)))
+    square = ceil(sqrt(len(tiles)))
+    wide = [len(tiles)] if len(tiles) < 4 else range(square, square + square // 2 + 1)
+    columns = min(wide, key=lambda n: (-len(tiles) % n, n))  # as few empty places as may be
     rows = ceil(len(tiles) / columns)
     size = (rows * (height + GAP_PX) - GAP_PX, columns * (width + GAP_PX) - GAP_PX, 3)
     canvas = np.full(size, GAP_LEVEL, np.uint8)

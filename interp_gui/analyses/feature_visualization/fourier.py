@@ -11,6 +11,8 @@ from torch import Tensor
 
 INITIAL_DEVIATION = 0.01
 AMPLITUDE = 0.25
+PLANE_SCALE = 3**-0.5
+"""A plane varies as grey does among colours."""
 
 _COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """Square root of the correlation of ImageNet's colours; rows are R, G, B."""
@@ -53,7 +55,8 @@ class FourierImages:
     ) -> None:
         self.size, self.planes = size, planes
         self._scale = (frequency_scale(size, decay) * AMPLITUDE).to(device)
-        self._to_planes = (colour_matrix() if planes == 3 else torch.eye(planes)).to(device)
+        matrix = colour_matrix() if planes == 3 else torch.eye(planes) * PLANE_SCALE
+        self._to_planes = matrix.to(device)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -73,8 +76,6 @@ class FourierImages:
     def images(self, coefficients: Tensor) -> Tensor:
         """(N, C, H, W/2+1, 2) to RGB, or planes, in 0..1, (N, C, H, W)."""
         colours = self.decorrelated(coefficients)
-        if self.planes != 3:
-            return colours.sigmoid()
         matrix = self._to_planes.to(colours.dtype)
         return torch.einsum("rc,nchw->nrhw", matrix, colours).sigmoid()
 
