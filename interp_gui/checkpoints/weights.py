@@ -99,6 +99,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         choice=decision.choice,
         alternatives=decision.alternatives,
         ignored=chosen.ignored,
+        sets=tuple(names) if len(names) > 1 else (),
     )  # fmt: skip
     return OpenedCheckpoint(module=module, description=description)
 

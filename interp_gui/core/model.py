@@ -105,6 +105,8 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
         Other architectures that take the same tensors and answer otherwise.
     ignored
         What else the file holds and was left alone (`optimizer`, `epoch`).
+    sets
+        Names of the sets of weights in the file, the opened one first; empty where there is one.
     """
 
     name: str
@@ -127,6 +129,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     choice: OpenChoice = OpenChoice()
     alternatives: tuple[Candidate, ...] = ()
     ignored: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
 
     @property
     def class_count(self) -> int:

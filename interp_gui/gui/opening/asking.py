@@ -153,11 +153,15 @@ def question_of(model: OpenModelState) -> OpenQuestion:
     own = Candidate(
         architecture=description.architecture, library=description.library, why="open now"
     )
+    others = description.alternatives
+    what = "What else could" if others else "Which weights of"
+    end = "be?" if others else "are to be opened?"
     return OpenQuestion(
         path=model.path,
         file=description.name,
         weights_sha256=description.weights_sha256,
-        sentence=f"What else could '{description.name}' be?",
-        candidates=(own, *description.alternatives),
+        sentence=f"{what} '{description.name}' {end}",
+        candidates=(own, *others) if others else (),
+        weights=description.sets,
         choice=description.choice,
     )

@@ -321,14 +321,14 @@ def _network(candidate: Candidate) -> str:
 
 
 def _heading(question: OpenQuestion) -> str:
+    if question.head is not None and not question.candidates:
+        return f"What is the head of '{question.file}' made of?"
     if question.candidates and all(each.certain for each in question.candidates):
         return f"Which network is '{question.file}'?"
     if question.sentence:
         return question.sentence
     if question.candidates:
         return f"Is '{question.file}' one of these networks?"
-    if question.head is not None:
-        return f"What is the head of '{question.file}' made of?"
     return f"'{question.file}' fits no known network."
 
 
@@ -346,10 +346,14 @@ def _explanation(question: OpenQuestion) -> str:
             "What you choose is remembered for these weights."
         )
     if question.head is not None:
+        known = question.choice.architecture
         return (
-            "The head was changed, and some of its layers leave no trace in a file. "
-            "What you choose is remembered for these weights."
-        )
+            f"It is {known} with a head of its own, of which some layers leave no trace in a file. "
+            if known
+            else "The head was changed, and some of its layers leave no trace in a file. "
+        ) + ("What you choose is remembered for these weights.")
+    if len(question.weights) > 1:
+        return "The file holds several sets, such as the last weights and their running average."
     return (
         "Nothing was opened, because a wrong or partial match would show another network's "
         "answers. A Python file that defines the network opens it, if you have one."

@@ -124,16 +124,13 @@ class FactsView(QScrollArea):
 
     def _add_other(self, column: QVBoxLayout, model: ModelDescription) -> None:
         self.other = None
-        if not model.alternatives:
+        if not model.alternatives and len(model.sets) < 2:
             return
-        names = ", ".join(each.name for each in model.alternatives[:3])
-        more = len(model.alternatives) - 3
-        several = f" and {more} more" if more > 0 else ""
-        column.addWidget(
-            parts.label(f"The same weights fit {names}{several}, which answer differently.")
-        )
-        self.other = QPushButton("Choose another network…")
-        self.other.setToolTip("Open the same weights as another network; this one is closed then")
+        for sentence in _choices(model):
+            column.addWidget(parts.label(sentence))
+        words = "another network" if model.alternatives else "other weights"
+        self.other = QPushButton(f"Choose {words}…")
+        self.other.setToolTip(f"Open the file with {words}; this model is closed then")
         self.other.clicked.connect(self.reconsidered)
         row = parts.row()
         row.addWidget(self.other)
@@ -156,6 +153,21 @@ class FactsView(QScrollArea):
             label = parts.label(note, dim=True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(label)
+
+
+def _choices(model: ModelDescription) -> list[str]:
+    """What else could have been opened, in words."""
+    found = []
+    if model.alternatives:
+        names = ", ".join(each.name for each in model.alternatives[:3])
+        more = len(model.alternatives) - 3
+        several = f" and {more} more" if more > 0 else ""
+        found.append(f"The same weights fit {names}{several}, which answer differently.")
+    if len(model.sets) > 1:
+        found.append(
+            f"This is the set '{model.sets[0]}'; the file holds {', '.join(model.sets[1:])} too."
+        )
+    return found
 
 
 def facts(model: ModelDescription) -> list[tuple[str, str]]:
