@@ -23,7 +23,7 @@ from interp_gui.core.edit import EditStack
 from interp_gui.core.export.code import read_preprocessing
 from interp_gui.core.feature import Feature
 from interp_gui.core.folders import scan
-from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
@@ -31,7 +31,7 @@ from interp_gui.core.target import Target
 from interp_gui.engine.cache import Cache
 from interp_gui.engine.local import MODEL, LocalEngine
 from interp_gui.engine.messages import Run
-from interp_gui.engine.reopening import open_for
+from interp_gui.engine.reopening import open_for, outputs_for
 from interp_gui.engine.replay import computing_with
 from interp_gui.engine.replay import replay as plan_of
 from interp_gui.engine.workspace import Workspace
@@ -112,6 +112,11 @@ class Model:
             edits=edits, region=region, settings=settings, seed=seed, other=other,
         )  # fmt: skip
         return self._run(request)
+
+    def set_outputs(self, outputs: Sequence[OutputInfo]) -> None:
+        """Say what kinds its outputs are; nothing changes if there are none in the list."""
+        if outputs:
+            self.description = self._engine.set_outputs(tuple(outputs))
 
     def estimate(self, analysis: str, **asked: Any) -> Cost | None:
         """What `run` of the same would cost; None where that is not known."""
@@ -283,6 +288,7 @@ def replay(
             threads=threads, cached=False,
         ),
     )  # fmt: skip
+    opened.set_outputs(outputs_for(recipe.model, opened.description))
     return opened.replay(recipe, images=images)
 
 

@@ -1,5 +1,7 @@
 """Opening programs that torch.export saved, without torch.export.load, which unpickles."""
 
+import hashlib
+import json
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from interp_gui.checkpoints.hashing import weights_sha256
 from interp_gui.checkpoints.match import OpenedCheckpoint, Wishes
 from interp_gui.checkpoints.weights import as_float32
 from interp_gui.core.errors import FileProblem, UnsafeCheckpoint
-from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing, channel_order
 
 LIBRARY = "torch.export"
 
@@ -46,7 +48,7 @@ def open_exported(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
     digest = weights_sha256(archive.tensors)
     archive = Archive(program=archive.program, tensors=tensors, parameters=archive.parameters)
     try:
-        image = _image(archive)
+        image, graph_sha256 = _image(archive), _graph_sha256(archive)
         network = ExportedNetwork(archive).eval().requires_grad_(False)
     except Refused as problem:
         raise UnsafeCheckpoint(
@@ -68,7 +70,7 @@ def open_exported(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
         format=file.format,
         architecture=_architecture(archive),
         library=LIBRARY,
-        config={},
+        config={"graph_sha256": graph_sha256},
         parameters=sum(p.numel() for p in network.parameters()),
         weights_sha256=digest,
         preprocessing=preprocessing,
@@ -77,6 +79,18 @@ def open_exported(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
         choice=wishes.choice,
     )
     return OpenedCheckpoint(module=network, description=description)
+
+
+def _graph_sha256(archive: Archive) -> str:
+    """Hash of what the network is beside its weights: the same weights fit many programs."""
+    module = archive.program["graph_module"]
+    nodes = [
+        [node["target"], node.get("inputs"), node.get("outputs")]
+        for node in module["graph"]["nodes"]
+    ]
+    specs = module["signature"]
+    what = json.dumps([nodes, specs["input_specs"], specs["output_specs"]], sort_keys=True)
+    return hashlib.sha256(what.encode()).hexdigest()
 
 
 def _image(archive: Archive) -> tuple[int, int, int]:
@@ -143,10 +157,10 @@ def _preprocessing(image: tuple[int, int, int]) -> Preprocessing:
     shorter = round(min(height, width) * 256 / 224)
     if channels == 3:
         return Preprocessing(size=(height, width), resize_px=shorter)
-    middle, order = (0.5,) * channels, "L" if channels == 1 else "RGB"
+    middle = (0.5,) * channels
     return Preprocessing(
         size=(height, width), resize_px=shorter, mean=middle, std=middle,
-        channels=order,  # type: ignore[arg-type]
+        channels=channel_order(channels),
     )  # fmt: skip
 
 

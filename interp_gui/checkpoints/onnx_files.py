@@ -231,6 +231,8 @@ def _graph_sha256(model: Any) -> str:
     digest = hashlib.sha256()
     for opset in model.opset_import:
         digest.update(f"{opset.domain} {opset.version}\n".encode())
+    ports = [[port.name for port in ports] for ports in (model.graph.input, model.graph.output)]
+    digest.update(repr(ports).encode())
     for nodes in (model.graph.node, *(f.node for f in model.functions)):
         for node in nodes:
             digest.update(repr((node.op_type, *node.input, "", *node.output)).encode())

@@ -27,6 +27,7 @@ from interp_gui.checkpoints.outputs import guess_output
 from interp_gui.checkpoints.preparing import (
     Builder,
     as_float32,
+    check_numbers,
     configuration_notes,
     configured,
     make_float32,
@@ -56,6 +57,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
     The tensors of that set are converted in place: two copies of them are never held.
     """
     chosen = _chosen(contents, wishes.choice)
+    check_numbers(chosen.tensors, file.path.name)
     if wishes.choice.code:
         return _open_by_code(file, chosen, wishes)
     shapes = {key: tuple(value.shape) for key, value in chosen.tensors.items()}

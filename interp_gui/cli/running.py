@@ -125,9 +125,11 @@ def _open_other(
 
     if recipe is None or recipe.other is None:
         return opened(wanted)
-    from interp_gui.engine.reopening import open_for
+    from interp_gui.engine.reopening import open_for, outputs_for
 
-    return open_for(recipe.other, opened, wanted)
+    found = open_for(recipe.other, opened, wanted)
+    outputs = outputs_for(recipe.other, found)
+    return engine.set_outputs(outputs, handle=_OTHER) if outputs else found
 
 
 def _estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
@@ -146,7 +148,7 @@ def _estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
 
 
 def _replay(options: argparse.Namespace, output: Output) -> int:
-    from interp_gui.engine.reopening import open_for
+    from interp_gui.engine.reopening import open_for, outputs_for
     from interp_gui.engine.replay import differences, other_truth, replay, threads_of
 
     is_json = options.recipe.lstrip().startswith("{")
@@ -165,6 +167,8 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
             lambda choice: open_model(engine, path, output, recipe.preprocessing, choice=choice),
             choice_of(options),
         )
+        if outputs := outputs_for(recipe.model, model):
+            model = engine.set_outputs(outputs, handle=_HANDLE)
         second = _open_other(engine, options, output, recipe)
         at_hand = with_classes(at_hand, model, (), output, tell=False)
         folder = ResultFolder(options.out, recipe.analysis)

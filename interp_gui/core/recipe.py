@@ -8,7 +8,7 @@ import msgspec
 from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import RecipeMismatch
 from interp_gui.core.feature import Feature
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import OutputInfo, Preprocessing
 from interp_gui.core.target import Target
 
 RECIPE_FORMAT_VERSION = 1
@@ -22,6 +22,8 @@ class ModelIdentity(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str
     library: str
     config: dict[str, Any] = {}
+    outputs: tuple[OutputInfo, ...] = ()
+    """What its outputs were taken for: a probability is another number where they are not."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

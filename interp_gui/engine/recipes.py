@@ -70,6 +70,7 @@ def _identity(model: Runtime) -> ModelIdentity:
         architecture=description.architecture,
         library=description.library,
         config=description.config,
+        outputs=description.outputs,
     )
 
 

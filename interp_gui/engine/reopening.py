@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from interp_gui.core.errors import InvalidValue, UnknownArchitecture, UnknownName
+from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import ModelIdentity
 
@@ -39,8 +40,21 @@ def open_for(
     """
     if wanted.library not in _TOLD_BY_NAME or not wanted.architecture:
         return open_model(choice)
-    named = msgspec.structs.replace(choice, architecture=f"{wanted.library}:{wanted.architecture}")
+    head = choice.head or tuple(str(each) for each in wanted.config.get("head") or ())
+    named = msgspec.structs.replace(
+        choice, architecture=f"{wanted.library}:{wanted.architecture}", head=head
+    )
     try:
         return open_model(named)
     except (UnknownArchitecture, UnknownName, InvalidValue):
         return open_model(choice)
+
+
+def outputs_for(wanted: ModelIdentity, model: ModelDescription) -> tuple[OutputInfo, ...]:
+    """Kinds of outputs that a model is to be given to be the one of a recipe.
+
+    Empty where they are right already, where the recipe does not say, and where the outputs are
+    others altogether: whoever asked then finds another model.
+    """
+    pairs = [[(o.name, o.size) for o in each.outputs] for each in (wanted, model)]
+    return wanted.outputs if pairs[0] == pairs[1] and wanted.outputs != model.outputs else ()

@@ -1,5 +1,6 @@
 """From a recipe back to a run: checked by content, so that a replay makes the same again."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ import msgspec
 
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.device import RUNTIME_VARIABLE
 from interp_gui.core.errors import ImageProblem, RecipeMismatch
 from interp_gui.core.images import dataset_sha256, image_sha256
-from interp_gui.core.model import ModelDescription
+from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
 from interp_gui.engine.messages import Run
 from interp_gui.engine.recipes import batch_group
@@ -48,6 +50,8 @@ def check_model(wanted: ModelIdentity, model: ModelDescription) -> None:
         ("library", wanted.library, model.library),
         ("configuration", _plain(wanted.config), _plain(model.config)),
     ]
+    if wanted.outputs:
+        pairs.append(("outputs", _kinds(wanted.outputs), _kinds(model.outputs)))
     if wanted.weights_sha256 == model.weights_sha256:
         pairs = pairs[1:]
     wrong = [f"{what} {has} instead of {want}" for what, want, has in pairs if want != has]
@@ -125,11 +129,14 @@ def replay(
 
 
 def differences(recipe: Recipe, environment: Environment) -> list[str]:
-    """What differs from where the recipe was made: device, threads, versions; as sentences."""
+    """What differs from where the recipe was made: device, runtime, threads, versions."""
     then = recipe.environment
     found = []
     if then.device != environment.device:
         found.append(f"The device is {environment.device} instead of {then.device}.")
+    if then.runtime != environment.runtime:
+        own = "the model's own runtime"
+        found.append(f"It is computed on {environment.runtime or own}, not {then.runtime or own}.")
     if then.threads != environment.threads:
         found.append(f"There are {environment.threads} threads instead of {then.threads}.")
     for name in sorted({*then.versions, *environment.versions}):
@@ -149,10 +156,22 @@ def other_truth(recipe: Recipe, again: Recipe) -> list[str]:
 
 @contextmanager
 def threads_of(recipe: Recipe) -> Iterator[None]:
-    """Compute with as many threads as the recipe was made with, then with as many as before."""
+    """Compute with as many threads, and on the runtime, that the recipe was made with.
+
+    Afterwards everything is as before.
+    """
     wanted = recipe.environment.threads
-    with computing_with(wanted if recipe.environment.device == "cpu" else None):
-        yield
+    runtime = "onnx" if recipe.environment.runtime.startswith("onnxruntime") else "torch"
+    before = os.environ.get(RUNTIME_VARIABLE)
+    os.environ[RUNTIME_VARIABLE] = runtime
+    try:
+        with computing_with(wanted if recipe.environment.device == "cpu" else None):
+            yield
+    finally:
+        if before is None:
+            del os.environ[RUNTIME_VARIABLE]
+        else:
+            os.environ[RUNTIME_VARIABLE] = before
 
 
 @contextmanager
@@ -175,6 +194,10 @@ def computing_with(threads: int | None) -> Iterator[None]:
 
 def _plain(config: Mapping[str, Any]) -> Any:
     return msgspec.to_builtins(dict(config))
+
+
+def _kinds(outputs: Sequence[OutputInfo]) -> str:
+    return ", ".join(f"{each.name} ({each.kind}, {each.size})" for each in outputs)
 
 
 def _classes(recipe: Recipe, at_hand: Dataset | None) -> dict[str, int]:

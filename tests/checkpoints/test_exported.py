@@ -223,3 +223,19 @@ def test_a_program_for_one_number_of_images_says_how_to_export_it(tmp_path):
     with pytest.raises(FileProblem, match="number") as caught:
         opened(tmp_path / "fixed.pt2")
     assert "dynamic_shapes" in caught.value.hint
+
+
+def test_programs_of_the_same_weights_are_told_apart(saved, tmp_path):
+    path, module = saved
+    module.act = nn.ReLU()
+    try:
+        program = torch.export.export(
+            module, (torch.randn(2, 3, 16, 16),), dynamic_shapes=({0: torch.export.Dim("batch")},)
+        )
+    finally:
+        module.act = nn.ReLU6(inplace=True)
+    torch.export.save(program, tmp_path / "other.pt2")
+    one, other = opened(path).description, opened(tmp_path / "other.pt2").description
+    assert one.weights_sha256 == other.weights_sha256
+    assert one.config != other.config
+    assert opened(path).description.config == one.config

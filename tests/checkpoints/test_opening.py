@@ -229,3 +229,30 @@ def test_published_weights_are_known_by_their_hash(tmp_path):
     named = open_checkpoint(saved(tmp_path, state, path.name)).description
     assert named.preprocessing == found.preprocessing
     assert any("as the file's name says" in note for note in named.notes)
+
+
+def test_what_stands_in_a_heads_gaps_tells_networks_apart(tmp_path, reference):
+    path = saved(tmp_path, two_layer_head(reference("resnet18")).state_dict())
+    choices = [
+        OpenChoice(architecture="torchvision:resnet18", head=(each,)) for each in ("relu", "gelu")
+    ]
+    one, other = (open_checkpoint(path, choice=choice).description for choice in choices)
+    assert one.weights_sha256 == other.weights_sha256
+    assert one.config["head"] == ["relu"]
+    assert other.config == one.config | {"head": ["gelu"]}
+
+
+def two_layer_head(module):
+    from torch import nn
+
+    module.fc = nn.Sequential(nn.Linear(512, 8), nn.ReLU(), nn.Linear(8, 3))
+    return module
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.complex64, torch.bool])
+def test_weights_that_are_no_floating_numbers(tmp_path, state, kind):
+    path = tmp_path / "a.pth"
+    torch.save({key: value.to(kind) for key, value in state.items()}, path)
+    name = str(kind).removeprefix("torch.")
+    with pytest.raises(FileProblem, match=f"no floating numbers.*of kind {name}"):
+        open_checkpoint(path)

@@ -1,3 +1,5 @@
+import os
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ from interp_gui.core.errors import RecipeMismatch
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import dataset_sha256, image_sha256
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
 from interp_gui.core.target import Target
 from interp_gui.engine.recipes import batch_group
+from interp_gui.engine.reopening import open_for, outputs_for
 from interp_gui.engine.replay import check_model, differences, other_truth, replay, threads_of
 
 MODEL = ModelDescription(
@@ -162,6 +166,21 @@ def test_threads_are_those_of_the_recipe_for_the_while():
         assert torch.get_num_threads() == before
 
 
+def test_the_runtime_is_that_of_the_recipe_for_the_while_and_another_is_told(monkeypatch):
+    def runtime():
+        return os.environ.get("INTERP_GUI_RUNTIME")
+
+    own, other = Environment(), Environment(runtime="onnxruntime 1.32.0")
+    monkeypatch.delenv("INTERP_GUI_RUNTIME")
+    for environment, asked in ((own, "torch"), (other, "onnx")):
+        with threads_of(with_(environment=environment)):
+            assert runtime() == asked
+        assert runtime() is None
+    assert not differences(with_(environment=other), other)
+    (told,) = differences(with_(environment=other), own)
+    assert told == "It is computed on the model's own runtime, not onnxruntime 1.32.0."
+
+
 def test_classes_are_those_of_the_recipe_or_of_the_images_given(images):
     at_hand = Dataset(images=dataset(images[:3]).images, classes={"x": 1})
     recipe = with_(dataset=dataset_sha256(images[:3]))
@@ -180,3 +199,28 @@ def test_other_labels_are_told():
     assert other_truth(one, one) == []
     assert other_truth(with_(), one) == []
     assert "labels" in other_truth(one, other)[0]
+
+
+def test_outputs_count_as_what_they_were_taken_for():
+    shares = (OutputInfo(size=10, kind="sigmoid"),)
+    wanted = msgspec.structs.replace(RECIPE.model, outputs=shares)
+    assert outputs_for(wanted, MODEL) == shares
+    with pytest.raises(RecipeMismatch, match="sigmoid"):
+        check_model(wanted, MODEL)
+    changed = msgspec.structs.replace(MODEL, outputs=shares)
+    assert outputs_for(wanted, changed) == ()
+    check_model(wanted, changed)
+    # older recipes do not say; other outputs altogether are another model's
+    assert outputs_for(RECIPE.model, MODEL) == ()
+    check_model(RECIPE.model, changed)
+    other = msgspec.structs.replace(RECIPE.model, outputs=(OutputInfo(size=3),))
+    assert outputs_for(other, MODEL) == ()
+
+
+def test_what_stood_in_a_heads_gaps_is_asked_for_again():
+    asked = []
+    wanted = msgspec.structs.replace(
+        RECIPE.model, config={"num_classes": 10, "head": ["gelu", "dropout"]}
+    )
+    open_for(wanted, asked.append)
+    assert asked == [OpenChoice(architecture="torchvision:resnet18", head=("gelu", "dropout"))]
