@@ -5,6 +5,7 @@ from interp_gui.checkpoints.formats import SAVE_HINT, CheckpointFile
 from interp_gui.checkpoints.hints import hints_of, outermost_class
 from interp_gui.checkpoints.inert import TensorRef
 from interp_gui.checkpoints.match import Contents, WeightSet
+from interp_gui.checkpoints.parametrised import whole_weights
 from interp_gui.checkpoints.pickle_names import foreign
 from interp_gui.checkpoints.tensors import Source, check_extent, open_source, read_tensors
 from interp_gui.checkpoints.unwrapping import FoundSet, unwrap
@@ -76,10 +77,11 @@ def read_as_named(file: CheckpointFile, *, stubs: bool = False) -> WeightSet:
 
 
 def _read(found: FoundSet, notes: tuple[str, ...]) -> WeightSet:
+    tensors, part_notes = whole_weights(read_tensors(found.tensors))
     return WeightSet(
         name=found.name,
-        tensors=read_tensors(found.tensors),
-        notes=(*found.notes, *notes),
+        tensors=tensors,
+        notes=(*found.notes, *notes, *part_notes),
         ignored=found.ignored,
     )
 

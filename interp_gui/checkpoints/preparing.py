@@ -7,7 +7,9 @@ from torch import nn
 
 from interp_gui.checkpoints.building import build_match
 from interp_gui.checkpoints.match import Match, Tensors
+from interp_gui.core.errors import FileProblem
 
+_WEIGHTS = frozenset(("weight", "bias"))
 _WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
 
 
@@ -100,6 +102,24 @@ def make_float32(tensors: Tensors) -> tuple[str, ...]:
             f"for example '{broken[0]}'."
         )
     return tuple(notes)
+
+
+def check_numbers(tensors: Tensors, file_name: str) -> None:
+    """Refuse weights that are no floating numbers: what they stand for is in no tensor.
+
+    Raises
+    ------
+    FileProblem
+        Some are whole or complex numbers.
+    """
+    for key, value in tensors.items():
+        if key.rpartition(".")[2] in _WEIGHTS and not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise FileProblem(
+                f"'{file_name}' holds weights that are no floating numbers: '{key}' is of kind "
+                f"{kind}, as in quantised networks.",
+                hint="Open the network's full-precision weights.",
+            )
 
 
 def _all_finite(value: torch.Tensor) -> bool:
