@@ -70,8 +70,7 @@ def origin_of(
         note = f"These are {_word(proved, match)} weights, by the file's hash."
         return Origin(weights=proved, preprocessing=proved.preprocessing, notes=(note,))
     if hints.preprocessing is not None:
-        note = "Preprocessing is that which the file names."
-        found = Origin(weights=None, preprocessing=hints.preprocessing, notes=(note,))
+        found = _by_file(hints.preprocessing, match)
     else:
         found = _assumed(file.path.name, match, hints)
     preprocessing = _in_channels(found.preprocessing, match.channels)
@@ -79,6 +78,20 @@ def origin_of(
         return replace(found, preprocessing=preprocessing)
     notes = (*found.notes, planes_note(match.channels))
     return replace(found, preprocessing=preprocessing, notes=notes)
+
+
+def _by_file(told: Preprocessing, match: Match) -> Origin:
+    """What the file names; at the size that its tensors are for, which it may be wrong about."""
+    notes = ["Preprocessing is that which the file names."]
+    side = match.image_px
+    if side and told.size != (side, side):
+        height, width = told.size
+        notes.append(
+            f"The file names images of {height} × {width} pixels; its tensors are for "
+            f"{side} × {side}."
+        )
+        told = _resized(told, side)
+    return Origin(weights=None, preprocessing=told, notes=tuple(notes))
 
 
 def planes_note(channels: int) -> str:

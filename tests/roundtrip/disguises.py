@@ -179,8 +179,7 @@ def _hub_folder(folder: Path, module: nn.Module, state: State, name: str) -> Pat
         "architecture": name.partition(":")[2], "num_classes": known.num_classes,
         "num_features": getattr(known, "num_features", 0),
         "pretrained_cfg": {
-            "input_size": [3, *(getattr(getattr(known, "patch_embed", None), "img_size", None)
-                                or known.pretrained_cfg["input_size"][1:])],
+            "input_size": known.pretrained_cfg["input_size"],
             "mean": [0.5] * 3, "std": [0.5] * 3, "crop_pct": 0.9, "interpolation": "bicubic",
         },
     }  # fmt: skip
