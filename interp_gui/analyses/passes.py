@@ -168,7 +168,8 @@ def choose_route(
             kept = msgspec.to_builtins(choice)
             context.cache.put(_choice_key(context, work), kept)
     if choice.final:
-        model.explain(choice.sentence)
+        rest = "; edits and gradients on PyTorch" if choice.onnx else ""
+        model.explain(f"{choice.sentence}{rest}")
     if not choice.onnx:
         return own
     return Route(layers=tuple(layers), choice=choice, network=network, work=work)

@@ -10,7 +10,10 @@ from interp_gui.engine.messages import ErrorInfo
 EXIT_DEVICE_LOST = 70
 
 _OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
-_DEVICE_LOST_WORDS = ("device-side assert", "an illegal memory access", "unspecified launch")
+_DEVICE_LOST_WORDS = (
+    "device-side assert", "an illegal memory access", "an illegal instruction",
+    "misaligned address", "unspecified launch", "uncorrectable ecc",
+)  # fmt: skip
 
 
 def describe(problem: BaseException) -> ErrorInfo:
@@ -30,6 +33,13 @@ def describe(problem: BaseException) -> ErrorInfo:
             cause="OutOfMemory",
             message="There was not enough memory for this.",
             hint="Close other models or programs, or ask for smaller pictures or batches.",
+            details=details,
+        )
+    if is_device_lost(problem):
+        return ErrorInfo(
+            cause="DeviceLost",
+            message="The GPU reported an error from which it cannot go on.",
+            hint="The engine starts anew; try again, or choose the CPU in the preferences.",
             details=details,
         )
     if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:

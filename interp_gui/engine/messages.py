@@ -252,7 +252,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     generation: int
     outcome: Literal["finished", "cancelled", "failed"]
     description: ModelDescription | None = None
-    """For OpenModel, SetPreprocessing and SetOutputs."""
+    """For OpenModel, SetPreprocessing and SetOutputs; for a Run that found out what its model runs
+    fastest on, which nothing but `runtime_reason` tells of."""
     file: FileReport | None = None
     """For LookAtModel."""
     error: ErrorInfo | None = None

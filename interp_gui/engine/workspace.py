@@ -136,7 +136,8 @@ class Workspace:
         Yields
         ------
         Progress, saved states, and results with their recipes. Returns a model's description
-        where the request opens or changes one. No hook stays in a model between two yields.
+        where the request opens or changes one, or finds out what it runs fastest on. No
+        hook stays in a model between two yields.
         """
         match request:
             case OpenModel():
@@ -154,7 +155,7 @@ class Workspace:
             case ForgetDataset():
                 self._datasets.pop(request.dataset, None)
             case Run():
-                yield from self._run(request, check)
+                return (yield from self._run(request, check))
             case Estimate():
                 yield from self._estimate(request.run, check)
         return None
@@ -187,9 +188,12 @@ class Workspace:
 
     # --- runs ----------------------------------------------------------------------------------
 
-    def _run(self, request: Run, check: Check) -> Generator[JobStep, None, None]:
+    def _run(
+        self, request: Run, check: Check
+    ) -> Generator[JobStep, None, ModelDescription | None]:
         analysis = self.analysis(request.analysis)
         model = self.model(request.model)
+        reason = model.description.runtime_reason
         other = self.model(request.other) if request.other else None
         inputs = self._inputs(request)
         settings = analysis.settings(request.parameters)
@@ -211,6 +215,8 @@ class Workspace:
                     analysis, model, inputs, settings, threads=compute_threads(), other=other
                 )
             yield Made(step, recipe_of_result(recipe, step))
+        now = model.description
+        return now if now.runtime_reason != reason else None
 
     def _estimate(self, request: Run, check: Check) -> Generator[JobStep, None, None]:
         analysis, model = self.analysis(request.analysis), self.model(request.model)

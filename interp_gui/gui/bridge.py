@@ -93,6 +93,8 @@ class EngineBridge(QObject):
     """Heartbeat."""
     job_changed = Signal(object)
     """JobRow, also for a new one."""
+    described = Signal(str, object)
+    """Handle of a model and its description, once a run found out what it runs fastest on."""
     log = Signal(object)
     """LogLine."""
     _arrived = Signal(object)
@@ -293,6 +295,8 @@ class EngineBridge(QObject):
             self._change(
                 replace(row, state=event.outcome, left_s=None, ended_s=now_s, error=event.error)
             )
+            if event.description is not None and isinstance(row.request, Run):
+                self.described.emit(row.request.model, event.description)
             self._forget_old_rows()
         callbacks = self._callbacks.pop(event.job, None)
         if callbacks is None:

@@ -31,6 +31,15 @@ def choose_device(asked: str | None = None) -> tuple[str, str]:
     return cpu.name, others[0].reason
 
 
+def compute_in_full_precision() -> None:
+    """Have GPUs multiply in single precision: by default convolutions there round to ten bits.
+
+    Nothing else lowers precision: autocast is never entered.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def list_devices() -> tuple[DeviceInfo, ...]:
     """Every device there could be, the CPU first, each with the reason why it cannot be used."""
     cpu = DeviceInfo(name="cpu", title="CPU", available=True)

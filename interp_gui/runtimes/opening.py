@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from interp_gui.core.describing import LayerDescriber
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.runtime import Runtime
+from interp_gui.runtimes.devices import compute_in_full_precision
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 
@@ -21,6 +22,7 @@ def open_runtime(
     opened: Opened, *, device: str = "cpu", describers: Sequence[LayerDescriber] = ()
 ) -> Runtime:
     """Make a runtime of an opened checkpoint; its layers are probed and described here."""
+    compute_in_full_precision()
     onnx: bytes | None = getattr(opened, "onnx", None)
     if onnx is not None:
         from interp_gui.runtimes.onnx.runtime import OnnxRuntime

@@ -77,6 +77,10 @@ class FakeWorker:
         yield Progress()
         raise MemoryError
 
+    def assertion(self, request, check):
+        yield Progress(text="on the device")
+        raise RuntimeError("CUDA error: device-side assert triggered\nand much advice")
+
     def bug(self, request, check):
         yield Progress()
         raise ZeroDivisionError("of all things")

@@ -108,6 +108,27 @@ def test_a_process_that_dies_fails_its_job_and_resumes_the_others(harness):
     assert h.events.wait(Ended, background, timeout_s=20).outcome == "finished"
 
 
+def test_a_device_that_asserts_ends_the_engine_which_comes_back_and_goes_on(harness):
+    h = harness()
+    h.open()
+    pid = h.client.pid
+    background = h.run("count", priority="background", to=30, sleep_s=0.01)
+    h.events.wait(StateSaved, background, count=3)
+    failing = h.run("assertion")
+    ended = h.events.wait(Ended, failing)
+    assert (ended.outcome, ended.error.cause) == ("failed", "DeviceLost")
+    assert "GPU" in ended.error.message
+    assert "device-side assert" in ended.error.details
+    lost = h.events.wait(EngineLost)
+    assert lost.respawning
+    assert lost.reason == "The GPU reported an error after which the engine had to end."
+    h.events.wait(Hello, count=2)
+    assert h.client.pid != pid
+    assert h.events.wait(Ended, background, timeout_s=20).outcome == "finished"
+    assert len(h.events.of(Ended, failing)) == 1
+    assert h.events.wait(Ended, h.run("count", to=1)).outcome == "finished"
+
+
 def test_killed_from_outside_while_idle_it_comes_back_with_its_models(harness):
     h = harness()
     h.open()

@@ -70,6 +70,23 @@ def test_callbacks_come_on_the_qt_thread(qtbot, bridge, client, seen):
     assert seen == [("progress", True), ("result", True), ("state", True), ("end", True)]
 
 
+def test_what_a_model_runs_on_is_told_once_a_run_found_out(qtbot, bridge, client):
+    from interp_gui.core.model import ModelDescription, Preprocessing
+
+    model = ModelDescription(
+        name="m.pt", format="torch-zip", architecture="a", library="l", parameters=1,
+        weights_sha256="0" * 64, preprocessing=Preprocessing(), outputs=(),
+        runtime_reason="ONNX Runtime, 3.1 times faster here",
+    )  # fmt: skip
+    job = bridge.run(REQUEST)
+    generation = client.options[job]["generation"]
+    with qtbot.waitSignal(bridge.described) as told:
+        client.emit(
+            Ended(job=job, generation=generation, outcome="finished", description=model)
+        )  # fmt: skip
+    assert told.args == ["m", model]
+
+
 def test_the_newest_request_of_a_view_wins(qtbot, bridge, client, seen):
     first = bridge.run(REQUEST, view="wall", on_result=lambda r, _: seen.append(r.key))
     second = bridge.run(

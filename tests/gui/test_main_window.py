@@ -30,6 +30,22 @@ def test_device_and_its_reason(ready):
     assert ready.device_badge.toolTip() == "CPU · no NVIDIA GPU found"
 
 
+def test_what_a_model_runs_on_is_shown_once_it_is_known_and_nothing_computes_anew(opened, qtbot):
+    state = opened.state
+    changes = []
+    state.model_changed.connect(lambda: changes.append(1))
+    state.set_runtime_reason(state.model.handle, "ONNX Runtime, 3.1 times faster here; more")
+    assert opened.device_badge.text.text() == "ONNX Runtime"
+    assert "3.1 times faster here" in opened.device_badge.toolTip()
+    assert state.models[0] == state.model
+    state.set_runtime_reason(state.model.handle, "PyTorch: it does not export (why)")
+    assert opened.device_badge.text.text() == "CPU"
+    assert opened.device_badge.toolTip() == "PyTorch: it does not export (why)"
+    state.set_runtime_reason("another", "ONNX Runtime")
+    assert "export" in state.model.description.runtime_reason
+    assert not changes
+
+
 def test_analyses_are_offered_from_their_declaration(opened, client, greet, qtbot):
     action = opened.actions_["analyse.brightness"]
     assert action.isEnabled()

@@ -171,8 +171,10 @@ def test_every_preference_stands_on_one_page_and_says_what_it_does():
 
 def test_an_engine_with_default_preferences_is_left_alone():
     assert engine_variables(Preferences()) == {}
-    assert engine_variables(Preferences(device="cpu", threads=3, cache_limit_mb=100)) == {
+    changed = Preferences(device="cpu", onnx_runtime="never", threads=3, cache_limit_mb=100)
+    assert engine_variables(changed) == {
         "INTERP_GUI_DEVICE": "cpu",
+        "INTERP_GUI_RUNTIME": "torch",
         "OMP_NUM_THREADS": "3",
         "MKL_NUM_THREADS": "3",
         "INTERP_GUI_CACHE_LIMIT_MB": "100",

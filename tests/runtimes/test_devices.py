@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from interp_gui.runtimes.devices import choose_device, list_devices
+from interp_gui.runtimes.devices import choose_device, compute_in_full_precision, list_devices
 
 
 def test_there_is_a_device_and_a_reason():
@@ -31,6 +31,16 @@ def test_a_gpu_that_fails_is_not_chosen(monkeypatch):
     name, reason = choose_device()
     assert name == "cpu"
     assert reason.endswith("no kernel image is available")
+
+
+def test_precision_is_full_unless_it_is_asked_otherwise():
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = True
+    compute_in_full_precision()
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not any(torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda"))
 
 
 def no_gpu(monkeypatch):

@@ -80,6 +80,7 @@ class ModelPanel(QWidget):
         column.addWidget(self.tabs, 1)
         self._stack.addWidget(body)
         state.model_changed.connect(self._on_model)
+        state.model_described.connect(self._show_facts)
         self._on_model()
 
     def _reconsider(self) -> None:
@@ -91,6 +92,10 @@ class ModelPanel(QWidget):
         model = self._state.model
         self._stack.setCurrentIndex(0 if model is None else 1)
         self.layers.rebuild()
+        self._show_facts()
+
+    def _show_facts(self) -> None:
+        model = self._state.model
         if model is not None:
             self.facts.show_model(model.description, model.path)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interp_gui.core.analysis import parameter
-from interp_gui.core.device import DEVICE_VARIABLE
+from interp_gui.core.device import DEVICE_VARIABLE, RUNTIME_VARIABLE
 
 ThemeName = Literal["system", "light", "dark"]
 
@@ -64,6 +64,12 @@ class Preferences:
         title="device",
         help="Where networks run. Changing it starts the engine anew.",
     )
+    onnx_runtime: Literal["automatic", "never"] = parameter(
+        "automatic",
+        title="ONNX Runtime for many images",
+        help="Passes of PyTorch models over many images may run there where it gives the same "
+        "values and is faster. Changing it starts the engine anew.",
+    )
     threads: int = parameter(
         0,
         title="processor threads",
@@ -80,12 +86,12 @@ class Preferences:
 PAGES: dict[str, tuple[str, ...]] = {
     "Appearance": ("theme", "text_size_percent", "reduced_motion", "software_rendering"),
     "Working": ("confirm_after_s", "many_images", "look_before_opening", "autosave"),
-    "Engine": ("device", "threads"),
+    "Engine": ("device", "onnx_runtime", "threads"),
     "Cache": ("cache_limit_mb",),
 }
 """Where the dialog shows which; every field stands on one page."""
 
-FOR_ENGINE = ("device", "threads", "cache_limit_mb")
+FOR_ENGINE = ("device", "onnx_runtime", "threads", "cache_limit_mb")
 """What reaches the engine only when it is started."""
 
 
@@ -94,6 +100,8 @@ def engine_variables(preferences: Preferences) -> dict[str, str]:
     variables: dict[str, str] = {}
     if preferences.device != "automatic":
         variables[DEVICE_VARIABLE] = preferences.device
+    if preferences.onnx_runtime == "never":
+        variables[RUNTIME_VARIABLE] = "torch"
     if preferences.threads:
         variables["OMP_NUM_THREADS"] = variables["MKL_NUM_THREADS"] = str(preferences.threads)
     if preferences.cache_limit_mb != Preferences().cache_limit_mb:

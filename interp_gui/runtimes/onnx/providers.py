@@ -40,6 +40,8 @@ def wanted_providers(device: str) -> tuple[list[Any], str]:
         title = _TITLES[wanted[0]]
         return [CPU], f"this ONNX Runtime was built without support for the {title}"
     options = {"device_id": int(index or 0)} if kind == "cuda" else {}
+    if have[0] == "CUDAExecutionProvider":
+        options["use_tf32"] = 0  # which rounds to ten bits, and is on by default
     return [(have[0], options), CPU], ""
 
 
