@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 QT_OFFSCREEN := QT_QPA_PLATFORM=offscreen
+TWO := -n 2 --dist loadfile
 XVFB := xvfb-run -a -s "-screen 0 1440x900x24"
 
 .PHONY: help setup demo test test-all lint unit e2e bench docs clean
@@ -33,8 +34,9 @@ lint: ## ruff, mypy --strict, import-linter
 
 # The engine's tests and the window's run apart: no process has both torch and Qt in it.
 unit:
-	$(BIN)/python -m pytest -q --ignore=tests/gui --ignore=tests/e2e
-	$(QT_OFFSCREEN) $(BIN)/python -m pytest -q tests/gui tests/e2e
+	$(BIN)/python -m pytest -q $(TWO) --ignore=tests/gui --ignore=tests/e2e
+	$(QT_OFFSCREEN) $(BIN)/python -m pytest -q $(TWO) tests/gui
+	$(QT_OFFSCREEN) $(BIN)/python -m pytest -q tests/e2e
 
 e2e:
 	QT_QPA_PLATFORM=xcb $(XVFB) $(BIN)/python -m pytest -q tests/e2e
