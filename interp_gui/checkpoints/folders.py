@@ -6,10 +6,15 @@ from pathlib import Path
 
 from interp_gui.checkpoints.formats import (
     INDEX_SUFFIX,
-    KINDS_HINT,
     ONNX_SUFFIXES,
     CheckpointFile,
     inspect_file,
+)
+from interp_gui.checkpoints.other_kinds import (
+    is_shard,
+    refuse_adapter,
+    unknown_folder,
+    without_index,
 )
 from interp_gui.checkpoints.safe_header import BadHeader, parse_json
 from interp_gui.core.errors import FileProblem
@@ -17,6 +22,7 @@ from interp_gui.core.errors import FileProblem
 CONFIG = "config.json"
 
 _LONGEST_CONFIG = 16 << 20  # bytes
+_LONGEST_REVISION = 100  # bytes
 _MOST_FILES = 2000
 _SHOWN_NAMES = 6
 _SUFFIXES = (
@@ -42,13 +48,30 @@ def inspect_folder(folder: Path) -> CheckpointFile:
     FileProblem
         There is none, or there are several; they are named.
     """
+    folder = _snapshot(folder) or folder
     if is_huggingface(folder):
         weights = folder_weights(folder)
         return CheckpointFile(
             path=folder, format="huggingface", size_bytes=weights.size_bytes,
             parts=weights.parts, folder=folder,
         )  # fmt: skip
+    refuse_adapter(folder)
     return folder_weights(folder)
+
+
+def _snapshot(folder: Path) -> Path | None:
+    """The folder that a repository in the hub's cache stands for: its only revision, or `main`."""
+    revisions = folder / "snapshots"
+    if not revisions.is_dir() or not (folder / "blobs").is_dir():
+        return None
+    found = [each for each in sorted(revisions.iterdir())[:_MOST_FILES] if each.is_dir()]
+    if len(found) == 1:
+        return found[0]
+    main = folder / "refs" / "main"
+    if not main.is_file() or main.stat().st_size > _LONGEST_REVISION:
+        return None
+    wanted = main.read_text("utf-8", "replace").strip()
+    return next((each for each in found if each.name == wanted), None)
 
 
 def is_huggingface(folder: Path) -> bool:
@@ -85,6 +108,8 @@ def folder_weights(folder: Path) -> CheckpointFile:
     shown = folder.name or str(folder)
     if len(found) > 1:
         names = [each.path.name for each in found]
+        if all(is_shard(name) for name in names):
+            raise without_index(folder, names)
         more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
         raise FileProblem(
             f"The folder '{shown}' holds {len(names)} checkpoints: "
@@ -93,7 +118,7 @@ def folder_weights(folder: Path) -> CheckpointFile:
         )
     if len(problems) == 1:
         raise problems[0]
-    raise FileProblem(f"The folder '{shown}' holds no checkpoint.", hint=KINDS_HINT)
+    raise unknown_folder(folder)
 
 
 def _checkpoints(folder: Path) -> tuple[list[CheckpointFile], list[FileProblem]]:

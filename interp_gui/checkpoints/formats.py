@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from interp_gui.checkpoints.archive import Archive, BadArchive
+from interp_gui.checkpoints.other_kinds import (
+    KINDS_HINT,
+    refuse_other_kinds,
+    refuse_parts,
+    unknown_archive,
+    unknown_file,
+)
 from interp_gui.checkpoints.protobuf import is_onnx
 from interp_gui.checkpoints.safe_header import LONGEST_HEADER, BadHeader, read_header
 from interp_gui.core.errors import FileProblem
@@ -27,38 +34,11 @@ SCRIPT_HINT = (
     "to ONNX with torch.onnx.export(model, example, 'model.onnx'), and open that. From the file "
     "alone: torch.save(torch.jit.load(path).state_dict(), 'weights.pth'), where you trust it."
 )
-KINDS_HINT = (
-    "Checkpoints are .pt, .pth, .ckpt, .bin, .safetensors, .pt2 or .onnx files, or folders with "
-    "a config.json and weights."
-)
-
 ONNX_SUFFIXES = (".onnx", ".onnxslim")
 INDEX_SUFFIX = ".index.json"
 
 _MOST_GROWTH = 4  # torch stores records unpacked; a file that unpacks to far more is a trap
 _START_BYTES = 1024
-
-_OTHER_KINDS = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"RIFF": "a RIFF file (WebP, WAV or AVI)",
-    b"\x89HDF": "an HDF5 file (Keras?)",
-    b"%PDF": "a PDF document",
-    b"\x1f\x8b": "a gzip archive",
-    b"BZh": "a bzip2 archive",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"(\xb5/\xfd": "a zstd archive",
-    b"\x93NUMPY": "a NumPy array",
-    b"GGUF": "a GGUF file of a language model",
-    b"\x7fELF": "a program",
-    b"MZ": "a Windows program",
-}
-_POINTER = b"version https://git-lfs"
-_PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<head")
-_KERAS = frozenset(("metadata.json", "config.json", "model.weights.h5"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +114,14 @@ def inspect_file(path: str | os.PathLike[str]) -> CheckpointFile:
 
 
 def _format(file: Path, start: bytes) -> CheckpointFormat:
+    refuse_parts(file)
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_format(file)
     # a header of safetensors may be 0x0280 bytes long; no pickle goes on like that
     is_header = start[4:9] == b"\0\0\0\0{"
     if len(start) > 1 and start[0] == 0x80 and 1 <= start[1] <= 5 and not is_header:
         return "torch-legacy"
-    _refuse_other_kinds(file, start)
+    refuse_other_kinds(file, start)
     if is_onnx(file):
         return "onnx"
     if file.suffix.lower() in ONNX_SUFFIXES:
@@ -160,27 +141,7 @@ def _format(file: Path, start: bytes) -> CheckpointFormat:
             f"'{file.name}' is a tar archive; torch's oldest format cannot be read safely.",
             hint=SAVE_HINT,
         )
-    raise FileProblem(f"'{file.name}' is not a checkpoint.", hint=KINDS_HINT)
-
-
-def _refuse_other_kinds(file: Path, start: bytes) -> None:
-    if start.startswith(_POINTER):
-        raise FileProblem(
-            f"'{file.name}' is a Git LFS pointer: the weights themselves were not downloaded.",
-            hint="Fetch them with git lfs pull, or download the file from the project's page.",
-        )
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
-        raise FileProblem(
-            f"'{file.name}' is a web page, not a checkpoint.",
-            hint="The page was saved in place of the file that it links to; download that one.",
-        )
-    if start[4:8] == b"TFL3":
-        raise FileProblem(
-            f"'{file.name}' is a TensorFlow Lite model, not a checkpoint.", hint=KINDS_HINT
-        )
-    for magic, kind in _OTHER_KINDS.items():
-        if start.startswith(magic):
-            raise FileProblem(f"'{file.name}' is {kind}, not a checkpoint.", hint=KINDS_HINT)
+    raise unknown_file(file)
 
 
 def _zip_format(file: Path) -> CheckpointFormat:
@@ -209,8 +170,4 @@ def _zip_format(file: Path) -> CheckpointFormat:
         )
     if "data.pkl" in names:
         return "torch-zip"
-    if top >= _KERAS:
-        raise FileProblem(f"'{file.name}' is a Keras model, not a checkpoint.", hint=KINDS_HINT)
-    raise FileProblem(
-        f"'{file.name}' is a zip archive without a checkpoint in it.", hint=KINDS_HINT
-    )
+    raise unknown_archive(file, top)

@@ -127,3 +127,45 @@ def test_a_look_at_what_is_refused_says_why(tmp_path):
     assert report.title
     assert report.problem
     assert report.hint
+
+
+def test_a_repository_in_the_hubs_cache_stands_for_its_revision(tmp_path):
+    weights = torch.ones(3)
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "refs").mkdir()
+    for revision, factor in (("aa", 1), ("bb", 2)):
+        folder = tmp_path / "snapshots" / revision
+        folder.mkdir(parents=True)
+        save_file({"a.weight": factor * weights}, folder / "model.safetensors")
+        (tmp_path / "refs" / "main").write_text(f"{revision}\n")
+        (only,) = read_contents(inspect_file(tmp_path)).sets
+        assert torch.equal(only.tensors["a.weight"], factor * weights)
+    (tmp_path / "refs" / "main").unlink()
+    with pytest.raises(FileProblem, match="no checkpoint"):
+        inspect_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (("__0_0.distcp", ".metadata"), "distributed checkpoint in parts"),
+        (("saved_model.pb",), "TensorFlow model"),
+        (("Manifest.json", "Data/weights"), "Core ML model"),
+        (("adapter_config.json", "adapter_model.safetensors"), "an adapter"),
+        (("notes.md",), "holds no checkpoint"),
+    ],
+)
+def test_folders_of_other_things(tmp_path, names, match):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\x08\x01" + bytes(90))
+    with pytest.raises(FileProblem, match=match) as caught:
+        inspect_file(tmp_path)
+    assert caught.value.hint
+
+
+def test_shards_without_an_index(tmp_path):
+    for number in (1, 2):
+        save_file({"a.weight": torch.ones(3)}, tmp_path / f"model-0000{number}-of-00002.safetensors")
+    with pytest.raises(FileProblem, match="no index"):
+        inspect_file(tmp_path)

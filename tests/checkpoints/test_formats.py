@@ -104,6 +104,9 @@ def png():
         (pickle.dumps([1, 2, 3], protocol=2), "torch did not write"),
         (b"\x10\0\0\0\0\0\0\0{nonsense      }", "damaged"),
         (b"\xff\xff\xff\xff\xff\xff\xff\x7f{", "is not a checkpoint"),
+        (b"<?xml version='1.0'?><net name='a'></net>", "an OpenVINO model"),
+        (b"<?xml version='1.0'?><html></html>", "a web page"),
+        (b"lmgg" + bytes(90), "GGML"),
     ],
 )
 def test_not_a_checkpoint(tmp_path, content, match):
@@ -112,9 +115,26 @@ def test_not_a_checkpoint(tmp_path, content, match):
     refused(path, match)
 
 
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("saved_model.pb", "a TensorFlow graph"), ("a.mlmodel", "a Core ML model"),
+        ("flax_model.msgpack", "a Flax checkpoint"), ("a.py", "a Python program"),
+        ("model.ckpt.data-00000-of-00001", "TensorFlow checkpoint"),
+        ("config.json", "a JSON file"), ("__0_0.distcp", "a part of a distributed checkpoint"),
+    ],
+)  # fmt: skip
+def test_kinds_that_only_the_suffix_tells(tmp_path, name, match):
+    (tmp_path / name).write_bytes(b"\x08\x01" + bytes(90))
+    refused(tmp_path / name, match)
+
+
 def test_archives_of_other_things(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros(3))
-    refused(tmp_path / "a.npz", "without a checkpoint in it")
+    refused(tmp_path / "a.npz", "is a NumPy archive")
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
+        archive.writestr("run/best.pth", b"x")
+    refused(tmp_path / "download.zip", "with 'run/best.pth' in it")
     with zipfile.ZipFile(tmp_path / "empty.pth", "w"):
         pass
     refused(tmp_path / "empty.pth", "without a checkpoint in it")

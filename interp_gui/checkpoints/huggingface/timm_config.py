@@ -18,7 +18,7 @@ _LARGEST_PX = 8_192
 def is_timm_config(config: Mapping[str, Any]) -> bool:
     """Whether a config.json is one of timm's."""
     return isinstance(config.get("architecture"), str) and (
-        isinstance(config.get("pretrained_cfg"), Mapping) or "num_features" in config
+        isinstance(config.get("pretrained_cfg"), Mapping) or "model_type" not in config
     )
 
 
