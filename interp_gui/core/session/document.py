@@ -8,6 +8,7 @@ from interp_gui.core.dataset import ImageEntry
 from interp_gui.core.edit import EditStack
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import Preprocessing
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Pixels
 from interp_gui.core.target import Target
@@ -22,6 +23,9 @@ class ModelRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ----------
     preprocessing
         What the user changed it to; None for that of the checkpoint.
+    choice
+        What was decided about the file. Never code that may be run, nor stand-ins for foreign
+        classes: a session comes from others as easily as a model, so these are asked again.
     """
 
     path: str
@@ -30,6 +34,7 @@ class ModelRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     architecture: str = ""
     library: str = ""
     preprocessing: Preprocessing | None = None
+    choice: OpenChoice = OpenChoice()
 
 
 class DatasetRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import FileProblem, InterpError
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.model_places import is_model_folder
+from interp_gui.core.opening import OpenChoice
 from interp_gui.engine.messages import Ended
 from interp_gui.gui.background import Background
 from interp_gui.gui.bridge import EngineBridge
@@ -66,10 +67,14 @@ class Documents(QObject):
         then: Callable[[], object] | None = None,
         failed: Callable[[], object] | None = None,
         preprocessing: Preprocessing | None = None,
+        choice: OpenChoice | None = None,
         anyway: bool = False,
     ) -> None:
         """Open a checkpoint beside those that are open; see `ModelList.open`."""
-        self.models.open(path, then=then, failed=failed, preprocessing=preprocessing, anyway=anyway)
+        self.models.open(
+            path, then=then, failed=failed, preprocessing=preprocessing, choice=choice,
+            anyway=anyway,
+        )  # fmt: skip
 
     def close_model(self, handle: str = "") -> None:
         """Close a model, the current one by default."""

@@ -97,6 +97,7 @@ class ModelList(QObject):
         then: Then | None = None,
         failed: Then | None = None,
         preprocessing: Preprocessing | None = None,
+        choice: OpenChoice | None = None,
         anyway: bool = False,
     ) -> None:
         """Open a checkpoint beside those that are open, and make it current.
@@ -107,10 +108,12 @@ class ModelList(QObject):
             Called when it is open, or could not be opened.
         preprocessing
             In place of the checkpoint's own.
+        choice
+            What is decided about the file already.
         anyway
             However little memory is left: a session had it open.
         """
-        wish = Wish(path, then, failed, preprocessing)
+        wish = Wish(path, then, failed, preprocessing, choice or OpenChoice())
         problem = "" if anyway else self._why_large(path)
         if problem:
             self._state.notify(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import interp_gui
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.session.document import DatasetRef, ModelRef, SessionDocument
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.recovery import dataset_key, item_key
@@ -55,7 +56,7 @@ def capture(
 
 def model_ref(model: OpenModelState) -> ModelRef:
     """A model that is open, as a session names it."""
-    found = model.description
+    found, choice = model.description, model.description.choice
     return ModelRef(
         path=model.path,
         weights_sha256=found.weights_sha256,
@@ -63,7 +64,11 @@ def model_ref(model: OpenModelState) -> ModelRef:
         architecture=found.architecture,
         library=found.library,
         preprocessing=found.preprocessing,
-    )
+        choice=OpenChoice(
+            architecture="" if choice.code else choice.architecture,
+            weights=choice.weights, head=choice.head, output=choice.output,
+        ),
+    )  # fmt: skip
 
 
 def work_of(document: SessionDocument) -> object:

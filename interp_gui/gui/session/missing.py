@@ -114,6 +114,6 @@ def _what_is_wrong(ref: ModelRef, name: str, other: str) -> str:
     if other:
         found = Path(other).name
         return f"'{found}' holds other weights than '{name}' did when the session was saved."
-    if os.path.isfile(ref.path):
+    if os.path.exists(ref.path):
         return f"The model '{name}' could not be opened."
     return f"The model '{name}' is not where the session says."

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QWidget
 
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import InterpError
+from interp_gui.core.model_places import is_model_folder
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.session.document import ModelRef, SessionDocument
 from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.report.kept import kept_of
@@ -140,7 +142,7 @@ class Restorer(QObject):
             self._settings.model_with(ref.weights_sha256),
             *beside(self._folder, os.path.basename(ref.path.replace("\\", "/"))),
         ]
-        return [path for path in dict.fromkeys(places) if path and os.path.isfile(path)]
+        return [path for path in dict.fromkeys(places) if path and _is_model(path)]
 
     def _try(self, ref: ModelRef, places: Sequence[str], other: str) -> None:
         """Open the first of some files; `other` is one that holds other weights."""
@@ -154,6 +156,7 @@ class Restorer(QObject):
             then=partial(self._on_open, run, ref, path, rest, other),
             failed=partial(self._on_failed, run, ref, rest, other),
             preprocessing=ref.preprocessing,
+            choice=_safe(ref.choice),
             anyway=True,
         )
 
@@ -204,7 +207,7 @@ class Restorer(QObject):
         if run == self._run:
             self._documents.open_model(
                 path, then=opened, failed=partial(self._on_failed, run, ref, (), ""),
-                preprocessing=ref.preprocessing, anyway=True,
+                preprocessing=ref.preprocessing, choice=_safe(ref.choice), anyway=True,
             )  # fmt: skip
 
     def _on_skipped(self, run: int, ref: ModelRef) -> None:
@@ -267,6 +270,19 @@ def beside(folder: str, name: str) -> list[str]:
         return [str(path) for path in places if path.is_file()]
     except OSError:
         return []
+
+
+def _safe(choice: OpenChoice) -> OpenChoice:
+    """What a session may decide about a file; what it says of code or stand-ins is passed over."""
+    return OpenChoice(
+        architecture=choice.architecture, weights=choice.weights, head=choice.head,
+        output=choice.output,
+    )  # fmt: skip
+
+
+def _is_model(path: str) -> bool:
+    """Whether there is a file, or a folder that is a model."""
+    return os.path.isfile(path) or is_model_folder(path)
 
 
 def _is(model: OpenModelState, ref: ModelRef, *, strictly: bool = False) -> bool:

@@ -143,6 +143,9 @@ class ImageRanking(QWidget):
 
     def _rank(self) -> None:
         """Ask for the units, when they are in front and something has changed."""
+        layer = current_layer(self._state)
+        if layer is not None and not layer.units and self._ranking.units:
+            self.forget()  # those of the layer before would stand for this one
         self.list.set_hint(self._hint())
         model, path = self._state.model, self._state.image
         if not self.isVisible() or self._hint_blocks() or model is None or path is None:

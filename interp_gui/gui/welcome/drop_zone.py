@@ -15,7 +15,10 @@ from interp_gui.gui.dragging.sentences import local_paths, of_files
 from interp_gui.gui.welcome.surface import Surface
 
 HEADING = "Drop a checkpoint here or press Ctrl+O"
-TEXT = "Then drop images or a folder of them to see what the network does with them."
+TEXT = (
+    "PyTorch, safetensors, ONNX or a Hugging Face folder. Then drop images to see what the "
+    "network does with them."
+)
 _SIGN_PX = 40
 
 
