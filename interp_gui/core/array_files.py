@@ -6,7 +6,6 @@ import zlib
 from math import prod
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.errors import ImageProblem
@@ -60,7 +59,8 @@ def _parsed(data: bytes, name: str) -> NDArray[Any]:
         )
     if wanted != len(data) - start:
         raise ImageProblem(
-            f"'{name}' is broken: it holds {len(data) - start:,} bytes of values and says {wanted:,}.",
+            f"'{name}' is broken: it holds {len(data) - start:,} bytes of values and says "
+            f"{wanted:,}.",
             hint="The file is damaged or incomplete; copy it again from its source.",
         )
     return parse_npy(data)

@@ -1,7 +1,7 @@
-"""TIFF files of any number of bands, which Pillow does not read: strips and tiles, plain or deflated.
+"""TIFF files of any number of bands, which Pillow does not read: in strips or tiles.
 
 After the TIFF 6.0 specification (Adobe, 1992). Whatever is not said there in so many words, or
-does not fit the file's own sizes, is refused. Several pages of one band each count as bands.
+does not fit the file's own sizes, is refused; values are plain or deflated. Several pages of one band each count as bands.
 """
 
 import struct
@@ -89,7 +89,8 @@ def _page(data: bytes, order: str, place: int) -> tuple[Page, int]:
             continue
         form = f"{order}{length}{_FIELDS[kind]}"
         inside = struct.calcsize(form) <= 4
-        page[tag] = _unpack(data, entry + 8 if inside else _unpack(data, entry + 8, order + "I")[0], form)  # fmt: skip
+        at = entry + 8 if inside else _unpack(data, entry + 8, order + "I")[0]
+        page[tag] = _unpack(data, at, form)
     return page, _unpack(data, place + 2 + 12 * count, order + "I")[0]
 
 

@@ -158,8 +158,8 @@ class PreprocessingForm(QWidget):
         self.crop.setChecked(p.crop)
         self.interpolation.setCurrentIndex(self.interpolation.findData(p.interpolation))
         planes = self.channels.findData("planes")
-        counted = p.seen_as if p.channels == "planes" else ""
-        self.channels.setItemText(planes, f"{counted} of the file" if counted else "Planes of the file")
+        counted = p.seen_as if p.channels == "planes" else "Planes"
+        self.channels.setItemText(planes, f"{counted} of the file")
         self.channels.setCurrentIndex(self.channels.findData(p.channels))
         self.mean.setText(", ".join(f"{v:g}" for v in p.mean))
         self.std.setText(", ".join(f"{v:g}" for v in p.std))

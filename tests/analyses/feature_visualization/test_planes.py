@@ -132,7 +132,7 @@ def deep_layer(runtime):
 
 @pytest.mark.parametrize("channels", COUNTS)
 def test_pictures_of_as_many_planes(opened, run_analysis, tmp_path, channels):
-    module, runtime = opened[channels]
+    _, runtime = opened[channels]
     layer = deep_layer(runtime)
     features = (Feature(layer=layer.name, units=(3,)), Feature(layer=layer.name, units=(5,)))
     files = written(tmp_path, channels, count=3)
