@@ -47,6 +47,9 @@ class Notification:
     """What it is about, for `AppState.withdraw`."""
 
 
+NO_CLASSES = "This model has no classes."
+
+
 class AppState(QObject):
     """The shared state of one window.
 
@@ -167,6 +170,18 @@ class AppState(QObject):
         if self._model is not None and self._model.handle == handle:
             self._model = told(self._model)
             self.model_described.emit()
+
+    @property
+    def no_classes(self) -> str:
+        """Why nothing can be asked about classes; empty where the current model has some."""
+        if self.model is None:
+            return "Open a model first."
+        if self.model.description.class_count:
+            return ""
+        kinds = {"embedding": "an embedding", "map": "a map", "scalar": "no choice between classes"}
+        outputs = self.model.description.outputs
+        kind = kinds.get(outputs[0].kind, "") if outputs else ""
+        return f"This model has no classes: its output is {kind}." if kind else NO_CLASSES
 
     def set_model(self, model: OpenModelState | None) -> None:
         """Make a model current; layer, feature and target are those last looked at in it.

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from interp_gui.core.analysis import Need
 from interp_gui.engine.messages import Hello
 from interp_gui.gui.actions import ActionSpec
 
@@ -18,7 +19,18 @@ def analysis_commands(window: "MainWindow", hello: Hello) -> tuple[ActionSpec, .
             id=f"{ANALYSE}{info.id}", title=info.title, tooltip=info.summary, icon="analysis",
             menu=info.menu or "Analyse", group="plugin" if info.plugin else "built-in",
             enabled_when=lambda: window.state.model is not None and window.bridge.is_ready,
+            why_not=lambda needs=info.needs: _why_not(window, needs),
             handler=lambda wanted=info.id: window.centre.show_analysis(wanted),
         )
         for info in hello.analyses
     )  # fmt: skip
+
+
+def _why_not(window: "MainWindow", needs: tuple[Need, ...]) -> str:
+    """What the current model lacks for good; what can be opened yet, the view itself asks for."""
+    state = window.state
+    if state.model is None:
+        return "Open a model first."
+    if "gradient" in needs and state.gradient_problem:
+        return f"It needs gradients: {state.gradient_problem}"
+    return state.no_classes if "classes" in needs else ""

@@ -72,17 +72,33 @@ def image_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             id="images.predict", title="&Ask the model about all images", menu="Analyse",
             group="a", icon="target", enabled_when=lambda: desk.answers.can_ask,
             tooltip="The model's answer for every image, to sort and filter by",
+            why_not=lambda: _why_no_answers(window),
             handler=desk.answers.ask, keywords="predict classify predictions",
         ),
         ActionSpec(
             id="images.classes", title="&Match labels to classes…", menu="Analyse", group="a",
             icon="details", tooltip="Say which class of the model each label stands for",
-            enabled_when=lambda: desk.classes.can_match, handler=desk.classes.open,
+            enabled_when=lambda: desk.classes.can_match,
+            why_not=lambda: _why_no_answers(window), handler=desk.classes.open,
         ),
         ActionSpec(
             id="images.check_preprocessing", title="&Check preprocessing", menu="Analyse",
             group="a", icon="eye", enabled_when=lambda: desk.check.can_check,
             tooltip="Whether another common preprocessing answers more labelled images right",
+            why_not=lambda: _why_no_check(window),
             handler=desk.check.run,
         ),
     )  # fmt: skip
+
+
+def _why_no_answers(window: "MainWindow") -> str:
+    state = window.state
+    return state.no_classes or ("" if state.dataset is not None else "Open some images first.")
+
+
+def _why_no_check(window: "MainWindow") -> str:
+    dataset = window.state.dataset
+    unmatched = dataset is not None and not dataset.classes
+    return _why_no_answers(window) or (
+        "Match the labels of the images to classes first." if unmatched else ""
+    )

@@ -219,7 +219,7 @@ class AnalysisTab(QWidget):
             "dataset": ("Open a folder of images.", state.dataset is None),
             "layer": ("Choose a layer.", layer is None),
             "features": ("Open a unit on the layer wall.", state.feature is None),
-            "classes": ("This model has no classes.", not state.model.description.class_count),
+            "classes": (state.no_classes, bool(state.no_classes)),
             "gradient": (
                 f"It needs gradients: {state.model.description.gradient_problem}",
                 bool(state.model.description.gradient_problem),
