@@ -258,6 +258,10 @@ class Gallery:
         self.sleep(300)
         self._take_dialogs("42-export")
         state.set_tab("image")
+        for name, dialog in _questions(window):
+            dialog.show()
+            self.sleep(200)
+            self._take_dialogs(f"43-{name}")
 
     def _take_dialogs(self, name: str) -> None:
         for number, top in enumerate(_dialogs()):
@@ -292,6 +296,61 @@ class Gallery:
         loop = QEventLoop()
         QTimer.singleShot(delay_ms, loop.quit)
         loop.exec()
+
+
+def _questions(window: Any) -> Iterator[tuple[str, Any]]:
+    """What is asked about model files, with made-up ones."""
+    from interp_gui.core.opening import (
+        Candidate,
+        FileReport,
+        ForeignName,
+        HeadQuestion,
+        KeyReport,
+        OpenChoice,
+        OpenQuestion,
+        ReshapedKey,
+    )
+    from interp_gui.gui.opening.code_dialog import CodeDialog, CodeFile
+    from interp_gui.gui.opening.file_dialog import FileDialog
+    from interp_gui.gui.opening.question_dialog import OpenQuestionDialog
+
+    sees = "224 × 224, shorter side to 256, cut, bilinear"
+    candidates = (
+        Candidate(
+            architecture="resnet50", library="torchvision", same=("timm:resnet50",), input=sees,
+            why="the file's name names it",
+        ),
+        Candidate(
+            architecture="resnetblur50", library="timm", input=sees,
+            differs=("stride 1 instead of 2 in 7 convolutions", "blurs before it strides"),
+            why="timm's resnetblur50 takes all of its tensors",
+        ),
+    )  # fmt: skip
+    nearest = KeyReport(
+        architecture="resnet50", library="torchvision", missing=("fc.bias",), likeness=0.97,
+        unexpected=("extra.weight",),
+        reshaped=(ReshapedKey(key="conv1.weight", found=(64, 3, 3, 3), expected=(64, 3, 7, 7)),),
+    )  # fmt: skip
+    head = HeadQuestion(
+        layers=("Linear 512 → 128", "?", "Linear 128 → 3"), gaps=(1,), options=("relu", "gelu")
+    )
+    asked = OpenQuestion(path="net.pth", file="net.pth", candidates=candidates)
+    own = OpenChoice(architecture="torchvision:resnet18")
+    for name, question in (
+        ("which-network", asked),
+        ("no-network", OpenQuestion(path="net.pth", file="net.pth", nearest=(nearest,), code=True)),
+        ("head", OpenQuestion(path="net.pth", file="net.pth", head=head, choice=own)),
+        ("weights", OpenQuestion(path="net.pth", file="net.pth", weights=("model", "model_ema"))),
+    ):
+        yield name, OpenQuestionDialog(question, window)
+    report = FileReport(
+        path="net.pth", title="PyTorch weights", size_bytes=44_800_000, needed_bytes=89_600_000,
+        free_bytes=8_000_000_000, sha256="ab" * 32, concerns=("foreign-code",),
+        foreign=(ForeignName(name="posix.system", dangerous=True), ForeignName(name="net.Net")),
+    )  # fmt: skip
+    yield "file", FileDialog(report, window)
+    source = "import torch\n\n\nclass Net(torch.nn.Module):\n    ...\n"
+    yield "code", CodeDialog(CodeFile("net.py", source, "cd" * 32, ("Net",)), "net.pth", window)
 
 
 def _dialogs() -> Iterator[Any]:

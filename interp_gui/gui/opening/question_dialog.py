@@ -329,6 +329,8 @@ def _heading(question: OpenQuestion) -> str:
         return question.sentence
     if question.candidates:
         return f"Is '{question.file}' one of these networks?"
+    if len(question.weights) > 1 and not question.nearest:
+        return f"Which weights of '{question.file}' are to be opened?"
     return f"'{question.file}' fits no known network."
 
 

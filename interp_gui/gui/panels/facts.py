@@ -43,6 +43,9 @@ FORMATS = {
 }
 
 
+_NARROWEST_PX = 60
+
+
 class FactsView(QScrollArea):
     """Facts of a model, to read and to copy.
 
@@ -215,7 +218,8 @@ def _name(text: str) -> QLabel:
 
 def _value(text: str, name: str) -> QLabel:
     label = parts.label(text)
-    label.setToolTip(text if name == "File" else name)
+    label.setToolTip(name if name.startswith("SHA-256") else text)
+    label.setMinimumWidth(_NARROWEST_PX)  # one long word shall not make the panel scroll sideways
     label.setAccessibleName(f"{name}: {text}")
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -3,7 +3,7 @@ import hashlib
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialogButtonBox
+from PySide6.QtWidgets import QDialogButtonBox, QLabel
 
 from interp_gui.core.opening import (
     Candidate,
@@ -272,3 +272,42 @@ def test_another_network_for_the_same_weights_takes_the_place_of_this_one(
     qtbot.waitUntil(lambda: "m" not in [model.handle for model in opened.state.models])
     assert opened.state.model.description.architecture == "resnetblur50"
     assert client.requests[client.last(CloseModel)].model == "m"
+
+
+def test_a_head_is_asked_about_in_short_and_named(qtbot):
+    head = HeadQuestion(layers=("Linear 8 → 4", "?"), gaps=(1,), options=("relu", "none"))
+    choice = OpenChoice(architecture="torchvision:mobilenet_v2")
+    question = OpenQuestion(
+        path="/x/net.pth", file="net.pth", head=head, choice=choice, sentence="long " * 30
+    )
+    dialog = OpenQuestionDialog(question)
+    qtbot.addWidget(dialog)
+    assert dialog.heading.text() == "What is the head of 'net.pth' made of?"
+    said = " ".join(each.text() for each in dialog.findChildren(QLabel))
+    assert "torchvision:mobilenet_v2 with a head of its own" in said
+
+
+def test_a_proposal_by_order_alone_says_what_is_uncertain(qtbot):
+    found = (msgspec.structs.replace(CANDIDATES[0], certain=False),)
+    question = msgspec.structs.replace(QUESTION, candidates=found, sentence="Unknown names.")
+    dialog = OpenQuestionDialog(question)
+    qtbot.addWidget(dialog)
+    assert dialog.heading.text() == "Unknown names."
+    said = " ".join(each.text() for each in dialog.findChildren(QLabel))
+    assert "may have changed places" in said
+    assert "without complaint" not in said
+
+
+def test_another_set_of_weights_of_an_open_model_can_be_chosen(opened, client, describe, qtbot):
+    sets = ("state_dict", "model_ema")
+    model = opened.state.model
+    described = msgspec.structs.replace(model.description, sets=sets)
+    opened.state.set_model(OpenModelState(model.handle, described, model.path))
+    opened.model_panel.facts.other.click()
+    (dialog,) = dialogs(opened, OpenQuestionDialog)
+    assert dialog.can_open
+    assert not dialog.candidates.isVisible()
+    dialog.weights.setCurrentText("model_ema")
+    dialog.open_button.click()
+    job = newest(client, OpenModel, qtbot)
+    assert client.requests[job].choice.weights == "model_ema"

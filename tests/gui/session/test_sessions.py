@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import OutputProblem
 from interp_gui.core.feature import Feature
+from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture
 from interp_gui.core.session.document import ModelRef, SessionDocument
@@ -23,6 +24,7 @@ from interp_gui.gui.session.missing import MissingModel
 from interp_gui.gui.session.owner import Hold, Owner
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.shelf import shelf_of
+from interp_gui.gui.state import OpenModelState
 
 UNIT = Feature(layer="features.14", units=(7,))
 
@@ -515,3 +517,34 @@ def test_models_of_a_session_open_however_little_memory_is_left(
     qtbot.waitUntil(lambda: not opened.sessions.restorer.is_active)
     assert [model.path for model in opened.state.models] == [str(path) for path in others]
     assert opened.state.model.path == str(others[1])
+
+
+def test_a_session_keeps_what_was_decided_but_no_code(opened, tmp_path, answer, qtbot):
+    model = opened.state.model
+    decided = OpenChoice(
+        architecture="timm:resnet18", weights="model_ema", head=("relu",), code="/x/net.py",
+        code_sha256="ab", stubs=True,
+    )  # fmt: skip
+    described = msgspec.structs.replace(model.description, choice=decided)
+    opened.state.set_model(OpenModelState(model.handle, described, model.path))
+    path = tmp_path / "one.interp"
+    save(opened, path, qtbot)
+    begin_anew(opened, qtbot)
+    opened.sessions.open(str(path))
+    asked = answer(choice=decided)
+    assert asked.choice == OpenChoice(weights="model_ema", head=("relu",))
+
+
+def test_a_folder_that_is_a_model_is_found_again(ready, tmp_path, answer, qtbot):
+    folder = tmp_path / "vit"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    ready.files.open([str(folder)])
+    answer()
+    path = tmp_path / "one.interp"
+    qtbot.waitUntil(lambda: ready.state.model is not None)
+    save(ready, path, qtbot)
+    begin_anew(ready, qtbot)
+    ready.sessions.open(str(path))
+    assert answer().path == str(folder)

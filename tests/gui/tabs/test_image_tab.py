@@ -1,3 +1,6 @@
+import dataclasses
+
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -128,3 +131,17 @@ def test_every_control_has_a_name(tab):
     for widget in (tab.canvas, tab.brush, tab.opacity, tab.layers, tab.order, tab.list,
                    tab.ranking.export, tab.hide_map, *tab.tool_buttons.values()):  # fmt: skip
         assert widget.accessibleName()
+
+
+def test_order_by_gradients_is_greyed_out_where_there_are_none(tab, state, model):
+    assert tab.ranking.order.currentData() == "attribution"
+    opened = state.model
+    without = msgspec.structs.replace(model, gradient_problem="'Odd' is not known")
+    state.set_model(dataclasses.replace(opened, description=without))
+    order = tab.ranking.order
+    item = order.model().item(order.findData("attribution"))
+    assert not item.isEnabled()
+    assert "'Odd'" in item.toolTip()
+    assert order.currentData() == "activation"
+    state.set_model(opened)
+    assert order.model().item(order.findData("attribution")).isEnabled()
