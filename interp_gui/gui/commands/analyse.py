@@ -1,5 +1,6 @@
 """One command for each analysis."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from interp_gui.core.analysis import Need
@@ -19,7 +20,7 @@ def analysis_commands(window: "MainWindow", hello: Hello) -> tuple[ActionSpec, .
             id=f"{ANALYSE}{info.id}", title=info.title, tooltip=info.summary, icon="analysis",
             menu=info.menu or "Analyse", group="plugin" if info.plugin else "built-in",
             enabled_when=lambda: window.state.model is not None and window.bridge.is_ready,
-            why_not=lambda needs=info.needs: _why_not(window, needs),
+            why_not=partial(_why_not, window, info.needs),
             handler=lambda wanted=info.id: window.centre.show_analysis(wanted),
         )
         for info in hello.analyses

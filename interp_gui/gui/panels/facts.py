@@ -44,6 +44,7 @@ FORMATS = {
 
 
 _NARROWEST_PX = 60
+"""So that one long word does not make the panel scroll sideways."""
 
 
 class FactsView(QScrollArea):
@@ -65,6 +66,7 @@ class FactsView(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.kinds: list[QComboBox] = []
         self.other: QPushButton | None = None
 
@@ -130,10 +132,12 @@ class FactsView(QScrollArea):
         if not model.alternatives and len(model.sets) < 2:
             return
         for sentence in _choices(model):
-            column.addWidget(parts.label(sentence))
-        words = "another network" if model.alternatives else "other weights"
-        self.other = QPushButton(f"Choose {words}…")
-        self.other.setToolTip(f"Open the file with {words}; this model is closed then")
+            words = parts.label(sentence)
+            words.setMinimumWidth(_NARROWEST_PX)
+            column.addWidget(words)
+        what = "another network" if model.alternatives else "other weights"
+        self.other = QPushButton(f"Choose {what}…")
+        self.other.setToolTip(f"Open the file with {what}; this model is closed then")
         self.other.clicked.connect(self.reconsidered)
         row = parts.row()
         row.addWidget(self.other)
@@ -154,6 +158,7 @@ class FactsView(QScrollArea):
     def _add_notes(self, column: QVBoxLayout, notes: tuple[str, ...]) -> None:
         for note in notes:
             label = parts.label(note, dim=True)
+            label.setMinimumWidth(_NARROWEST_PX)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(label)
 
@@ -219,7 +224,7 @@ def _name(text: str) -> QLabel:
 def _value(text: str, name: str) -> QLabel:
     label = parts.label(text)
     label.setToolTip(name if name.startswith("SHA-256") else text)
-    label.setMinimumWidth(_NARROWEST_PX)  # one long word shall not make the panel scroll sideways
+    label.setMinimumWidth(_NARROWEST_PX)
     label.setAccessibleName(f"{name}: {text}")
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
