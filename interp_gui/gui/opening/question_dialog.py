@@ -24,6 +24,7 @@ from interp_gui.gui import parts, theme
 
 _SHOWN_KEYS = 500
 _MOST_ROWS = 10
+_LONG = 100
 _NAME = Qt.ItemDataRole.UserRole
 
 
@@ -253,8 +254,8 @@ class KeyTree(QTreeWidget):
         self.setAlternatingRowColors(True)
         header = self.header()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.setColumnWidth(1, 150)
-        self.setColumnWidth(2, 150)
+        for at in (1, 2):
+            header.setSectionResizeMode(at, QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(False)
         for report in reports:
             name = f"{report.library}:{report.architecture}"
@@ -325,7 +326,8 @@ def _heading(question: OpenQuestion) -> str:
         return f"What is the head of '{question.file}' made of?"
     if question.candidates and all(each.certain for each in question.candidates):
         return f"Which network is '{question.file}'?"
-    if question.sentence:
+    counts = question.nearest and len(question.sentence) > _LONG  # which the tree shows
+    if question.sentence and not counts:
         return question.sentence
     if question.candidates:
         return f"Is '{question.file}' one of these networks?"

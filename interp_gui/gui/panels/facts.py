@@ -77,6 +77,7 @@ class FactsView(QScrollArea):
         form = QFormLayout()
         form.setHorizontalSpacing(theme.SPACE_L)
         form.setVerticalSpacing(theme.SPACE_S)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for name, text in facts(model):
             form.addRow(_name(name), _value(text, name))
         self._add_outputs(form, model)
@@ -106,7 +107,7 @@ class FactsView(QScrollArea):
         box.setAccessibleName(f"{name}: what its {output.size:,} numbers are")
         box.setAccessibleDescription("What the output means; decides which Targets there are")
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(12)
+        box.setMinimumContentsLength(6)
         for kind, (title, tip) in OUTPUT_KINDS.items():
             if output.size == 1 and kind == "softmax":
                 continue  # one number is no choice between classes

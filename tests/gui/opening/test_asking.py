@@ -311,3 +311,11 @@ def test_another_set_of_weights_of_an_open_model_can_be_chosen(opened, client, d
     dialog.open_button.click()
     job = newest(client, OpenModel, qtbot)
     assert client.requests[job].choice.weights == "model_ema"
+
+
+def test_a_sentence_that_counts_all_is_left_to_the_tree(qtbot):
+    long = "The weights fit no known architecture; nearest is resnet18, with " + "one more, " * 12
+    question = msgspec.structs.replace(QUESTION, candidates=(), nearest=(REPORT,), sentence=long)
+    dialog = OpenQuestionDialog(question)
+    qtbot.addWidget(dialog)
+    assert dialog.heading.text() == "'net.pth' fits no known network."
