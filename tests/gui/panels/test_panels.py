@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
+from interp_gui.core.model import Preprocessing
 from interp_gui.engine.messages import LogLine
 from interp_gui.gui.panels.facts import facts
 from interp_gui.gui.panels.layers import LayersView
@@ -216,3 +217,16 @@ def test_words_of_a_toast_without_buttons_have_its_width(qtbot, qapp):
     assert message.width() == hint.width() > toast.width() * 0.7
     toasts.clear()
     assert window.isVisible()
+
+
+def test_a_file_of_other_planes_than_the_network_looks_at_is_not_broken(
+    qtbot, background, pictures
+):
+    thumbnails = Thumbnails(background, 1.0)
+    four = Preprocessing(mean=(0.0,) * 4, std=(1.0,) * 4, channels="planes")
+    thumbnails.set_preprocessing(four)
+    path = sorted(str(path) for path in pictures.rglob("*.png"))[0]
+    with qtbot.waitSignal(thumbnails.arrived):
+        thumbnails.get(path)
+    assert thumbnails.get(path) is not None
+    assert thumbnails.problems == {}
