@@ -106,6 +106,7 @@ def running(qapp, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INTERP_GUI_CACHE", str(folder / "cache"))
+        patch.setenv("INTERP_GUI_DATA", str(folder / "data"))  # what is remembered of files
         running = start(folder)
     wait_for(lambda: running.window.bridge.is_ready, "the engine is ready", READY_S)
     yield running
