@@ -121,7 +121,7 @@ def test_what_several_networks_fit_is_asked_once(window, models, wait, running):
     wait(lambda: dialog_of(window, OpenQuestionDialog) is None, "the dialog is gone")
     again = opens(window, path, wait)  # unasked
     assert again.architecture == "resnetblur18"
-    assert [each.name for each in again.alternatives] == ["torchvision:resnet18"]
+    assert "torchvision:resnet18" in [each.name for each in again.alternatives]
     assert running.errors == []
 
 
