@@ -87,9 +87,9 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield Progress(done=0, total=1, text="Running the model")
     captured = run_edited(context, seen.batch, capture=[layer.name for layer in layers]).captured
     maps = {
-        layer.name: unit_maps(
-            captured[layer.name], layer, seen.size, heads=layer.name in of_heads
-        )[0]
+        layer.name: unit_maps(captured[layer.name], layer, seen.size, heads=layer.name in of_heads)[
+            0
+        ]
         for layer in layers
     }
     if not features:

@@ -13,7 +13,6 @@ from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.result import Bars, Number
 
-
 MOST = 20_000
 """So many outputs are listed at most; an embedding is asked for whole, to be a reference."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from interp_gui.checkpoints.inert import Stub
@@ -33,13 +34,14 @@ _LONGEST_LIST = 4 << 20  # letters of a header's JSON
 
 def hints_of(tree: Any, metadata: Mapping[str, str]) -> Hints:
     """Architecture, library and class names that a file tells."""
-    tables = [_from_header(metadata), *_tables(tree)]
+    tables = chain((_from_header(metadata),), _tables(tree))
     architecture = library = ""
     class_names: tuple[str, ...] = ()
+    looked_at: set[int] = set()
     for number, table in enumerate(tables):
         keys = _SURE_KEYS if number < 2 else _ARCHITECTURE_KEYS
         architecture = architecture or _architecture(table, keys)
-        class_names = class_names or _class_names(table)
+        class_names = class_names or _class_names(table, looked_at)
         said = table.get("library") or table.get("library_name")
         if not library and isinstance(said, str) and said in _LIBRARIES:
             library = said
@@ -55,7 +57,7 @@ def outermost_class(tree: Any) -> str:
     """Dotted name of the network's class, where a whole one was pickled; empty otherwise."""
     for value in (tree, *(tree.get(key) for key in _MODELS if isinstance(tree, dict))):
         if type(value) is Stub and "_modules" in value.fields():
-            return value.kind
+            return "".join(c if c.isprintable() else "�" for c in value.kind[:200])
     return ""
 
 
@@ -99,7 +101,7 @@ def _as_table(value: Any) -> Mapping[Any, Any]:
 
 def _plain(table: dict[Any, Any]) -> dict[Any, Any]:
     found = {}
-    for key, value in list(table.items())[:2000]:
+    for key, value in islice(table.items(), 2000):
         if type(value) is Stub and "_val" in value.fields():  # a value of omegaconf
             value = value.fields()["_val"]
         found[key] = value
@@ -126,9 +128,13 @@ def _architecture(table: Mapping[Any, Any], keys: tuple[str, ...]) -> str:
     return ""
 
 
-def _class_names(table: Mapping[Any, Any]) -> tuple[str, ...]:
+def _class_names(table: Mapping[Any, Any], looked_at: set[int]) -> tuple[str, ...]:
+    """Names in a table; a list that many tables refer to is looked at once."""
     for key in _CLASS_KEYS:
         value = table.get(key)
+        if id(value) in looked_at:
+            continue
+        looked_at.add(id(value))
         names = _listed(value)
         if len(names) > 1 and all(_is_name(each) for each in names):
             return names

@@ -22,6 +22,7 @@ _MOST_BYTES_MADE = 64 << 20
 _LONGEST_NUMBER = 4096  # bytes
 _LONGEST_NAME = 1000
 _MOST_NAMES = 5000
+_LAST_PLACE = (1 << 32) - 1
 _LARGEST_KEY = 1 << 60  # larger ones can be made to have equal hashes
 _LONGEST_KEY = 8
 _MOST_TUPLE_KEYS = 10_000  # theirs too
@@ -95,10 +96,10 @@ class Machine:
         BadPickle
             It is cut short, no pickle, or takes too much.
         """
-        steps = self.budget.steps
+        budget = self.budget
         try:
-            while steps > 0:
-                steps -= 1
+            while budget.steps > 0:
+                budget.steps -= 1  # at once: what a call reads within this pickle counts too
                 code = self._read(1)[0]
                 if code == 0x2E:  # STOP
                     return self._stack.pop()
@@ -110,8 +111,6 @@ class Machine:
             raise BadPickle("its instructions are damaged") from None
         except (ValueError, OverflowError):
             raise BadPickle("it holds a damaged text or number") from None
-        finally:
-            self.budget.steps = steps
         raise BadPickle("it has absurdly many instructions")
 
     def call(self, function: Any, args: Any) -> Any:
@@ -274,6 +273,8 @@ class Machine:
         self._extend(self._stack[-1], items)
 
     def _put(self, place: int) -> None:
+        if not 0 <= place <= _LAST_PLACE:  # larger ones can be made to have equal hashes
+            raise BadPickle("its instructions are damaged")
         self._memo[place] = self._stack[-1]
 
     def _get(self, place: int) -> None:

@@ -214,7 +214,7 @@ class Decision:
     class_names: tuple[str, ...] = ()
     alternatives: tuple[Candidate, ...] = ()
     notes: tuple[str, ...] = ()
-    choice: OpenChoice = OpenChoice()
+    choice: OpenChoice = field(default_factory=OpenChoice)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,8 @@ def _pruned(weight: torch.Tensor, mask: torch.Tensor) -> torch.Tensor | None:
 def _weight_norm(size: torch.Tensor, direction: torch.Tensor) -> torch.Tensor | None:
     """A direction that has the lengths `size` along the one axis that `size` has."""
     if size.dim() == 0:
-        return size * direction / direction.norm()
+        length: torch.Tensor = torch.linalg.vector_norm(direction)
+        return size * direction / length
     fits = size.dim() == direction.dim() and all(
         a in (1, b) for a, b in zip(size.shape, direction.shape, strict=True)
     )
@@ -83,7 +84,8 @@ def _weight_norm(size: torch.Tensor, direction: torch.Tensor) -> torch.Tensor | 
     shared = [axis for axis, extent in enumerate(size.shape) if extent == 1]
     if len(shared) == size.dim():  # one row: the first axis, as by default
         shared = shared[1:]
-    return size * direction / torch.linalg.vector_norm(direction, dim=shared, keepdim=True)
+    lengths: torch.Tensor = torch.linalg.vector_norm(direction, dim=shared, keepdim=True)
+    return size * direction / lengths
 
 
 def _spectral_norm(

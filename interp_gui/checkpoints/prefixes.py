@@ -22,6 +22,9 @@ _KNOWN = (
     "target_network", "online", "target", "generator", "discriminator", "classifier_model", "cnn",
     "student_model", "teacher_model", "img_encoder", "image_encoder", "trunk",
 )  # fmt: skip
+WRAPPERS = frozenset(_KNOWN)
+"""First parts of names that are taken for a wrapper's."""
+
 # names by which networks call parts of their own: no prefix, even where all tensors carry them
 _OWN = re.compile(
     r"features|stages?|blocks?|layers?\d*|stem|body|vision_model|vision_tower|visual|"
@@ -106,13 +109,13 @@ def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part,
         firsts = _firsts(tensors)
         siblings = _siblings(firsts)
         if siblings:
-            rest = _told(_outside(tensors, siblings))
+            told = _told(_outside(tensors, siblings))
             parts: list[Part] = []
             for each in siblings:
                 inner = _stripped(tensors, each)
                 title = ".".join(text for text in (name, each) if text)
                 for part in split_parts(inner, name=title, depth=depth):
-                    parts.append(_below(part, f"{taken}{each}.", (*ignored, *rest)))
+                    parts.append(_below(part, f"{taken}{each}.", (*ignored, *told)))
             return tuple(parts)
         prefix = _prefix(tensors, firsts)
         if prefix is None:

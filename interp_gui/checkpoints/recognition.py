@@ -5,16 +5,19 @@ might be other classes, channels, image sizes or a head of one's own are then lo
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import torch
 
 from interp_gui.checkpoints.index import Shapes
 from interp_gui.checkpoints.index_files import Index, Numbers, all_indexes, load_index
-from interp_gui.checkpoints.match import Hints, Match, Recognition, Renaming
+from interp_gui.checkpoints.match import Hints, Match, Recognition, Renaming, Tensors
 from interp_gui.checkpoints.matching import match_architecture, own_names, report
 from interp_gui.checkpoints.orders import find_by_order
+from interp_gui.checkpoints.prefixes import WRAPPERS
 from interp_gui.core.errors import unknown_name
 from interp_gui.core.opening import KeyReport
 
@@ -35,8 +38,9 @@ class _Counts:
 def recognise(shapes: Mapping[str, tuple[int, ...]], *, hints: Hints = Hints()) -> Recognition:
     """Every architecture that takes these tensors; the nearest ones if none does.
 
-    Tried in turn, until something fits: the names as they are; the names as tested maps turn them
-    into a library's; the order of the shapes, which only proposes (`Match.certain` is False).
+    Tried in turn, until something fits: the names as they are; the names below the part of a
+    network that wrappers are called like too; the names as tested maps turn them into a library's;
+    the order of the shapes, which only proposes (`Match.certain` is False).
 
     Parameters
     ----------
@@ -45,6 +49,10 @@ def recognise(shapes: Mapping[str, tuple[int, ...]], *, hints: Hints = Hints()) 
     """
     own = own_names(shapes)
     matches = find_matches(own, hints=hints)
+    if not matches:
+        for renaming in _put_back(own):
+            found = find_matches(dict(renaming.shapes), hints=hints, library=renaming.target)
+            matches += tuple(replace(each, renaming=renaming) for each in found)
     if not matches:
         for renaming in _renamings(shapes):
             found = find_matches(own_names(renaming.shapes), hints=hints, library=renaming.target)
@@ -172,6 +180,30 @@ def _renamings(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Renaming, ...]:
     except ImportError:
         return ()
     return tuple(renamings(shapes))
+
+
+def _put_back(own: Shapes) -> Iterator[Renaming]:
+    """Names with what looked like a wrapper's prefix, and is a part of some networks.
+
+    Where a network has no head, all of its names may begin with `encoder.`.
+    """
+    for index in all_indexes():
+        known = index.name_numbers
+        parts = {name.partition(".")[0] for name in known if "." in name}
+        for part in sorted(WRAPPERS & parts):
+            names = {key: f"{part}.{key}" if f"{part}.{key}" in known else key for key in own}
+            count = sum(key != name for key, name in names.items())
+            if count <= len(own) // 2 or len(set(names.values())) < len(names):
+                continue
+            yield Renaming(
+                name=f"they belong to the part '{part}'", source="", target=index.library,
+                shapes={names[key]: shape for key, shape in own.items()},
+                convert=partial(_renamed, names),
+            )  # fmt: skip
+
+
+def _renamed(names: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Tensors:
+    return {names.get(key, key): value for key, value in tensors.items()}
 
 
 def _possible(own: Shapes, index: Index) -> list[int]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from interp_gui.checkpoints import recognition
+from interp_gui.checkpoints.likely_kinds import likely_kind
 from interp_gui.checkpoints.match import Tensors
 from interp_gui.core.errors import UnknownArchitecture
 from interp_gui.core.opening import KeyReport, OpenChoice, OpenQuestion
@@ -33,8 +34,13 @@ def does_not_fit(tensors: Tensors, question: OpenQuestion) -> UnknownArchitectur
             f"{found.architecture}, with {_differences(found)}."
         )
         names = (found.architecture,)
+    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    likely = likely_kind(shapes, question.file)
+    if likely is not None:
+        sentence = f"{sentence.removesuffix('.')}. They look like {likely.words}."
+    hint = HINT if likely is None else likely.hint
     asking = msgspec.structs.replace(asking, sentence=sentence)
-    return UnknownArchitecture(sentence, hint=HINT, candidates=names, question=asking)
+    return UnknownArchitecture(sentence, hint=hint, candidates=names, question=asking)
 
 
 def does_not_fit_asked(
@@ -69,11 +75,24 @@ def _differences(found: KeyReport) -> str:
         for word, keys in (
             ("missing", found.missing),
             ("unexpected", found.unexpected),
-            ("of another shape", tuple(each.key for each in found.reshaped)),
+            ("of another shape", _reshaped(found)),
         )
         if keys
     ]
     return ", ".join(parts) or "tensors that disagree in size"
+
+
+def _reshaped(found: KeyReport) -> tuple[str, ...]:
+    if len(found.reshaped) > _SHOWN_KEYS:
+        return tuple(each.key for each in found.reshaped)
+    return tuple(
+        f"{each.key}: {_extent(each.found)} instead of {_extent(each.expected)}"
+        for each in found.reshaped
+    )
+
+
+def _extent(shape: tuple[int, ...]) -> str:
+    return " × ".join(str(side) for side in shape) or "one number"
 
 
 def _some(keys: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 LONGEST_HEADER = 100_000_000
 """Bytes; the limit of the format."""
 
+_MOST_TENSORS = 50_000
 _DEEPEST = 64
 _MOST_DIMENSIONS = 64
 _LARGEST = 1 << 62
@@ -68,6 +69,8 @@ def read_header(file: Path) -> Header:
         raw = stream.read(length)
     if len(raw) < length:
         raise BadHeader("it ends within its header")
+    if raw.count(b'"data_offsets"') > _MOST_TENSORS:  # before it is read: that takes long
+        raise BadHeader("it holds more tensors than any network known")
     table = parse_json(raw)
     if not isinstance(table, dict):
         raise BadHeader("its header is no table")

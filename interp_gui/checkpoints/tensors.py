@@ -14,6 +14,7 @@ from interp_gui.checkpoints.archive import BadArchive
 from interp_gui.checkpoints.formats import COPY_HINT, SAVE_HINT, CheckpointFile
 from interp_gui.checkpoints.inert import BadPickle, Storage, TensorRef
 from interp_gui.checkpoints.inert_files import PickleContent, open_legacy, open_zip
+from interp_gui.checkpoints.inert_modules import checked_name
 from interp_gui.checkpoints.safe_header import BadHeader, Entry, read_header
 from interp_gui.core.errors import FileProblem, OutOfMemory
 
@@ -132,6 +133,7 @@ def check_extent(tensors: Mapping[str, TensorRef], file: CheckpointFile) -> None
     """
     total = 0
     for key, tensor in tensors.items():
+        checked_name(key)
         if tensor.problem:
             hint = SAVE_HINT
             if "quantised" in tensor.problem:

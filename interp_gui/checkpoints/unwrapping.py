@@ -6,13 +6,22 @@ student, two encoders). Every copy is offered; what is left out is told.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
-from interp_gui.checkpoints.inert import Stub, TensorRef
+from interp_gui.checkpoints.inert import BadPickle, Stub, TensorRef
 from interp_gui.checkpoints.inert_calls import as_tensor
-from interp_gui.checkpoints.inert_modules import flatten_module, is_module
+from interp_gui.checkpoints.inert_modules import (
+    LONGEST_PART,
+    Effort,
+    checked_name,
+    flatten_module,
+    is_module,
+)
 from interp_gui.checkpoints.prefixes import Part, split_parts
 
 Refs = dict[str, TensorRef]
@@ -20,6 +29,8 @@ Refs = dict[str, TensorRef]
 _DEEPEST = 8
 _MOST_NODES = 20_000
 _MOST_SETS = 16
+_MOST_GROUPS = 2000
+_MOST_TENSORS = 20_000  # in one set; the largest networks for images have some thousands
 _MOST_LISTED = 64
 _SMALL_SHARE = 0.02  # of the largest set's numbers: what is smaller is no network beside it
 
@@ -62,7 +73,7 @@ class _Group:
     kind: str = ""
     """Class of the network, where one was pickled."""
 
-    @property
+    @cached_property
     def count(self) -> int:
         return sum(tensor.count for tensor in self.tensors.values())
 
@@ -78,13 +89,16 @@ def unwrap(content: Any) -> tuple[FoundSet, ...]:
     -------
     The plain weights first, averages of training last; empty where there are no named tensors.
     """
-    groups = _ranked(list(_groups(content)))
+    groups = _ranked(list(islice(_groups(content), _MOST_GROUPS)))
     if not groups:
         return ()
     chosen = [groups[0], *(each for each in groups[1:] if _is_worth(each, groups[0]))]
+    chosen = chosen[:_MOST_SETS]
+    if any(len(each.tensors) > _MOST_TENSORS for each in chosen):
+        raise BadPickle("it holds more tensors than any network known")
     beside = _beside(content, chosen)
     found: list[FoundSet] = []
-    for group in chosen[:_MOST_SETS]:
+    for group in chosen:
         for part in split_parts(group.tensors):
             found.append(_as_set(group, part, beside))
     found.sort(key=lambda each: bool(_AVERAGE.search(each.name)))
@@ -153,23 +167,26 @@ def _without_copies(found: list[FoundSet]) -> list[FoundSet]:
 def _groups(content: Any) -> Iterator[_Group]:
     """Every place of the file that holds named tensors, in order; each object once."""
     seen: set[int] = set()
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    effort = Effort()
+    waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), content)])
     while waiting and len(seen) < _MOST_NODES:
-        road, value = waiting.pop(0)
+        road, value = waiting.popleft()
         if len(road) > _DEEPEST or id(value) in seen:
             continue
         seen.add(id(value))
         if is_module(value):
-            tensors = flatten_module(value)
+            tensors = flatten_module(value, effort)
             if tensors:
                 yield _Group(road=road, tensors=tensors, kind=value.kind)
                 continue
         table = _as_table(value)
+        effort.take(len(table))
         own = {key: each for key, each in _tensors(table) if key not in _COUNTERS}
         nested = [
             (key, each) for key, each in table.items()
             if isinstance(key, str) and isinstance(each, dict | list | tuple | Stub)
-            and as_tensor(each) is None and not (key and _NO_WEIGHTS.search(key))
+            and as_tensor(each) is None and len(key) <= LONGEST_PART and key.isprintable()
+            and not (key and _NO_WEIGHTS.search(key))
         ]  # fmt: skip
         if own and (not nested or len(own) > 8 * len(nested)):
             yield _Group(road=road, tensors=own)
@@ -193,15 +210,15 @@ def _tensors(table: Mapping[Any, Any]) -> Iterator[tuple[str, TensorRef]]:
     for key, value in table.items():
         tensor = as_tensor(value) if isinstance(key, str) else None
         if tensor is not None:
-            yield key, tensor
+            yield checked_name(key), tensor
 
 
 def _ranked(groups: list[_Group]) -> list[_Group]:
     """Plain before averaged, then by the usual names, then the largest."""
+    largest = max((each.count for each in groups), default=0)
 
     def rank(group: _Group) -> tuple[bool, bool, int, int]:
         places = [_WRAPPERS.index(each) for each in group.road if each in _WRAPPERS]
-        largest = max(each.count for each in groups)
         small = group.count < _SMALL_SHARE * largest
         return small, group.averaged, min(places, default=len(_WRAPPERS)), -group.count
 

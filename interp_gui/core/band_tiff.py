@@ -1,7 +1,8 @@
 """TIFF files of any number of bands, which Pillow does not read: in strips or tiles.
 
 After the TIFF 6.0 specification (Adobe, 1992). Whatever is not said there in so many words, or
-does not fit the file's own sizes, is refused; values are plain or deflated. Several pages of one band each count as bands.
+does not fit the file's own sizes, is refused; values are plain or deflated.
+Several pages of one band each count as bands.
 """
 
 import struct

@@ -9,8 +9,27 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+LONGEST_LINE = 2000
+"""Letters of a message or hint."""
 FEW_NAMES = 12
 """So many names are listed in full where none is near."""
+
+_LOST = "�"
+
+
+def plain_line(text: str) -> str:
+    """Text that may hold names out of a file, as one line that is safe to show anywhere.
+
+    Letters that command a terminal, turn the direction of writing or cannot be encoded become
+    `�`; line breaks become spaces; what is absurdly long is cut off.
+    """
+    if not text.isprintable():
+        text = " ".join(text.splitlines())
+        text = "".join(
+            letter if letter.isprintable() else " " if letter.isspace() else _LOST
+            for letter in text
+        )
+    return text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 1] + "…"
 
 
 class InterpError(Exception):
@@ -25,9 +44,9 @@ class InterpError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = plain_line(message)
+        self.hint = plain_line(hint)
+        super().__init__(self.message)
 
 
 class FileProblem(InterpError):

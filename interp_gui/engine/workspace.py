@@ -188,9 +188,7 @@ class Workspace:
 
     # --- runs ----------------------------------------------------------------------------------
 
-    def _run(
-        self, request: Run, check: Check
-    ) -> Generator[JobStep, None, ModelDescription | None]:
+    def _run(self, request: Run, check: Check) -> Generator[JobStep, None, ModelDescription | None]:
         analysis = self.analysis(request.analysis)
         model = self.model(request.model)
         reason = model.description.runtime_reason

@@ -166,6 +166,8 @@ def test_folders_of_other_things(tmp_path, names, match):
 
 def test_shards_without_an_index(tmp_path):
     for number in (1, 2):
-        save_file({"a.weight": torch.ones(3)}, tmp_path / f"model-0000{number}-of-00002.safetensors")
+        save_file(
+            {"a.weight": torch.ones(3)}, tmp_path / f"model-0000{number}-of-00002.safetensors"
+        )
     with pytest.raises(FileProblem, match="no index"):
         inspect_file(tmp_path)

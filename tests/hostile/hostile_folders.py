@@ -91,3 +91,26 @@ def _folder(folder: Path, config: dict[str, Any]) -> Path:
     held = {"vit.layernorm.weight": np.ones(16, np.float32)}
     save_file(held, folder / "model.safetensors")
     return folder
+
+
+def make_folder_whose_network_lies_on_a_hub(folder: Path, _plant: Any) -> Path:
+    return _folder(folder, {**_TIMM, "architecture": "hf-hub:someone/else"})
+
+
+def make_folder_whose_network_lies_in_another_folder(folder: Path, _plant: Any) -> Path:
+    return _folder(folder, {**_TIMM, "architecture": "local-dir:/etc"})
+
+
+def make_folder_that_sets_where_weights_lie(folder: Path, _plant: Any) -> Path:
+    settings = {"pretrained_strict": False, "cache_dir": "/tmp"}
+    return _folder(folder, {**_TIMM, "architecture": "resnet18", "model_args": settings})
+
+
+def make_folder_with_negative_images(folder: Path, _plant: Any) -> Path:
+    return _folder(folder, {**_VIT, "image_size": -5})
+
+
+_TIMM = {
+    "model_type": "timm_wrapper", "architectures": ["TimmWrapperForImageClassification"],
+    "num_classes": 5,
+}  # fmt: skip

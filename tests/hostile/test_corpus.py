@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from interp_gui.checkpoints.look import look
@@ -50,11 +51,13 @@ def test_nothing_runs_and_a_sentence_says_what_it_is(tmp_path, hostile):
         problem = _problem(path, stubs)
         if problem is not None:
             assert problem.message.endswith((".", "?"))
-            assert "\n" not in problem.message + problem.hint
+            assert (problem.message + problem.hint).isprintable()
             assert len(problem.message) < 1000
         assert not marker.exists()
     report = look(path)
     assert report.problem or report.title
+    assert "".join((report.problem, *report.notes, *(f.name for f in report.foreign))).isprintable()
+    msgspec.msgpack.encode(report)  # it goes to another process
     assert not marker.exists()
     assert {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*")} == before
 

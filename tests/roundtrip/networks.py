@@ -10,10 +10,10 @@ from torch import nn
 from interp_gui.checkpoints.index import Architecture
 from interp_gui.checkpoints.index_files import load_index
 
-SMALL_PX = (64, 96, 128)
+SMALL_PX = (64, 96, 112, 128)
 """Sides that are tried for networks whose shapes tell the image's size; their own otherwise."""
 
-_GAINS = (1.4, 0.7, 0.3, 1.0, 1.4)
+_GAINS = (1.4, 0.7, 0.3, 0.1, 1.0, 1.4)
 _PAIRS = 12
 _CHANGED = 1e-3
 
@@ -99,7 +99,7 @@ def small_side(name: str) -> int:
     if not (known.grown and known.size_option == "img_size" and not known.window):
         return 0
     for side in SMALL_PX:
-        if side >= min(known.size):
+        if side >= min(known.size) or any(side % axis.step for axis in known.grown):
             continue
         try:
             with torch.device("meta"):
@@ -126,12 +126,10 @@ def give(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 
 def noise(module: nn.Module, name: str, side: int, *, seed: int = 1) -> torch.Tensor:
     """One image."""
-    first = next((p for p in module.modules() if isinstance(p, nn.Conv2d)), None)
-    known = entry(name)
-    stem = dict(module.named_parameters()).get(known.stems[0].key) if known.stems else None
-    channels = stem.shape[1] // known.stems[0].per_channel if stem is not None else (
-        first.in_channels if first is not None else 3
-    )  # fmt: skip
+    known, channels = entry(name), 3
+    if known.stems:
+        stem = known.stems[0]
+        channels = module.state_dict()[stem.key].shape[1] // stem.per_channel
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(1, channels, side, side, generator=generator)
 

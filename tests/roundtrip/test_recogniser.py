@@ -155,7 +155,7 @@ def judged(name: str, config: dict[str, object], state: State) -> torch.nn.Modul
         warnings.simplefilter("ignore")
         module = network_of(name, config).eval().requires_grad_(False)
     known = entry(name)
-    lenient = {*known.optional, *known.surplus}
+    lenient = {*known.optional, *known.surplus, "mask_token"}  # the last serves training only
     own = module.state_dict()
     for key, value in own.items():
         if key in state:
@@ -247,7 +247,7 @@ def test_nothing_wrong_opens(tmp_path, monkeypatch, data):
 
 
 @pytest.mark.thorough
-@settings(max_examples=600, deadline=None, suppress_health_check=HEALTH, print_blob=True)
+@settings(max_examples=200, deadline=None, suppress_health_check=HEALTH, print_blob=True)
 @given(data=st.data())
 def test_nothing_wrong_opens_whatever_is_done(tmp_path, monkeypatch, data):
     run(data, tmp_path, monkeypatch)

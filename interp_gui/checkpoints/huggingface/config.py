@@ -21,6 +21,9 @@ _MOST_REPEATS = 4_096
 _REPEATED = re.compile(r"layer|depth|block|stage|num_heads|attention_heads|repeat|scales")
 _MOST_LABELS = 1_000_000
 
+_PLAIN_NAME = re.compile(r"\w{1,100}(\.\w{1,100})?", re.ASCII)
+_ELSEWHERE = re.compile(r"pretrained|checkpoint|cache|path|file|url|hub|dir|loader|fn$")
+
 # How to run, where to fetch from and what to run: nothing of it defines the network.
 _DROPPED = frozenset((
     "auto_map", "trust_remote_code", "custom_pipelines", "name_or_path", "transformers_version",
@@ -28,7 +31,7 @@ _DROPPED = frozenset((
     "torch_dtype", "torchscript", "fusion_config", "kernel_config", "use_kernels",
     "distributed_config", "base_model_tp_plan", "base_model_pp_plan", "output_attentions",
     "output_hidden_states", "return_dict", "use_return_dict", "gradient_checkpointing",
-    "task_specific_params", "peft_config",
+    "task_specific_params", "peft_config", "pretrained_cfg_overlay", "checkpoint_path",
 ))  # fmt: skip
 
 
@@ -183,6 +186,37 @@ def _too_large(key: str, value: float) -> FileProblem:
     )
 
 
+def _check_timm(values: dict[str, Any]) -> None:
+    """Refuse what would make timm fetch, or read elsewhere, when it builds a folder's network.
+
+    timm takes `hf-hub:` and `local-dir:` before a name, and files of weights among the settings.
+    """
+    kind = values.get("model_type")
+    if not isinstance(kind, str) or not kind.startswith("timm"):
+        return
+    name = values.get("architecture", values.get("backbone"))
+    good = name is None or (isinstance(name, str) and _PLAIN_NAME.fullmatch(name) is not None)
+    for table in ("model_args", "backbone_kwargs"):
+        settings = values.get(table) or {}
+        good = good and isinstance(settings, dict) and all(map(_is_plain, settings.items()))
+    if not good:
+        raise FileProblem(
+            f"'{CONFIG_NAME}' takes the network, or settings of it, from elsewhere, and nothing "
+            "is fetched.",
+            hint="Open the file of weights itself in another folder to have it recognised.",
+        )
+
+
+def _is_plain(setting: tuple[str, Any]) -> bool:
+    """Whether a setting is of the network: a number, or a word that is no path or address."""
+    key, value = setting
+    words = [value] if isinstance(value, str) else []
+    flat = isinstance(value, bool | int | float | str | None)
+    if isinstance(value, list):
+        flat = all(isinstance(each, bool | int | float) for each in value)
+    return flat and not _ELSEWHERE.search(key) and all(map(_PLAIN_NAME.fullmatch, words))
+
+
 def _check_parts(values: dict[str, Any]) -> None:
     if values.get("quantization_config"):
         raise FileProblem(
@@ -190,6 +224,7 @@ def _check_parts(values: dict[str, Any]) -> None:
             hint="Open the network's full-precision weights.",
         )
     for each in _dicts(values):
+        _check_timm(each)
         elsewhere = each.get("backbone")
         if (isinstance(elsewhere, str) and elsewhere) or each.get("use_pretrained_backbone"):
             raise FileProblem(

@@ -86,7 +86,13 @@ def _described(folder: Path) -> dict[str, Any] | None:
 
 def _assumed(config: dict[str, Any], model_type: str) -> tuple[Preprocessing, tuple[str, ...]]:
     values = _class_defaults("", model_type)
-    side = _pair(config.get("image_size"), square=True)
+    try:
+        side = _pair(config.get("image_size"), square=True)
+    except (TypeError, ValueError, OverflowError) as why:
+        raise FileProblem(
+            f"'config.json' makes no sense: {str(why)[:80]}.",
+            hint="Copy or download the folder again.",
+        ) from None
     known = isinstance(side, tuple)
     rules = _Rules(values=values)
     if isinstance(side, tuple):

@@ -1,11 +1,14 @@
 """What the axes of an ONNX graph's values mean, followed from the image through every node."""
 
 from collections.abc import Mapping
+from typing import Literal
 
-from interp_gui.core.layer import Axis
+from interp_gui.core.layer import Axis, LayerInfo
 from interp_gui.runtimes.onnx.graph import Graph, Node
 
 Axes = tuple[Axis, ...]
+Whole = tuple[Axis | Literal["batch"], ...]
+"""Axes of a value whose batch may lie anywhere."""
 Extents = Mapping[str, tuple[int, ...]]
 
 _CHANNELS_FIRST = frozenset((
@@ -27,6 +30,16 @@ _REDUCING = frozenset((
 ))  # fmt: skip
 
 
+def has_parts(axes: Axes) -> bool:
+    """Whether a value can be edited by its units, or by its heads where it has no units."""
+    return "unit" in axes or "head" in axes
+
+
+def slot_axis(layer: LayerInfo) -> int:
+    """The axis of a batched value along which directions lie; that of the heads without units."""
+    return layer.unit_axis if "unit" in layer.axes else layer.axes.index("head") + 1
+
+
 def follow_axes(graph: Graph, shapes: Extents, batch: int) -> dict[str, Axes]:
     """Axes, without that of the batch, of every value whose first axis holds the batch.
 
@@ -42,6 +55,7 @@ def follow_axes(graph: Graph, shapes: Extents, batch: int) -> dict[str, Axes]:
     of that shape.
     """
     found: dict[str, Axes] = {}
+    moved: dict[str, Whole] = {}
     by_shape: dict[tuple[int, ...], Axes] = {}
     image = graph.inputs[0].name
     square = len(shapes.get(image, ())) == 4 and shapes[image][2] == shapes[image][3]
@@ -49,9 +63,17 @@ def follow_axes(graph: Graph, shapes: Extents, batch: int) -> dict[str, Axes]:
     for node in graph.nodes:
         for value in node.outputs:
             shape = shapes.get(value)
-            if shape is None or len(shape) < 2 or shape[0] != batch:
+            if shape is None:
                 continue
-            axes = _by_operation(node, graph, shapes, found, shape)
+            whole = _moved(node, graph, shapes, found, moved, shape)
+            if whole is not None and whole[0] != "batch":
+                moved[value] = whole
+                continue
+            if len(shape) < 2 or shape[0] != batch:
+                continue
+            axes = tuple(axis for axis in whole or () if axis != "batch") or _by_operation(
+                node, graph, shapes, found, shape
+            )
             if axes is None or len(axes) != len(shape) - 1:
                 axes = _carried(node, shapes, found, by_shape, shape)
             if square and axes == _LAST[3] and shape[1] != shape[2]:
@@ -59,6 +81,37 @@ def follow_axes(graph: Graph, shapes: Extents, batch: int) -> dict[str, Axes]:
             found[value] = axes
             by_shape[shape] = axes
     return found
+
+
+def _moved(
+    node: Node, graph: Graph, shapes: Extents, found: Mapping[str, Axes],
+    moved: Mapping[str, Whole], shape: tuple[int, ...],
+) -> Whole | None:  # fmt: skip
+    """All axes of a value on the way from where the batch is taken from the front to its return.
+
+    Attention splits queries, keys and values that way: (batch, token, 3, head, unit) is turned to
+    (3, batch, head, token, unit) and taken apart along the first axis.
+    """
+    first = node.inputs[0] if node.inputs else ""
+    if first not in found and first not in moved:
+        return None
+    before: Whole = moved[first] if first in moved else ("batch", *found[first])
+    rank = len(before)
+    after: Whole | None = None
+    if node.op == "Transpose":
+        order = node.attributes.get("perm") or range(rank - 1, -1, -1)
+        after = tuple(before[axis] for axis in order)
+    elif first not in moved:
+        return None
+    elif node.op == "Squeeze":
+        dropped = _reduced(node, graph, rank)
+        after = tuple(axis for place, axis in enumerate(before) if place not in dropped)
+    elif node.op == "Gather" and len(shape) < rank:
+        dropped = {_positive(node.attributes.get("axis", 0), rank)}
+        after = tuple(axis for place, axis in enumerate(before) if place not in dropped)
+    elif node.op in ("Split", "Slice", "Gather") or shape == shapes[first]:
+        after = None if node.op in _RESHAPING else before
+    return after if after is not None and len(after) == len(shape) and "batch" in after else None
 
 
 def _by_operation(

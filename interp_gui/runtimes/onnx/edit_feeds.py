@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.edit import Edit
+from interp_gui.core.edit_reference import edited_axis
 from interp_gui.core.errors import EditProblem
 from interp_gui.core.layer import LayerInfo
 from interp_gui.runtimes.onnx.rewriting import SlotKind
@@ -22,6 +23,8 @@ def slot_kind(edit: Edit, layer: LayerInfo) -> SlotKind:
             hint="Name a unit (LAYER:7), or a layer that has heads.",
         )
     if _in_coordinates(edit):
+        if edit.feature.heads or "unit" not in layer.axes:
+            raise EditProblem(f"{edit.feature.text} names a head twice.")
         return "vectors"
     mask = edit.place.mask(layer.axes, layer.shape)
     return "hard" if bool(np.isin(mask, (0.0, 1.0)).all()) else "soft"
@@ -67,11 +70,11 @@ def _check_source(edit: Edit, layer: LayerInfo, source: Values | None) -> None:
 
 
 def _on_units(edit: Edit, layer: LayerInfo, source: Values | None) -> Feeds:
-    axis, rank = layer.unit_axis, len(layer.shape) + 1
-    units = edit.feature.units
-    chosen = np.ones(layer.units)
+    axis, rank = edited_axis(edit, layer.axes) + 1, len(layer.shape) + 1
+    units, extent = edit.feature.units, layer.shape[axis - 1]
+    chosen = np.ones(extent)
     if units:
-        chosen = np.zeros(layer.units)
+        chosen = np.zeros(extent)
         chosen[list(units)] = 1.0
     weights = edit.place.mask(layer.axes, layer.shape)[None] * _along(chosen, axis, rank)
     hard = bool(np.isin(weights, (0.0, 1.0)).all())
@@ -79,10 +82,10 @@ def _on_units(edit: Edit, layer: LayerInfo, source: Values | None) -> Feeds:
 
     def spread(numbers: tuple[float, ...]) -> NDArray[np.float32]:
         """One number a chosen unit, at its place among all."""
-        count = len(units) or layer.units
+        count = len(units) or extent
         if len(numbers) not in (1, count):
             raise EditProblem(f"{len(numbers)} numbers do not fit {count} units.")
-        full = np.zeros(layer.units)
+        full = np.zeros(extent)
         full[list(units) if units else slice(None)] = numbers if len(numbers) > 1 else numbers[0]
         return _along(full, axis, rank)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.layer import LayerInfo
+from interp_gui.runtimes.onnx.axes import slot_axis
 from interp_gui.runtimes.onnx.network import Network, SlotFeeds
 from interp_gui.runtimes.onnx.probing import Layers
 from interp_gui.runtimes.onnx.rewriting import Plan, Site, SiteSlots
@@ -64,7 +65,7 @@ def changes(
 
 def _slots(layers: Layers, layer: LayerInfo) -> SiteSlots:
     return SiteSlots(
-        layers.places[layer.name], ("hard",), layer.unit_axis, len(layer.shape) + 1,
+        layers.places[layer.name], ("hard",), slot_axis(layer), len(layer.shape) + 1,
         layer.units, layers.dtypes[layer.name],
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from interp_gui.core.layer import LayerInfo
-from interp_gui.runtimes.onnx.axes import follow_axes
+from interp_gui.runtimes.onnx.axes import follow_axes, has_parts
 from interp_gui.runtimes.onnx.graph import Graph, Node
 from interp_gui.runtimes.onnx.rewriting import Site
 from interp_gui.runtimes.onnx.worthwhile import worthwhile_values
@@ -77,6 +77,8 @@ def find_layers(
         and not graph.names[value].startswith(_HIDDEN)
     }  # fmt: skip
     axes = follow_axes(graph, shapes, count)
+    # an axis of that extent may come first by chance: keys and values are two, as images are here
+    found = {value: shape for value, shape in found.items() if value in axes}
     worthwhile = worthwhile_values(graph, found, axes)
     listed: list[LayerInfo] = []
     sites: dict[str, LayerInfo] = {}
@@ -94,7 +96,7 @@ def find_layers(
             axes=axes[value],
             shape=shape[1:],
             worthwhile=value in worthwhile and "unit" in axes[value],
-            writable=writable and "unit" in axes[value],
+            writable=writable and has_parts(axes[value]),
             depth=depth,
         )
         listed.append(info)
@@ -104,7 +106,7 @@ def find_layers(
             own = f"{name}/in"
             sites[own] = msgspec.structs.replace(
                 info, name=own, axes=axes[first], shape=shapes[first][1:], worthwhile=False,
-                writable=writable and kinds[first] in _EDITABLE and "unit" in axes[first],
+                writable=writable and kinds[first] in _EDITABLE and has_parts(axes[first]),
             )  # fmt: skip
             places[own], dtypes[own] = Site(first, node.index), kinds[first]
     return Layers(tuple(listed), sites, places, dtypes)

@@ -16,6 +16,7 @@ from interp_gui.core.layer import Address, LayerInfo
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Sources
 from interp_gui.runtimes.hooks import before_every_module
+from interp_gui.runtimes.onnx.axes import has_parts, slot_axis
 from interp_gui.runtimes.onnx.edit_feeds import slot_feeds, slot_kind
 from interp_gui.runtimes.onnx.graph import Graph, read_graph
 from interp_gui.runtimes.onnx.network import Network
@@ -236,7 +237,7 @@ class OnnxRuntime:
         edits = tuple(
             SiteSlots(
                 layers.places[name], tuple(kind for kind, _ in slots),
-                layers.sites[name].unit_axis, len(layers.sites[name].shape) + 1,
+                slot_axis(layers.sites[name]), len(layers.sites[name].shape) + 1,
                 layers.sites[name].units,
                 layers.dtypes[name],
             )
@@ -269,7 +270,7 @@ class OnnxRuntime:
             raise problem
 
     def _cannot_edit(self, layers: Layers, info: LayerInfo) -> InterpError | None:
-        if "unit" not in info.axes:
+        if not has_parts(info.axes):
             return EditProblem(f"Layer '{info.name}' has no units that could be edited.")
         if self.graph.opset < EDIT_OPSET:
             return EditProblem(

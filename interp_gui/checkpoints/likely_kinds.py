@@ -1,0 +1,135 @@
+"""What weights of no known architecture look like, by names and shapes, and what would help."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from interp_gui.checkpoints.other_kinds import is_shard
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+_BACKBONE_HINT = (
+    "Networks that give one answer for an image open, and so do their bodies without a head: save "
+    "the body alone, torch.save(model.backbone.state_dict(), 'weights.pth'). Or export the whole "
+    "network to ONNX."
+)
+_OTHER_HINT = "Networks that take one image open. Another one may open as ONNX."
+
+
+@dataclass(frozen=True)
+class Likely:
+    """What weights look like, as the end of `They look like …`, and what would help."""
+
+    words: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class _Sign:
+    likely: Likely
+    applies: Callable[[Shapes], bool]
+
+
+def likely_kind(shapes: Shapes, file_name: str = "") -> Likely | None:
+    """What the weights look like; None where nothing speaks for anything."""
+    if is_shard(file_name):
+        return Likely(
+            "one of several parts of a checkpoint",
+            "Open the folder that holds all parts and their index (.index.json).",
+        )
+    return next((sign.likely for sign in _SIGNS if sign.applies(shapes)), None)
+
+
+def _named(pattern: str) -> Callable[[Shapes], bool]:
+    compiled = re.compile(pattern)
+    return lambda shapes: any(compiled.search(key) for key in shapes)
+
+
+def _empty(shapes: Shapes) -> bool:
+    return bool(shapes) and all(0 in shape for shape in shapes.values())
+
+
+def _of_videos(shapes: Shapes) -> bool:
+    return any(len(shape) == 5 for shape in shapes.values())
+
+
+def _merged(shapes: Shapes) -> bool:
+    """Whether convolutions have biases and nothing has running statistics, in a network of them."""
+    convolutions = [key for key, shape in shapes.items() if len(shape) == 4]
+    biased = [key for key in convolutions if f"{key.removesuffix('weight')}bias" in shapes]
+    ordinary = re.search(
+        r"(^|\n)(layer1\.0\.conv1|conv_stem|features\.\d+\.conv\.)", "\n".join(shapes)
+    )
+    norms = any(
+        key.endswith("running_mean") or (len(shape) == 1 and key.endswith("weight"))
+        for key, shape in shapes.items()
+    )
+    return bool(ordinary) and len(biased) > 4 and not norms
+
+
+def _in_a_row(shapes: Shapes) -> bool:
+    return "0.0.weight" in shapes and any(re.match(r"1\.\d+\.weight", key) for key in shapes)
+
+
+_SIGNS = (
+    _Sign(
+        Likely(
+            "a network with adapters (LoRA) that were not merged",
+            "Merge them where it was trained, model.merge_and_unload(), and save that network.",
+        ),
+        _named(r"(^|\.)(lora_(A|B|a|b|up|down)|base_layer)(\.|$)"),
+    ),
+    _Sign(
+        Likely(
+            "a quantised network",
+            "Open its full-precision weights, or export it to ONNX.",
+        ),
+        _named(r"(_packed_params|zero_point|\.qweight|quant_state|weight_fake_quant)(\.|$)|\.SCB$"),
+    ),
+    _Sign(
+        Likely(
+            "one part of a network that was spread over several machines: its tensors are empty",
+            "Join the parts with the zero_to_fp32.py that DeepSpeed saves beside them, and open "
+            "the result.",
+        ),
+        _empty,
+    ),
+    _Sign(
+        Likely("a generator of pictures (diffusion)", _OTHER_HINT),
+        _named(r"diffusion_model\.|(^|\.)(input_blocks\.\d+|time_embed(ding)?|down_blocks\.\d+)\."),
+    ),
+    _Sign(
+        Likely(
+            "an object detector",
+            _BACKBONE_HINT,
+        ),
+        _named(r"(^|\.)(rpn\w*|roi_heads?|bbox_\w+|anchor_\w+|class_embed|mask_head)(\.|$)|\.dfl\."),
+    ),
+    _Sign(
+        Likely("a network that answers for every place (segmentation)", _BACKBONE_HINT),
+        lambda shapes: _named(r"(^|\.)(decode_head|segmentation_head|aux_classifier)\.")(shapes)
+        or any(key.startswith("classifier.") and len(shape) == 4 and max(shape[2:]) > 1
+               and any(other.startswith("backbone.") for other in shapes)
+               for key, shape in shapes.items()),
+    ),
+    _Sign(
+        Likely("a language model", _OTHER_HINT),
+        _named(r"(^|\.)(embed_tokens|lm_head|wte|word_embeddings)\."),
+    ),
+    _Sign(Likely("a network of videos or volumes", _OTHER_HINT), _of_videos),
+    _Sign(
+        Likely(
+            "a network whose norms were merged into its convolutions",
+            "Save it before that step (fuse), or export it to ONNX.",
+        ),
+        _merged,
+    ),
+    _Sign(
+        Likely(
+            "a body and a head of fastai",
+            "Export it where it runs: torch.onnx.export(learn.model.eval(), example, "
+            "'model.onnx').",
+        ),
+        _in_a_row,
+    ),
+)  # fmt: skip
