@@ -25,6 +25,7 @@ _DESCRIPTOR = 8  # sizes and checksum of the record stand behind it
 _STORED, _DEFLATED = 0, 8
 _MOST_RECORDS = 300_000
 _LONGEST_COMMENT = 0xFFFF
+_LONGEST_SHOWN = 80
 _CHUNK_BYTES = 1 << 20
 
 
@@ -92,7 +93,7 @@ class Archive:
         """
         record = self._record(name)
         if record.size_bytes > limit_bytes:
-            raise BadArchive(f"its part '{name}' is too large")
+            raise BadArchive(f"its part '{_shown(name)}' is too large")
         content = bytearray(record.size_bytes)
         self.read_into(name, memoryview(content))
         return bytes(content)
@@ -107,21 +108,21 @@ class Archive:
         """
         record = self._record(name)
         if record.size_bytes != len(target):
-            raise BadArchive(f"its part '{name}' is not of the size that it should be")
+            raise BadArchive(f"its part '{_shown(name)}' is not of the size that it should be")
         self._stream.seek(record.start)
         crc = done = 0
         for chunk in self._chunks(record, target):
             crc = zlib.crc32(chunk, crc)
             done += len(chunk)
         if done != record.size_bytes or crc != record.crc:
-            raise BadArchive(f"its part '{name}' is damaged (its checksum differs)")
+            raise BadArchive(f"its part '{_shown(name)}' is damaged (its checksum differs)")
 
     def _record(self, name: str) -> Record:
         record = self.records.get(name)
         if record is None:
-            raise BadArchive(f"it lacks its part '{name}'")
+            raise BadArchive(f"it lacks its part '{_shown(name)}'")
         if record.method not in (_STORED, _DEFLATED):
-            raise BadArchive(f"its part '{name}' is packed in an unusual way")
+            raise BadArchive(f"its part '{_shown(name)}' is packed in an unusual way")
         return record
 
     def _chunks(self, record: Record, target: memoryview) -> Iterator[memoryview]:
@@ -148,10 +149,10 @@ class Archive:
                 # one more than fits tells a record that goes on
                 unpacked = unpacker.decompress(waiting, min(len(target) - done + 1, _CHUNK_BYTES))
             except zlib.error:
-                raise BadArchive(f"its part '{record.name}' is damaged") from None
+                raise BadArchive(f"its part '{_shown(record.name)}' is damaged") from None
             waiting = unpacker.unconsumed_tail
             if done + len(unpacked) > len(target):
-                raise BadArchive(f"its part '{record.name}' is larger than it says")
+                raise BadArchive(f"its part '{_shown(record.name)}' is larger than it says")
             target[done : done + len(unpacked)] = unpacked
             yield target[done : done + len(unpacked)]
             done += len(unpacked)
@@ -207,7 +208,7 @@ class Archive:
                 raise BadArchive("its table of contents is damaged")
             name, record, place = self._entry(table, place)
             if name in records:
-                raise BadArchive(f"it holds '{name}' twice")
+                raise BadArchive(f"it holds '{_shown(name)}' twice")
             records[name] = record
         if place != size:
             raise BadArchive("its table of contents is damaged")
@@ -243,14 +244,14 @@ class Archive:
         (magic, local_flags, local_method, local_crc, local_stored, local_size, local_name,
          local_extra) = struct.unpack("<4s2xHH4xIIIHH", local)  # fmt: skip
         if magic != _RECORD or self._at(header + 30, local_name) != raw_name:
-            raise BadArchive(f"its part '{name}' is not where it should be")
+            raise BadArchive(f"its part '{_shown(name)}' is not where it should be")
         if local_method != method or (local_flags ^ flags) & (_ENCRYPTED | _DESCRIPTOR):
-            raise BadArchive(f"its part '{name}' contradicts its table of contents")
+            raise BadArchive(f"its part '{_shown(name)}' contradicts its table of contents")
         later = bool(flags & _DESCRIPTOR)
         for own, told in ((local_crc, crc), (local_stored, stored), (local_size, size)):
             # what is told behind the record is 0 here; what is wide is told in an extra field
             if own != told and not (later and own == 0) and own != _FULL32:
-                raise BadArchive(f"its part '{name}' contradicts its table of contents")
+                raise BadArchive(f"its part '{_shown(name)}' contradicts its table of contents")
         start = header + 30 + local_name + local_extra
         record = Record(
             name=name, method=method, crc=crc, stored_bytes=stored, size_bytes=size,
@@ -277,3 +278,7 @@ def _widened(value: int, wide: list[int]) -> tuple[int, list[int]]:
     if not wide:
         raise BadArchive("its table of contents is damaged")
     return wide[0], wide[1:]
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else name[: _LONGEST_SHOWN - 1] + "…"
