@@ -4,10 +4,11 @@ import torch
 from torch import nn
 
 from interp_gui.analyses.compare_models.analysis import ANALYSIS
-from interp_gui.analyses.compare_models.likeness import cka, cosine, gram, relative_difference
-from interp_gui.core.errors import InvalidValue, MissingAbility
+from interp_gui.analyses.compare_models.likeness import Sums, all_alike, cka, gram
+from interp_gui.core.errors import InvalidValue
 from interp_gui.core.model import Preprocessing
 from interp_gui.runtimes.torch_runtime import TorchRuntime
+from tests.analyses.conftest import randomise
 
 RNG = np.random.default_rng(0)
 
@@ -16,14 +17,37 @@ def samples(n=60, units=9, seed=0):
     return np.random.default_rng(seed).normal(size=(n, units)).astype(np.float32)
 
 
+def sums(*pairs):
+    found = Sums()
+    for a, b in pairs:
+        found.add(a, b)
+    return found
+
+
+def reference_cka(x, y):
+    """Unbiased CKA by the definition, with explicit sums over distinct samples (Song 2012)."""
+    import itertools
+
+    def hsic(k, m):
+        n = len(k)
+        first = sum(k[i, j] * m[i, j] for i, j in itertools.permutations(range(n), 2))
+        second = sum(k[i, j] * m[q, r] for i, j, q, r in itertools.permutations(range(n), 4))
+        third = sum(k[i, j] * m[i, q] for i, j, q in itertools.permutations(range(n), 3))
+        pairs, triples = n * (n - 1), n * (n - 1) * (n - 2)
+        return first / pairs + second / (triples * (n - 3)) - 2 * third / triples
+
+    k, m = x @ x.T, y @ y.T  # not centred: the estimator sees to that
+    return hsic(k, m) / np.sqrt(hsic(k, k) * hsic(m, m))
+
+
 # --- likeness ----------------------------------------------------------------------------------
 
 
 def test_the_same_samples_are_fully_alike():
     x = samples()
     assert cka(gram(x), gram(x)) == pytest.approx(1.0)
-    assert relative_difference(x, x) == 0.0
-    assert cosine(x, x) == pytest.approx(1.0)
+    assert sums((x, x)).relative_difference == 0.0
+    assert sums((x, x)).cosine == pytest.approx(1.0)
 
 
 def test_rotation_and_scale_change_nothing_and_other_maps_do():
@@ -47,12 +71,36 @@ def test_unrelated_layers_are_near_zero_even_with_more_units_than_samples():
     assert np.mean(biased) > 0.8
 
 
+def test_cka_is_that_of_its_definition():
+    x, y = samples(10, 4, 1).astype(np.float64), samples(10, 6, 2).astype(np.float64)
+    y[:, :3] += x[:, :3]
+    assert cka(gram(x), gram(y)) == pytest.approx(reference_cka(x, y), abs=1e-9)
+
+
+def test_each_with_each_is_the_same_as_one_by_one():
+    first = [samples(12, 5, 1), samples(12, 9, 2), np.ones((12, 3), np.float32)]
+    second = [samples(12, 7, 3), first[1] @ samples(9, 9, 4)]
+    found = all_alike(first, second)
+    for i, x in enumerate(first[:2]):
+        for j, y in enumerate(second):
+            assert found[i, j] == pytest.approx(cka(gram(x), gram(y)), abs=1e-9)
+    assert np.isnan(found[2]).all()
+
+
+def test_distances_of_parts_are_those_of_the_whole():
+    x, y = samples(8, 5, 1), samples(8, 5, 2)
+    found = sums((x[:3], y[:3]), (x[3:], y[3:]))
+    a, b = x.ravel().astype(np.float64), y.ravel().astype(np.float64)
+    assert found.relative_difference == pytest.approx(np.linalg.norm(b - a) / np.linalg.norm(a))
+    assert found.cosine == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
 def test_what_does_not_vary_has_no_likeness():
     x = samples()
     assert cka(gram(x), gram(np.ones_like(x))) is None
     assert cka(gram(x[:3]), gram(x[:3])) is None
-    assert relative_difference(np.zeros_like(x), x) is None
-    assert cosine(np.zeros_like(x), x) is None
+    assert sums((np.zeros_like(x), x)).relative_difference is None
+    assert sums((np.zeros_like(x), x)).cosine is None
 
 
 # --- the analysis ------------------------------------------------------------------------------
@@ -124,19 +172,37 @@ def test_other_classes_are_not_subtracted(compare, small_cnn):
     assert {row[0] for row in table.cells} == {"A", "B"}
 
 
-def test_models_without_a_common_layer_say_so(compare, small_cnn):
+def test_networks_of_other_names_are_compared_layer_by_layer(compare, small_cnn):
     class Other(nn.Module):
         def __init__(self):
             super().__init__()
             self.stem = nn.Conv2d(3, 4, 3)
+            self.turn = nn.ReLU()
             self.out = nn.Linear(4, 6)
 
         def forward(self, x):
-            return self.out(self.stem(x).mean(dim=(2, 3)))
+            return self.out(self.turn(self.stem(x)).mean(dim=(2, 3)))
 
-    other = TorchRuntime(Other(), small_cnn().description)
-    with pytest.raises(MissingAbility, match="no layer of the same name"):
-        compare(small_cnn(), other)
+    other = TorchRuntime(randomise(Other(), 3), small_cnn().description)
+    found = compare(small_cnn(), other)
+    layers, alike = found["layers"], found["alike"]
+    assert set(column(layers, "paired by").values()) == {"most alike"}
+    for row in alike.cells:
+        at = layers.columns.index
+        own = next(each for each in layers.cells if each[0] == row[0])
+        assert own[at("CKA")] == max(row[1:])
+        assert own[at("layer of B")] == alike.columns[row.index(max(row[1:]))]
+    assert any("No layer of A" in note for note in layers.notes)
+    assert "first_different_layer" not in layers.numbers
+
+
+def test_the_same_input_shows_that_two_files_compute_the_same(compare, small_cnn):
+    other = Preprocessing(size=(32, 32), resize="exact", resize_px=32, mean=(0.1,) * 3)
+    first, second = small_cnn(), small_cnn(preprocessing=other)
+    found = compare(first, second, layers="all", same_input=True)
+    assert set(column(found["layers"], "relative difference").values()) == {0.0}
+    assert set(column(found["answers"], "B − A").values()) == {0.0}
+    assert compare(first, second)["layers"].numbers["first_different_layer"]
 
 
 def test_a_second_model_is_needed(compare, small_cnn):

@@ -9,33 +9,32 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.compare_models.layers import (
     Gathered,
-    Pair,
+    batch_for,
+    each_with_each,
     gather,
     kept_images,
-    pairs_of,
 )
-from interp_gui.analyses.compare_models.likeness import (
-    FEWEST_SAMPLES,
-    cka,
-    cosine,
-    gram,
-    relative_difference,
-)
+from interp_gui.analyses.compare_models.likeness import FEWEST_SAMPLES, Sums, all_alike, cka, gram
+from interp_gui.analyses.compare_models.pairing import Pair, Pairing, pair_layers
 from interp_gui.analyses.dataset_pass import Known, broken_notes, identified, sampled
 from interp_gui.analyses.predict import answers, probabilities
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.model import ModelDescription, OutputInfo
-from interp_gui.core.preprocessing import preprocess, read_for
 from interp_gui.core.result import Number, Table
 from interp_gui.core.runtime import Runtime
 
-VERSION = 1
-COLUMNS = ("layer", "CKA", "relative difference", "cosine", "units", "samples")
+VERSION = 2
+COLUMNS = (
+    "layer", "CKA", "relative difference", "cosine", "layer of B", "paired by", "units", "samples",
+)  # fmt: skip
 MOST_SAMPLES = 2048
 """Of each layer: the Gram matrix of that many takes 32 MiB."""
 FEW_IMAGES = 16
+DIFFERENT = 1e-3
+"""Relative difference beyond which a layer counts as another: rounding stays below."""
+LISTED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,11 @@ class Parameters:
     )  # fmt: skip
     layers: str = parameter(
         "worthwhile", choices=("worthwhile", "all"),
-        help="The layers worth looking at, or all that both models have.",
+        help="The layers worth looking at, or all of them.",
+    )  # fmt: skip
+    same_input: bool = parameter(
+        False, help="Give both models the images in the first one's preprocessing, to see whether "
+        "they compute the same.",
     )  # fmt: skip
     top: int = parameter(
         5, help="How many answers to the current image are listed.", minimum=1, maximum=1000
@@ -56,18 +59,19 @@ class Parameters:
 
 
 def run(context: Context, parameters: Parameters) -> Steps:
-    """A `Table` keyed `answers` for the current image, and one keyed `layers`.
+    """A `Table` keyed `answers` for the current image, `layers`, and `alike`.
 
-    `layers` has a row for each address that both models have, in order of execution: CKA over
-    images and positions, and, where shapes agree, ‖B − A‖ / ‖A‖ and the cosine of their values.
-    Each model is given the images in its own preprocessing.
+    `layers` has a row for each layer of the first model, in order of execution: its counterpart in
+    the second one and what they are paired by, CKA over images and positions, and, where shapes
+    agree, ‖B − A‖ / ‖A‖ and the cosine of all their values. `alike` has the CKA of each layer
+    worth looking at with each of the other model's, over the means of units in the images.
     """
     other = context.other
     if other is None:
         raise InvalidValue("A second model is needed.", hint="Open another model first.")
     yield Progress(text="Asking both models")
     if context.inputs.images:
-        yield _answers(context, other, context.inputs.images[0], parameters.top)
+        yield _answers(context, other, context.inputs.images[0], parameters)
     if context.inputs.dataset is None or not context.inputs.dataset.images:
         if not context.inputs.images:
             raise InvalidValue("An image is needed.", hint="Open an image or a folder of images.")
@@ -76,56 +80,100 @@ def run(context: Context, parameters: Parameters) -> Steps:
 
 
 def _compare_layers(context: Context, other: Runtime, parameters: Parameters) -> Steps:
-    pairs = pairs_of(context.model, other, everything=parameters.layers == "all")
-    if not pairs and parameters.layers != "all":
-        pairs = pairs_of(context.model, other, everything=True)
-    if not pairs:
-        raise MissingAbility(
-            "The two models have no layer of the same name.",
-            hint="Layers are compared by name: two versions of one network have the same ones.",
-        )
+    yield Progress(text="Pairing layers")
+    pairing = pair_layers(
+        context.model, other, everything=parameters.layers == "all", check=context.check
+    )
+    if not (each_with_each(context.model) and each_with_each(other)):
+        raise MissingAbility("One of the models has no layer with units that could be compared.")
     broken: dict[int, str] = {}
     images = yield from identified(context, broken)
-    count = kept_images(pairs, parameters.images)
+    count = kept_images(pairing.pairs, parameters.images)
     chosen: list[Known] = sampled(images, count, seed=context.inputs.seed, stratified=False)
     gathered = Gathered()
-    yield from gather(context, other, pairs, chosen, broken, gathered)
+    yield from gather(
+        context, other, pairing.pairs, chosen, broken, gathered, same_input=parameters.same_input
+    )
     if not gathered.images:
         raise InvalidValue("None of the images at hand can be read.")
+    alike = _alike(gathered)
     rows: list[tuple[Number, ...]] = []
-    for done, pair in enumerate(pairs):
+    for done, pair in enumerate(pairing.pairs):
         context.check()
-        yield Progress(done=done, total=len(pairs), text="Comparing layers")
+        yield Progress(done=done, total=len(pairing.pairs), text="Comparing layers")
         rows.append(_row(pair, gathered))
-    yield _layer_table(context, other, rows, gathered, broken)
+    if pairing.pairs:
+        places = {layer.name: layer.depth for layer in context.model.description.layers}
+        rows += [(layer.name, None, None, None, None, None, layer.units, None)
+                 for layer in pairing.alone]  # fmt: skip
+        rows.sort(key=lambda row: places[str(row[0])])
+    elif alike is not None:
+        rows = _most_alike(context, gathered, alike)
+    yield _layer_table(context, other, rows, gathered, pairing, broken, parameters)
+    if alike is not None:
+        yield _alike_table(context, other, gathered, alike)
 
 
 def _row(pair: Pair, gathered: Gathered) -> tuple[Number, ...]:
-    a, b = gathered.samples(pair)
-    few_a, few_b = a[:MOST_SAMPLES], b[:MOST_SAMPLES]
-    difference = relative_difference(a, b) if pair.same_shape else None
-    angle = cosine(a, b) if pair.same_shape else None
-    alike = cka(gram(few_a), gram(few_b)) if len(few_a) >= FEWEST_SAMPLES else None
-    return pair.first.name, alike, difference, angle, pair.first.units, len(few_a)
+    a, b = (each[:MOST_SAMPLES] for each in gathered.samples(pair))
+    sums = gathered.sums.get(pair.first.name, Sums())
+    alike = cka(gram(a), gram(b)) if len(a) >= FEWEST_SAMPLES else None
+    return (
+        pair.first.name, alike, sums.relative_difference, sums.cosine, pair.second.name, pair.by,
+        pair.first.units, len(a),
+    )  # fmt: skip
+
+
+def _alike(gathered: Gathered) -> NDArray[np.float64] | None:
+    """CKA of each layer with each; None with too few images."""
+    sides = [[np.stack(means) for means in side.values()] for side in gathered.means]
+    return all_alike(*sides) if len(sides[0][0]) >= FEWEST_SAMPLES else None
+
+
+def _most_alike(
+    context: Context, gathered: Gathered, alike: NDArray[np.float64]
+) -> list[tuple[Number, ...]]:
+    """Rows of layers, each with the other model's layer of the highest CKA."""
+    rows: list[tuple[Number, ...]] = []
+    names = list(gathered.means[1])
+    for name, likeness in zip(gathered.means[0], alike, strict=True):
+        units = context.model.description.layer(name).units
+        best: tuple[Number, ...] = (None, None, None)
+        if np.isfinite(likeness).any():
+            at = int(np.nanargmax(likeness))
+            best = (float(likeness[at]), names[at], "most alike")
+        rows.append((name, best[0], None, None, *best[1:], units, len(gathered.means[0][name])))
+    return rows
 
 
 def _layer_table(
     context: Context, other: Runtime, rows: list[tuple[Number, ...]], gathered: Gathered,
-    broken: dict[int, str],
+    pairing: Pairing, broken: dict[int, str], parameters: Parameters,
 ) -> Table:  # fmt: skip
     names = _names(context.model.description, other.description)
-    notes = [f"A is {names[0]}, B is {names[1]}."]
-    if context.model.preprocessing != other.preprocessing:
-        notes.append("Each model is given the images in its own preprocessing; they differ.")
+    notes = [f"A is {names[0]}, B is {names[1]}.", *_pairing_notes(context, other, pairing)]
+    if parameters.same_input:
+        notes.append(f"Both models are given the images in the preprocessing of {names[0]}.")
+    elif context.model.preprocessing != other.preprocessing:
+        notes.append(
+            "Each model is given the images in its own preprocessing; they differ. With 'same "
+            "input' both get that of A."
+        )
     if gathered.images < FEW_IMAGES:
         notes.append(
             f"Only {gathered.images} images: CKA of so few is uncertain. Open {FEW_IMAGES} or more."
         )
-    measured = [(row[0], row[1]) for row in rows if isinstance(row[1], float)]
     numbers: dict[str, Number] = {"images": gathered.images, **_agreement(context, other, gathered)}
+    numbers |= {f"paired_by_{by}".replace(" ", "_").replace("'", ""): n
+                for by, n in pairing.counts.items()}  # fmt: skip
+    numbers |= {"without_counterpart": len(pairing.alone)}
+    measured = [(row[0], row[1]) for row in rows if isinstance(row[1], float)]
     if measured:
         least = min(measured, key=lambda each: each[1])
         numbers |= {"least_alike_layer": least[0], "least_cka": least[1]}
+    other_values = [row[0] for row in rows if isinstance(row[2], float) and row[2] > DIFFERENT]
+    if other_values:
+        numbers |= {"first_different_layer": other_values[0]}
     return Table(
         key="layers",
         title=f"Layers of {names[0]} and {names[1]}",
@@ -133,6 +181,55 @@ def _layer_table(
         cells=tuple(rows),
         numbers=numbers,
         notes=(*notes, *broken_notes(broken)),
+    )
+
+
+def _pairing_notes(context: Context, other: Runtime, pairing: Pairing) -> list[str]:
+    """Sentences about how layers were paired, and which were not."""
+    if not pairing.pairs:
+        return [
+            "No layer of A has one in B of the same name or value. Beside each stands the layer "
+            "of B that is most alike, over means of units in the images: that says what they "
+            "tell apart alike, not that they are the same."
+        ]
+    words = {
+        "name": "by name", "value": "by equal values on a test input",
+        "exporter's scope": "by the module that the exporter noted",
+    }  # fmt: skip
+    counts = pairing.counts
+    parts = [f"{counts[by]} {said}" for by, said in words.items() if by in counts]
+    notes = [f"Layers are paired: {', '.join(parts)}."]
+    if pairing.alone:
+        listed = ", ".join(layer.name for layer in pairing.alone[:LISTED])
+        more = len(pairing.alone) - LISTED
+        listed += f" and {more} more" if more > 0 else ""
+        notes.append(f"{len(pairing.alone)} of A have no counterpart in B: {listed}.")
+        if context.model.description.runtime != other.description.runtime:
+            notes.append(
+                "An exporter folds a norm into the convolution before it, whose own value is then "
+                "nowhere in the graph, and writes some layers as several operations."
+            )
+    return notes
+
+
+def _alike_table(
+    context: Context, other: Runtime, gathered: Gathered, alike: NDArray[np.float64]
+) -> Table:
+    names = _names(context.model.description, other.description)
+    rows: list[tuple[Number, ...]] = [
+        (name, *(float(v) if np.isfinite(v) else None for v in row))
+        for name, row in zip(gathered.means[0], alike, strict=True)
+    ]
+    return Table(
+        key="alike",
+        title=f"CKA of the layers of {names[0]} with those of {names[1]}",
+        columns=("layer", *gathered.means[1]),
+        cells=tuple(rows),
+        numbers={"images": len(next(iter(gathered.means[0].values())))},
+        notes=(
+            f"Rows are layers of A, {names[0]}; columns are layers of B, {names[1]}.",
+            "Over the mean of each unit in each image, of the layers worth looking at.",
+        ),
     )
 
 
@@ -148,10 +245,12 @@ def _agreement(context: Context, other: Runtime, gathered: Gathered) -> dict[str
     return {"same_answer_share": same}
 
 
-def _answers(context: Context, other: Runtime, path: str, top: int) -> Table:
+def _answers(context: Context, other: Runtime, path: str, parameters: Parameters) -> Table:
     """The strongest answers of both, of either's top ones."""
-    models = (context.model, other)
-    outputs = [_output(model, path) for model in models]
+    models, top = (context.model, other), parameters.top
+    outputs = [
+        _output(model, path, context.model if parameters.same_input else model) for model in models
+    ]
     names = _names(*(model.description for model in models))
     kinds = [model.description.outputs[0] for model in models]
     comparable = kinds[0].kind == kinds[1].kind and outputs[0].shape == outputs[1].shape
@@ -206,8 +305,8 @@ def _side_by_side(
     )
 
 
-def _output(model: Runtime, path: str) -> NDArray[np.float32]:
-    batch = preprocess(read_for(path, model.preprocessing), model.preprocessing)[None]
+def _output(model: Runtime, path: str, as_for: Runtime) -> NDArray[np.float32]:
+    batch = batch_for(model, path, as_for)
     values: NDArray[np.float32] = next(iter(model.forward(batch).outputs.values()))[0]
     return values.reshape(values.shape[0], -1).mean(axis=1) if values.ndim > 1 else values
 

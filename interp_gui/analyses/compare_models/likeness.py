@@ -5,6 +5,10 @@ unbiased estimator of HSIC (Song et al. 2012, JMLR 13): the plain one tends to o
 layer has more units than there are samples, whatever the layers do.
 """
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,15 +52,63 @@ def cka(k: Floats, other: Floats) -> float | None:
     return float(hsic(k, other) / np.sqrt(own * others))
 
 
-def relative_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float | None:
-    """‖second − first‖ / ‖first‖ over all values; None where the first is all zero."""
-    a, b = first.astype(np.float64), second.astype(np.float64)
-    size = float(np.sqrt((a * a).sum()))
-    return float(np.sqrt(((b - a) ** 2).sum())) / size if size else None
+def all_alike(
+    first: Sequence[NDArray[np.float32]], second: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float64]:
+    """`cka` of each of the first with each of the second, (first, second); NaN for None.
+
+    Parameters
+    ----------
+    first, second
+        Samples (n, units) of each layer, n the same for all.
+    """
+    sides = []
+    for layers in (first, second):
+        flat = [_centred(gram(samples)) for samples in layers]
+        sides.append(np.stack(flat))
+    found: NDArray[np.float64] = sides[0] @ sides[1].T
+    return found
 
 
-def cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float | None:
-    """Cosine of all values together; None where one is all zero."""
-    a, b = first.astype(np.float64).ravel(), second.astype(np.float64).ravel()
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.clip(a @ b / size, -1.0, 1.0)) if size else None
+def _centred(k: Floats) -> Floats:
+    """A Gram matrix, centred so that inner products are the unbiased HSIC, at length one.
+
+    The U-centring of Székely and Rizzo (2014, Ann. Statist. 42); NaN where nothing varies.
+    """
+    n = len(k)
+    if cka(k, k) is None:
+        return np.full(n * n, np.nan)
+    sums = k.sum(axis=1)
+    centred = k - (sums[:, None] + sums) / (n - 2) + sums.sum() / ((n - 1) * (n - 2))
+    np.fill_diagonal(centred, 0.0)
+    flat: Floats = centred.ravel() / np.linalg.norm(centred)
+    return flat
+
+
+@dataclass
+class Sums:
+    """Running sums over all values of two layers of the same shape."""
+
+    own: float = 0.0
+    other: float = 0.0
+    both: float = 0.0
+    difference: float = 0.0
+
+    def add(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
+        """Take in the values of one image."""
+        x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+        self.own += float(x @ x)
+        self.other += float(y @ y)
+        self.both += float(x @ y)
+        self.difference += float(((y - x) ** 2).sum())
+
+    @property
+    def relative_difference(self) -> float | None:
+        """‖second − first‖ / ‖first‖; None where the first is all zero."""
+        return math.sqrt(self.difference / self.own) if self.own else None
+
+    @property
+    def cosine(self) -> float | None:
+        """Cosine of all values together; None where one is all zero."""
+        size = math.sqrt(self.own) * math.sqrt(self.other)
+        return max(-1.0, min(1.0, self.both / size)) if size else None
