@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="u
 
 @pytest.fixture
 def shown():
-    (source,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+    source, *_ = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)  # the rest are excerpts
 
     module = types.ModuleType("interp_gui_energy")
     sys.modules["interp_gui_energy"] = module  # type hints are looked up there

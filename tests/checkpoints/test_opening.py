@@ -179,7 +179,7 @@ def test_nearest_architecture_is_named_with_what_differs(tmp_path, state):
     assert "nearest is squeezenet1_1" in message
     assert "1 tensor missing (features.3.squeeze.bias)" in message
     assert "1 tensor unexpected (features.3.squeeze.extra)" in message
-    assert "1 tensor of another shape (features.4.squeeze.bias)" in message
+    assert "1 tensor of another shape (features.4.squeeze.bias: 3 instead of 16)" in message
     assert "\n" not in message
     assert caught.value.candidates == ("squeezenet1_1",)
 

@@ -16,6 +16,12 @@ from interp_gui.engine.messages import PROTOCOL_VERSION, Hello, OpenModel, Regis
 from interp_gui.engine.server import Server, claim_pipes
 
 
+def _now_inside(request):
+    """Tell by a file that the job is in its step: no cancel between two steps ends it any more."""
+    if "inside" in request.parameters:
+        Path(request.parameters["inside"]).touch()
+
+
 class FakeWorker:
     def __init__(self):
         self.models = set()
@@ -50,10 +56,12 @@ class FakeWorker:
 
     def hang(self, request, check):
         yield Progress(text="hanging")
+        _now_inside(request)
         time.sleep(600)
 
     def swallow(self, request, check):
         yield Progress(text="swallowing")
+        _now_inside(request)
         while True:
             try:
                 check()

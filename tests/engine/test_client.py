@@ -75,15 +75,18 @@ def test_a_step_that_checks_inside_is_cancelled_without_a_kill(harness):
 
 
 @pytest.mark.parametrize("how", ["hang", "swallow"])
-def test_a_job_that_will_not_stop_is_killed_and_the_others_go_on(harness, how):
+def test_a_job_that_will_not_stop_is_killed_and_the_others_go_on(harness, how, tmp_path):
     h = harness()
     h.open()
     h.client.submit(RegisterDataset(dataset="d", value=Dataset(name="d")))
     pid = h.client.pid
     background = h.run("count", priority="background", to=60, sleep_s=0.02)
     h.events.wait(StateSaved, background, count=5)
-    stuck = h.run(how)
+    inside = tmp_path / "inside"
+    stuck = h.run(how, inside=str(inside))
     h.events.wait(Progressed, stuck)
+    while not inside.exists():
+        time.sleep(0.01)
     h.client.cancel(stuck)
     assert h.events.wait(Ended, stuck, timeout_s=10).outcome == "cancelled"
     assert h.events.wait(EngineLost).respawning
