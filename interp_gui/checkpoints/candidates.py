@@ -104,7 +104,12 @@ def uncertain(matches: Sequence[Match], sees: Seeing) -> tuple[Candidate, ...]:
 
 
 def alternatives(
-    chosen: Match, others: Sequence[Match], build: Build, sees: Seeing
+    chosen: Match,
+    others: Sequence[Match],
+    build: Build,
+    sees: Seeing,
+    *,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Candidate, ...]:
     """Others that take the same tensors and are made otherwise than the one that was decided on.
 
@@ -116,6 +121,7 @@ def alternatives(
     module = build(chosen)
     found = []
     for match in rest:
+        check()
         other = _built(match, build)
         if other is None:
             continue

@@ -10,12 +10,12 @@ from interp_gui.checkpoints.pickle_names import foreign
 from interp_gui.checkpoints.tensors import Source, check_extent, open_source, read_tensors
 from interp_gui.checkpoints.unwrapping import FoundSet, unwrap
 from interp_gui.core.errors import FileProblem, UnsafeCheckpoint
-from interp_gui.core.opening import ForeignName
+from interp_gui.core.opening import ForeignName, Tell, quietly
 
 _SHOWN_NAMES = 6
 
 
-def read_contents(file: CheckpointFile, *, stubs: bool = False) -> Contents:
+def read_contents(file: CheckpointFile, *, stubs: bool = False, tell: Tell = quietly) -> Contents:
     """Read a file's tensors; nothing foreign runs.
 
     A pickle that names classes or functions beyond tensors is read through stand-ins, which are
@@ -29,6 +29,8 @@ def read_contents(file: CheckpointFile, *, stubs: bool = False) -> Contents:
         As `inspect_file` says; of a Hugging Face folder its weights are read.
     stubs
         Whether the user agreed to read a file that names something dangerous.
+    tell
+        Shows life while tensors are read; what it raises ends the reading.
 
     Raises
     ------
@@ -50,11 +52,11 @@ def read_contents(file: CheckpointFile, *, stubs: bool = False) -> Contents:
         for each in found:
             check_extent(each.tensors, file)
         notes = _notes(source, names)
-        sets = tuple(_read(each, notes) for each in found)
+        sets = tuple(_read(each, notes, tell) for each in found)
         return Contents(sets=sets, hints=hints_of(source.tree, source.metadata))
 
 
-def read_as_named(file: CheckpointFile, *, stubs: bool = False) -> WeightSet:
+def read_as_named(file: CheckpointFile, *, stubs: bool = False, tell: Tell = quietly) -> WeightSet:
     """Read the tensors of a plain dict under the very names that they have in the file.
 
     Where they stand deeper, or beside other things, this is the first set of `read_contents`.
@@ -72,12 +74,12 @@ def read_as_named(file: CheckpointFile, *, stubs: bool = False) -> WeightSet:
         flat = isinstance(tree, dict) and all(type(key) is str for key in tree)
         if flat and tree and all(type(value) is TensorRef for value in tree.values()):
             check_extent(tree, file)
-            return WeightSet(name="weights", tensors=read_tensors(tree))
-    return read_contents(file, stubs=stubs).sets[0]
+            return WeightSet(name="weights", tensors=read_tensors(tree, check=lambda: tell("")))
+    return read_contents(file, stubs=stubs, tell=tell).sets[0]
 
 
-def _read(found: FoundSet, notes: tuple[str, ...]) -> WeightSet:
-    tensors, part_notes = whole_weights(read_tensors(found.tensors))
+def _read(found: FoundSet, notes: tuple[str, ...], tell: Tell) -> WeightSet:
+    tensors, part_notes = whole_weights(read_tensors(found.tensors, check=lambda: tell("")))
     return WeightSet(
         name=found.name,
         tensors=tensors,

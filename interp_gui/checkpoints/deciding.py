@@ -6,6 +6,8 @@ the hash of a published file; what the file says of itself; that all of them com
 labelled images at hand. Otherwise the user does.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from torch import nn
 
@@ -109,7 +111,7 @@ class _Deciding:
         sure = [match for match in matches if match.certain]
         if not sure:
             raise self._ask_uncertain()
-        groups, beyond = group(sure, self.build, self._size, most=MOST_PROBED)
+        groups, beyond = self._grouped(sure)
         if len(groups) == 1 and not beyond:
             narrowed = len(matches) < len(self.matches)
             named = self._hint_notes(groups[0].first.match) if narrowed else ()
@@ -123,7 +125,7 @@ class _Deciding:
             raise does_not_fit_asked(self.wishes.choice, self.tensors, self.question)
         match = fitting[0]
         if len(fitting) > 1:  # the same name in several libraries
-            groups, _ = group(fitting, self.build, self._size)
+            groups, _ = self._grouped(fitting)
             if len(groups) > 1:
                 raise self._ask(groups, (), [])
             match = groups[0].first.match
@@ -161,6 +163,13 @@ class _Deciding:
             f"{matches[0].name}.",
         )
 
+    def _grouped(self, matches: Sequence[Match]) -> tuple[tuple[Group, ...], tuple[Match, ...]]:
+        count = min(len(matches), MOST_PROBED)
+        self.wishes.tell(f"Comparing {count} networks that fit {self.name}")
+        return group(
+            matches, self.build, self._size, most=MOST_PROBED, check=lambda: self.wishes.tell("")
+        )
+
     def _by_labels(self, groups: tuple[Group, ...], beyond: tuple[Match, ...]) -> Decision:
         match = groups[0].first.match
         images = labelled_images(
@@ -168,6 +177,7 @@ class _Deciding:
         )
         scores: list[Hits | None] = []
         if images:
+            self.wishes.tell(f"Asking {len(groups)} networks about the labelled images")
             scores = [
                 None if one.first.problem
                 else hits(one.first.module, self._sees(one.first.match), images)

@@ -10,7 +10,14 @@ from torch import nn
 from interp_gui.checkpoints.index import Architecture
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.model import ModelDescription, Preprocessing
-from interp_gui.core.opening import Candidate, HeadQuestion, KeyReport, OpenChoice
+from interp_gui.core.opening import (
+    Candidate,
+    HeadQuestion,
+    KeyReport,
+    OpenChoice,
+    Tell,
+    quietly,
+)
 
 Tensors = dict[str, torch.Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -28,11 +35,14 @@ class Wishes:
         What was decided about the file.
     labelled
         Images at hand; those with labels help to tell candidates apart.
+    tell
+        Told what is done now; what it raises ends the opening.
     """
 
     preprocessing: Preprocessing | None = None
     choice: OpenChoice = field(default_factory=OpenChoice)
     labelled: Dataset | None = None
+    tell: Tell = quietly
 
 
 @dataclass(frozen=True, kw_only=True)

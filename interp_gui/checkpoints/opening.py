@@ -11,7 +11,7 @@ from interp_gui.checkpoints.own import LIBRARY, OwnModel, build_own, own_model
 from interp_gui.checkpoints.weights import as_float32, open_weights
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
-from interp_gui.core.opening import OpenChoice
+from interp_gui.core.opening import OpenChoice, Tell, quietly
 from interp_gui.core.preprocessing import check_preprocessing
 
 __all__ = ["OpenedCheckpoint", "open_checkpoint"]
@@ -23,6 +23,7 @@ def open_checkpoint(
     preprocessing: Preprocessing | None = None,
     choice: OpenChoice = OpenChoice(),
     labelled: Dataset | None = None,
+    tell: Tell = quietly,
 ) -> Opened:
     """Open a checkpoint file or a folder that holds one.
 
@@ -36,6 +37,8 @@ def open_checkpoint(
         What was decided about the file: which architecture, which of several sets of weights, ….
     labelled
         Images at hand; those with labels help to tell candidates apart.
+    tell
+        Told what is done now; what it raises (Cancelled) ends the opening.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def open_checkpoint(
     """
     if preprocessing is not None:
         check_preprocessing(preprocessing)
-    wishes = Wishes(preprocessing=preprocessing, choice=choice, labelled=labelled)
+    wishes = Wishes(preprocessing=preprocessing, choice=choice, labelled=labelled, tell=tell)
     file = inspect_file(path)
     if file.format == "huggingface":
         from interp_gui.checkpoints.huggingface import open_folder
@@ -68,7 +71,7 @@ def open_checkpoint(
         return open_exported(file, wishes)
     own = own_model(file)
     if own is not None:
-        return _open_own(file, own, preprocessing)
+        return _open_own(file, own, wishes)
     if described_beside(file):
         from interp_gui.checkpoints.huggingface import open_folder
 
@@ -76,11 +79,9 @@ def open_checkpoint(
     return open_weights(file, wishes)
 
 
-def _open_own(
-    file: CheckpointFile, own: OwnModel, preprocessing: Preprocessing | None
-) -> OpenedCheckpoint:
+def _open_own(file: CheckpointFile, own: OwnModel, wishes: Wishes) -> OpenedCheckpoint:
     """A network of interp-gui itself, which brings its class names and preprocessing."""
-    weights = read_contents(file).sets[0]
+    weights = read_contents(file, tell=wishes.tell).sets[0]
     tensors, notes = weights.tensors, weights.notes
     converted, number_notes = as_float32(tensors)
     module = build_own(own, converted, file.path.name)
@@ -93,7 +94,7 @@ def _open_own(
         config={"num_classes": len(own.class_names)},
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         weights_sha256=weights_sha256(tensors),
-        preprocessing=preprocessing or own.preprocessing,
+        preprocessing=wishes.preprocessing or own.preprocessing,
         outputs=(OutputInfo(kind="softmax", size=len(own.class_names)),),
         class_names=own.class_names,
         notes=(*notes, *number_notes),

@@ -77,6 +77,7 @@ def group(
     size_of: Callable[[Match, nn.Module], tuple[int, int]],
     *,
     most: int = MOST_PROBED,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[Group, ...], tuple[Match, ...]]:
     """Build candidates and put those that agree together; also those beyond `most`, untried.
 
@@ -88,6 +89,8 @@ def group(
         Makes the network with the file's tensors.
     size_of
         Height and width of the images that a network takes.
+    check
+        Called before each one is built; what it raises ends the comparison.
 
     Raises
     ------
@@ -103,6 +106,7 @@ def group(
         if number >= most:
             beyond.append(match)
             continue
+        check()
         try:
             module = build(match)
         except UnknownArchitecture as problem:

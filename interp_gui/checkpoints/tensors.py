@@ -102,12 +102,14 @@ def problems_told(name: str) -> Iterator[None]:
         raise FileProblem(f"'{name}' cannot be read: {reason}.", hint=COPY_HINT) from None
 
 
-def read_tensors(refs: Mapping[str, TensorRef]) -> Tensors:
+def read_tensors(
+    refs: Mapping[str, TensorRef], *, check: Callable[[], None] = lambda: None
+) -> Tensors:
     """Read tensors into memory of their own, in the order given.
 
     Every storage is read once; a tensor that is all of its storage takes it over, others are
     copied out of it, so that never more than one storage is held beside what is kept. The file
-    may change or go afterwards.
+    may change or go afterwards. `check` is called between storages.
 
     Raises
     ------
@@ -119,6 +121,7 @@ def read_tensors(refs: Mapping[str, TensorRef]) -> Tensors:
         by_storage.setdefault(id(ref.storage), []).append(key)
     found: Tensors = {}
     for keys in by_storage.values():
+        check()
         raw = _filled(refs[keys[0]].storage)
         for number, key in enumerate(keys):
             found[key] = _cut_out(raw, refs[key], last=number == len(keys) - 1)

@@ -14,6 +14,7 @@ from interp_gui.checkpoints.deciding import decide
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.hashing import weights_sha256
 from interp_gui.checkpoints.heads import head_note
+from interp_gui.checkpoints.imports import import_patiently
 from interp_gui.checkpoints.match import (
     Contents,
     Match,
@@ -47,7 +48,7 @@ __all__ = ["as_float32", "open_set", "open_weights"]
 
 def open_weights(file: CheckpointFile, wishes: Wishes) -> OpenedCheckpoint:
     """Open a state dict: the default set of weights in the file, or the chosen one."""
-    contents = read_contents(file, stubs=wishes.choice.stubs)
+    contents = read_contents(file, stubs=wishes.choice.stubs, tell=wishes.tell)
     return open_set(file, contents, wishes)
 
 
@@ -61,9 +62,12 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
     if wishes.choice.code:
         return _open_by_code(file, chosen, wishes)
     shapes = {key: tuple(value.shape) for key, value in chosen.tensors.items()}
+    wishes.tell(f"Recognising {file.path.name}")
     with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter lock to the rest
-        hashing = pool.submit(weights_sha256, chosen.tensors)
+        hashing = pool.submit(weights_sha256, chosen.tensors, check=lambda: wishes.tell(""))
         recognition = recognise(shapes, hints=contents.hints)
+        libraries = {match.library for match in recognition.matches}
+        import_patiently(sorted(libraries), lambda: wishes.tell(""))
         digest = hashing.result()
     number_notes = make_float32(chosen.tensors)
     names = [chosen.name, *(each.name for each in contents.sets if each.name != chosen.name)]
@@ -72,6 +76,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         wishes=wishes, earlier=remembered(digest) or OpenChoice(), sets=tuple(names),
     )  # fmt: skip
     match = configured(decision.match)
+    wishes.tell(f"Building {match.architecture.name}")
     module = Builder(chosen.tensors, decision.choice.head)(decision.match)
     preprocessing = wishes.preprocessing or decision.preprocessing
     size, is_map = _extent(module, match, preprocessing)

@@ -4,6 +4,7 @@ These travel between the processes: the engine finds candidates and asks, the wi
 line answers with an `OpenChoice`, and the answer is remembered by the weights' hash.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -11,6 +12,13 @@ import msgspec
 from interp_gui.core.errors import InvalidValue
 
 Concern = Literal["foreign-code", "memory", "external-data", "legacy"]
+Tell = Callable[[str], None]
+"""Called, as often as one likes, while a file opens: with what is done now, or with nothing to
+show life. It raises once the opening is cancelled."""
+
+
+def quietly(text: str) -> None:
+    """Tell nobody."""
 
 
 class ForeignName(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,8 +37,33 @@ class Made(NamedTuple):
 
 JobStep = Progress | Saved | Made | Cost
 JobSteps = Generator[JobStep, None, ModelDescription | FileReport | None]
-Execute = Callable[[Request, Callable[[], None]], JobSteps]
-"""Begins a request: called with the request and the `check` that raises once it is cancelled."""
+Check = Callable[[], None]
+"""Raises Cancelled once a job is to stop; each call is a sign of life."""
+Execute = Callable[[Request, Check], JobSteps]
+"""Begins a request: called with the request and its `check`, which may be a `Pulse`."""
+
+
+class Pulse:
+    """A `check` that can also tell how far a job is from inside one of its steps.
+
+    Parameters
+    ----------
+    check
+        Raises Cancelled once the job is to stop.
+    tell
+        Takes a progress at once, whatever was told last.
+    """
+
+    def __init__(self, check: Check, tell: Callable[[Progress], None]) -> None:
+        self._check, self._tell = check, tell
+
+    def __call__(self) -> None:
+        self._check()
+
+    def tell(self, progress: Progress) -> None:
+        """Say what is being done, unless the job is to stop."""
+        self._check()
+        self._tell(progress)
 
 
 class ProgressMeter:

@@ -13,7 +13,7 @@ from interp_gui.core.opening import FileReport, OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.failures import describe, is_out_of_memory
-from interp_gui.engine.jobs import JobSteps, Made
+from interp_gui.engine.jobs import JobSteps, Made, Pulse
 from interp_gui.engine.messages import (
     CloseModel,
     Estimate,
@@ -141,7 +141,7 @@ class LocalEngine:
         return found
 
     def _last(self, request: Request, on_progress: Callable[[Progress], None]) -> Any:
-        steps = _mapped(self.workspace.execute(request, self._check))
+        steps = _mapped(self.workspace.execute(request, Pulse(self._check, on_progress)))
         while True:
             try:
                 step = next(steps)

@@ -7,11 +7,12 @@ from threading import get_ident
 from interp_gui.core.analysis import Progress
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.describing import LayerDescriber
+from interp_gui.core.memory import memory_bounded
 from interp_gui.core.opening import FileReport
 from interp_gui.core.runtime import Runtime
+from interp_gui.engine.jobs import Check, Pulse
 from interp_gui.engine.messages import LookAtModel, OpenModel
 
-Check = Callable[[], None]
 Opener = Callable[[OpenModel, Dataset | None, str, Check], Generator[Progress, None, Runtime]]
 """Called with the request, labelled images at hand, a device and what raises once it is over."""
 
@@ -30,18 +31,27 @@ def open_on_engine(
     from interp_gui.runtimes.opening import open_runtime
 
     name = Path(request.path).name
+
+    def tell(text: str) -> None:
+        if text and isinstance(check, Pulse):
+            check.tell(Progress(done=done, total=2, text=text))
+        check()
+
+    done = 0
     yield Progress(total=2, text=f"Reading {name}")
-    with before_every_module(check, get_ident()):
+    with before_every_module(check, get_ident()), memory_bounded():
         opened = open_checkpoint(
             request.path,
             preprocessing=request.preprocessing,
             choice=request.choice,
             labelled=labelled,
+            tell=tell,
         )
     check()
+    done = 1
     yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
-    with before_every_module(check, get_ident()):
-        runtime = open_runtime(opened, device=device, describers=describers)
+    with before_every_module(check, get_ident()), memory_bounded():
+        runtime = open_runtime(opened, device=device, describers=describers, tell=tell)
     yield Progress(done=2, total=2, text=f"{name} is open")
     return runtime
 

@@ -12,7 +12,7 @@ from interp_gui.core.errors import Cancelled
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.opening import FileReport
 from interp_gui.engine.failures import describe, is_device_lost
-from interp_gui.engine.jobs import Execute, Job, JobStep, Made, changes, depends
+from interp_gui.engine.jobs import Execute, Job, JobStep, Made, Pulse, changes, depends
 from interp_gui.engine.messages import (
     Cancel,
     Ended,
@@ -195,7 +195,8 @@ class Scheduler:
             self._stop_if_cancelled(job)
             if job.steps is None:
                 self._send(Started(job.id))
-                job.steps = execute(job.submit.request, partial(self._check, job))
+                pulse = Pulse(partial(self._check, job), partial(self._tell_progress, job))
+                job.steps = execute(job.submit.request, pulse)
             step = next(job.steps)
             job.worked_s += self._clock() - begun_s
             if not job.cancelled:

@@ -19,7 +19,7 @@ from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Array, Runtime
 from interp_gui.engine.cache import Cache
 from interp_gui.engine.environment import package_versions
-from interp_gui.engine.jobs import JobStep, JobSteps, Made
+from interp_gui.engine.jobs import Check, JobStep, JobSteps, Made
 from interp_gui.engine.messages import (
     PROTOCOL_VERSION,
     CloseModel,
@@ -36,7 +36,7 @@ from interp_gui.engine.messages import (
     SetPreprocessing,
 )  # fmt: skip
 from interp_gui.engine.needs import check_needs
-from interp_gui.engine.opening import Check, Opener, look_at, open_on_engine
+from interp_gui.engine.opening import Opener, look_at, open_on_engine
 from interp_gui.engine.recipes import (
     compute_threads,
     hashing,

@@ -22,6 +22,7 @@ from interp_gui.checkpoints.huggingface.config import FolderConfig, labels_of, r
 from interp_gui.checkpoints.huggingface.library import offline_and_quiet
 from interp_gui.checkpoints.huggingface.processor import read_preprocessing
 from interp_gui.checkpoints.huggingface.timm_config import hints_from_timm_config, is_timm_config
+from interp_gui.checkpoints.imports import import_patiently
 from interp_gui.checkpoints.match import Opened, OpenedCheckpoint, Tensors, Wishes
 from interp_gui.checkpoints.weights import as_float32, open_set
 from interp_gui.core.choices import remember, remembered
@@ -67,6 +68,7 @@ def open_folder(file: CheckpointFile, wishes: Wishes) -> Opened:
     if config.model_type and not is_known_type(config.model_type):
         return _by_its_tensors(file, config, wishes)
     with offline_and_quiet():
+        import_patiently([LIBRARY], lambda: wishes.tell(""))
         plans = plans_for(config, wanted)
         return _Opening(file, folder, config, wishes).first(plans)
 
@@ -79,7 +81,7 @@ def _folder(file: CheckpointFile) -> Path:
 
 def _recognised(file: CheckpointFile, config: FolderConfig, wishes: Wishes) -> Opened:
     """As any file of weights, with what timm's config says of them."""
-    contents = read_contents(file, stubs=wishes.choice.stubs)
+    contents = read_contents(file, stubs=wishes.choice.stubs, tell=wishes.tell)
     if is_timm_config(config.values):
         contents = replace(contents, hints=hints_from_timm_config(config.values))
     return open_set(file, contents, wishes)
@@ -112,7 +114,7 @@ class _Opening:
             self.folder, self._network_values(), plans[0].model_type
         )
         # under the names in the file: a prefix may be the network's own (`vit.`)
-        held = read_as_named(self.file, stubs=self.wishes.choice.stubs)
+        held = read_as_named(self.file, stubs=self.wishes.choice.stubs, tell=self.wishes.tell)
         digest, (converted, number_notes) = _prepared(held.tensors)
         if self.wishes.choice.architecture:
             remember(digest, self.wishes.choice)
@@ -120,6 +122,7 @@ class _Opening:
             plans = self._remembered(digest) or plans
         reports: list[KeyReport] = []
         for plan in plans:
+            self.wishes.tell("Building the network")
             made = network_config(plan, self.config.values)
             found = build(plan, made, converted)
             if isinstance(found, Built):

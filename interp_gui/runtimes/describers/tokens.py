@@ -54,6 +54,7 @@ class TokenWatch:
 def describe_tokens(seen: SeenNetwork, watch: TokenWatch) -> LayerNotes:
     """Token grid, class token and registers of every layer whose tokens were followed."""
     facts = {}
+    named: dict[int, tuple[int | None, tuple[int, ...]]] = {}
     for layer in seen.layers:
         if "token" not in layer.axes or "other" in layer.axes:
             continue
@@ -61,7 +62,9 @@ def describe_tokens(seen: SeenNetwork, watch: TokenWatch) -> LayerNotes:
         if count not in watch.known:
             continue
         prefix = watch.known[count]
-        class_token, registers = _named(seen.modules, prefix)
+        if prefix not in named:  # names of parameters are many, and prefixes one or two
+            named[prefix] = _named(seen.modules, prefix)
+        class_token, registers = named[prefix]
         facts[layer.name] = LayerFacts(
             token_grid=watch.grid,
             prefix_tokens=prefix,

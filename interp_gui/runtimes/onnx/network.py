@@ -1,7 +1,7 @@
 """An ONNX model and its sessions: which one serves a plan, and how a batch goes through it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,10 +83,16 @@ class Network:
         return self._sessions.made
 
     def run_once(
-        self, model: Any, names: Sequence[str], feeds: Mapping[str, Any]
+        self,
+        model: Any,
+        names: Sequence[str],
+        feeds: Mapping[str, Any],
+        *,
+        check: Callable[[], None] | None = None,
     ) -> list[NDArray[Any]]:
         """Run a model made from the skeleton without optimisation, and forget it."""
-        return run_session(self._sessions.make(model, LEVELS[-1], passing=True), names, feeds)
+        session = self._sessions.make(model, LEVELS[-1], passing=True)
+        return run_session(session, names, feeds, check=check)
 
     def run(
         self,
@@ -96,18 +102,27 @@ class Network:
         *,
         check: Callable[[], None] | None = None,
     ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        """Outputs and reads of a plan, float32, for a batch of any length."""
+        """Outputs and reads of a plan, float32, for a batch of any length.
+
+        Where edits leave every value as it was, these are those of the unedited network: slots
+        keep ONNX Runtime from fusing what lies around them, which rounds differently.
+        """
         shape = batch.shape[1:]
         ready = self._sessions.get((plan, shape), lambda: self._prepare(plan, shape))
-        return self._run(ready, batch, _numbers(ready.rewritten, feeds), check)
+        outputs, reads, same = self._run(ready, batch, _numbers(ready.rewritten, feeds), check)
+        if same:
+            return self.run(replace(plan, edits=()), batch, {}, check=check)
+        return outputs, reads
 
-    def trial(self, plan: Plan) -> Callable[[NDArray[np.float32], SlotFeeds], list[NDArray[Any]]]:
+    def trial(
+        self, plan: Plan, *, check: Callable[[], None] | None = None
+    ) -> Callable[[NDArray[np.float32], SlotFeeds], list[NDArray[Any]]]:
         """A function that runs a plan for its outputs, to be dropped after use."""
         rewritten = rewrite(self.skeleton, self.graph, plan)
         ready = _Ready(rewritten, self._sessions.make(rewritten.model, LEVELS[-2], passing=True))
 
         def run(batch: NDArray[np.float32], feeds: SlotFeeds) -> list[NDArray[Any]]:
-            return self._run(ready, batch, _numbers(rewritten, feeds), None)[0]
+            return self._run(ready, batch, _numbers(rewritten, feeds), check)[0]
 
         return run
 
@@ -117,18 +132,22 @@ class Network:
         batch: NDArray[np.float32],
         numbers: Mapping[str, NDArray[Any]],
         check: Callable[[], None] | None,
-    ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    ) -> tuple[list[NDArray[Any]], list[NDArray[Any]], bool]:
+        """Outputs, reads, and whether there are edits that left every value as it was."""
         rewritten, image = ready.rewritten, self.graph.inputs[0].name
         names = [n for n in dict.fromkeys((*rewritten.outputs, *rewritten.reads)) if n != image]
         size = self.batch or max(len(batch), 1)
         parts: list[dict[str, NDArray[Any]]] = []
+        same = bool(rewritten.same)
         for start in range(0, max(len(batch), 1), size):
             part = batch[start : start + size]
             short = size - len(part) if self.batch else 0
             if short:  # a graph for so many images takes no fewer
                 part = np.concatenate([part, np.zeros((short, *part.shape[1:]), np.float32)])
-            found = run_session(ready.session, names, {image: part, **numbers}, check=check)
-            values = {image: part} | dict(zip(names, found, strict=True))
+            asked = [*names, *rewritten.same]
+            found = run_session(ready.session, asked, {image: part, **numbers}, check=check)
+            values = {image: part} | dict(zip(names, found, strict=False))
+            same = same and all(float(flag) == 1.0 for flag in found[len(names) :])
             kept = size - short
             parts.append({name: value[:kept] for name, value in values.items()})
         joined = {
@@ -136,7 +155,9 @@ class Network:
                            else parts[0][name])
             for name in (*names, image)
         }  # fmt: skip
-        return [joined[n] for n in rewritten.outputs], [joined[n] for n in rewritten.reads]
+        return (
+            [joined[n] for n in rewritten.outputs], [joined[n] for n in rewritten.reads], same,
+        )  # fmt: skip
 
     def _prepare(self, plan: Plan, shape: tuple[int, ...]) -> _Ready:
         level = self._plain_level(shape)

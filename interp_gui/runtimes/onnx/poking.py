@@ -18,7 +18,13 @@ MOST_S = 1.0
 """So long opening may take for this; what is not tried rests on the proof of its links."""
 
 
-def poked(network: Network, layers: Layers, image: tuple[int, int, int]) -> Layers:
+def poked(
+    network: Network,
+    layers: Layers,
+    image: tuple[int, int, int],
+    *,
+    check: Callable[[], None] | None = None,
+) -> Layers:
     """The same layers, those not writable after all that a literal try shows to have no effect."""
     chosen = [layer for layer in layers.listed if layer.worthwhile and layer.writable]
     silent: set[str] = set()
@@ -27,7 +33,7 @@ def poked(network: Network, layers: Layers, image: tuple[int, int, int]) -> Laye
     noise = np.random.default_rng(2).standard_normal((size, *image)).astype(np.float32)
     if chosen:
         plan = Plan(edits=tuple(sorted((_slots(layers, each) for each in chosen), key=_order)))
-        run = network.trial(plan)
+        run = network.trial(plan, check=check)
         plain = run(noise, {})
         for layer in reversed(chosen):
             if time.monotonic() - begun > MOST_S:

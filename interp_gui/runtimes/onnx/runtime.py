@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import get_ident
 from typing import Any
 
@@ -38,6 +39,8 @@ class OnnxRuntime:
         What it is; `layers` is filled in by probing, `runtime_reason` by asking the session.
     device
         `cpu`, `cuda:0`, `mps`: the execution provider follows from it.
+    check
+        Called while layers are found; what it raises ends that.
 
     Notes
     -----
@@ -45,13 +48,21 @@ class OnnxRuntime:
     share its weights.
     """
 
-    def __init__(self, onnx: bytes, description: ModelDescription, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        onnx: bytes,
+        description: ModelDescription,
+        *,
+        device: str = "cpu",
+        check: Callable[[], None] | None = None,
+    ) -> None:
         self._network = Network(read_graph(onnx), device=device)
-        self._checks: list[Callable[[], None]] = []
+        self._checks: list[Callable[[], None]] = [check] if check is not None else []
         channels = len(description.preprocessing.mean)
         self._by_size: dict[tuple[int, ...], Layers] = {}
         shape = (channels, *description.preprocessing.size)
         self._layers = self._find(shape, description.name)
+        self._checks = []
         self._description = msgspec.structs.replace(
             description,
             layers=self._layers.listed,
@@ -130,6 +141,14 @@ class OnnxRuntime:
         twin._description = msgspec.structs.replace(self._description, outputs=outputs)
         return twin
 
+    def known(self, name: str) -> LayerInfo | None:
+        """What is known of an address; None of one that is not offered."""
+        return self._layers.sites.get(str(Address.parse(name)))
+
+    def pulse(self) -> None:
+        """Show life in what takes long beside passes; raises where it is to end."""
+        self._check()
+
     def layer(self, name: str) -> LayerInfo:
         """What is known of an address, `…/in` sites included; unknown ones raise UnknownName."""
         return self._info(self._layers, name)
@@ -180,9 +199,12 @@ class OnnxRuntime:
             try:
                 found = find_layers(
                     self.graph, self._network.skeleton, (channels, height, width),
-                    batch=self._network.batch, run=self._network.run_once,
+                    batch=self._network.batch,
+                    run=partial(self._network.run_once, check=self._check),
                 )  # fmt: skip
-                self._by_size[shape] = poked(self._network, found, (channels, height, width))
+                self._by_size[shape] = poked(
+                    self._network, found, (channels, height, width), check=self._check
+                )
             except InvalidValue as problem:
                 raise InvalidValue(
                     f"'{name}' does not take images of {height} × {width} in {channels} channels.",

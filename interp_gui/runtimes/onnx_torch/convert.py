@@ -1,6 +1,6 @@
 """From a checked ONNX graph to a torch module, by running it once on an example."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ _OLDEST = 7  # revision of the operators; broadcasting had rules of its own befo
 _OWN_DOMAIN = ("", "ai.onnx")
 
 
-def as_torch(graph: Graph, shape: tuple[int, int, int]) -> OnnxModule:
+def as_torch(
+    graph: Graph, shape: tuple[int, int, int], *, check: Callable[[], None] = lambda: None
+) -> OnnxModule:
     """A module that computes what a graph does, with gradients.
 
     Every node becomes a submodule at the path that is its layer address. What follows from
@@ -31,6 +33,8 @@ def as_torch(graph: Graph, shape: tuple[int, int, int]) -> OnnxModule:
     ----------
     shape
         Channels, height and width of one image.
+    check
+        Called before every node is followed; what it raises ends the conversion.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def as_torch(graph: Graph, shape: tuple[int, int, int]) -> OnnxModule:
     check_operators(graph)
     try:
         with torch.no_grad():
-            return _converted(graph, shape)
+            return _converted(graph, shape, check)
     except (RuntimeError, IndexError, TypeError, ValueError, KeyError, AttributeError,
             AssertionError, OverflowError, ZeroDivisionError) as problem:  # fmt: skip
         reason = " ".join(str(problem).split())[:160].rstrip(". ")
@@ -71,15 +75,15 @@ def check_operators(graph: Graph) -> None:
         raise Unsupported(f"It takes {len(graph.inputs)} inputs, and images are one")
 
 
-def _converted(graph: Graph, shape: tuple[int, int, int]) -> OnnxModule:
+def _converted(graph: Graph, shape: tuple[int, int, int], check: Callable[[], None]) -> OnnxModule:
     first = _Conversion(graph, shape)
     if not first.single:
-        return first.run()
+        return first.run(check)
     problem: Exception | None = None
     for late in (False, True):
         conversion = _Conversion(graph, shape, late=late)
         try:
-            module = conversion.run()
+            module = conversion.run(check)
             if _keeps_apart(module, conversion.example):
                 return module
         except (RuntimeError, IndexError, Unsupported) as found:
@@ -154,9 +158,10 @@ class _Conversion:
         self.steps: list[Step] = []
         self.uses = _uses(graph)
 
-    def run(self) -> OnnxModule:
+    def run(self, check: Callable[[], None]) -> OnnxModule:
         """Follow every node."""
         for node in self.graph.nodes:
+            check()
             self._follow(node)
             for name in node.inputs:
                 if name:

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from interp_gui.core.errors import InterpError, MissingAbility, UnknownName
-from interp_gui.core.layer import LayerInfo
+from interp_gui.core.errors import InterpError, MissingAbility
 from interp_gui.core.preprocessing import load_batch
 from interp_gui.core.runtime import Array
 from interp_gui.resources import resource_path
@@ -71,7 +70,9 @@ def twin_of(runtime: OnnxRuntime) -> TorchRuntime | None:
     if found is None:
         shape = (len(runtime.preprocessing.mean), *runtime.preprocessing.size)
         try:
-            found = _as_described(as_torch(runtime.graph, shape).to(runtime.device), runtime)
+            found = _as_described(
+                as_torch(runtime.graph, shape, check=runtime.pulse).to(runtime.device), runtime
+            )
         except InterpError:
             return None
         runtime.memo[_KEPT] = found
@@ -82,7 +83,7 @@ def twin_of(runtime: OnnxRuntime) -> TorchRuntime | None:
 def _checked(runtime: OnnxRuntime, images: Sequence[Array]) -> nn.Module:
     preprocessing = runtime.preprocessing
     shape = (len(preprocessing.mean), *preprocessing.size)
-    module = as_torch(runtime.graph, shape).to(runtime.device)
+    module = as_torch(runtime.graph, shape, check=runtime.pulse).to(runtime.device)
     # At once: a session that gives inner layers out is made for each call.
     difference, where = _difference(runtime, module, np.concatenate([*_patterns(shape), *images]))
     if not difference <= AGREEMENT:
@@ -162,13 +163,8 @@ def _as_described(module: nn.Module, runtime: OnnxRuntime) -> TorchRuntime:
     """The twin with what the ONNX runtime says of its layers: one model has one description."""
     twin = TorchRuntime(module, runtime.description, device=runtime.device)
 
-    def described(own: LayerInfo) -> LayerInfo:
-        try:
-            return runtime.layer(own.name)
-        except UnknownName:
-            return own
-
-    sites = {name: described(info) for name, info in twin._probe.sites.items()}
+    # not by `layer`, which looks for near names where one is unknown
+    sites = {name: runtime.known(name) or info for name, info in twin._probe.sites.items()}
     layers = tuple(info for info in runtime.description.layers if info.name in sites)
     twin._probe = Probe(layers=layers, sites=sites)
     twin._description = msgspec.structs.replace(runtime.description, gradient_problem="")
