@@ -93,7 +93,7 @@ def _on_units(edit: Edit, layer: LayerInfo, source: Values | None) -> Feeds:
 
 
 def _on_vectors(edit: Edit, layer: LayerInfo, source: Values | None) -> Feeds:
-    axis, rank = layer.unit_axis, len(layer.shape) + 1
+    rank = len(layer.shape) + 1
     basis = edit.feature.basis(layer.units)
     inverse = np.linalg.pinv(basis)
     feeds: Feeds = {
@@ -110,8 +110,9 @@ def _on_vectors(edit: Edit, layer: LayerInfo, source: Values | None) -> Feeds:
 
     other = None
     if source is not None:
-        turned = np.moveaxis(np.asarray(source, np.float64), axis - 1, -1)
-        other = (turned @ inverse.T)[None]
+        # seen from the other image's value, its coordinates are zero
+        feeds["origin"] = np.ascontiguousarray(source, np.float32)[None]
+        other = np.zeros((1,) * rank)
     found = _parameters(edit, spread, other, rank)
     if edit.kind == "add":
         # what is added to the coordinates, not to what is left of their rounding

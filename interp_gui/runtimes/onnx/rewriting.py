@@ -87,12 +87,15 @@ class Rewritten:
         Name to fetch for each of the plan's `reads`.
     inputs
         By site and place of a slot: the prefix of its inputs' names.
+    same
+        Names of numbers, one a site, that are 1 where its slots left every value as it was.
     """
 
     model: Any
     outputs: tuple[str, ...]
     reads: tuple[str, ...]
     inputs: dict[tuple[Site, int], str]
+    same: tuple[str, ...] = ()
 
 
 def rewrite(skeleton: Any, graph: Graph, plan: Plan) -> Rewritten:
@@ -107,16 +110,18 @@ def rewrite(skeleton: Any, graph: Graph, plan: Plan) -> Rewritten:
     instead: dict[Site, str] = {}
     added: dict[int, list[Any]] = {}
     prefixes: dict[tuple[Site, int], str] = {}
+    same: list[str] = []
     # those for one consumer last: they start from what the others leave
     for count, each in enumerate(sorted(plan.edits, key=lambda e: (e.site.consumer >= 0, e.site))):
         value = each.site.value
         whole = instead.get(Site(value), value)
         start = whole if each.site.consumer >= 0 else value
-        current = writer.cast(f"edit{count}", start, each.dtype, "float32")
+        current = given = writer.cast(f"edit{count}", start, each.dtype, "float32")
         for place, kind in enumerate(each.slots):
             prefix = f"edit{count}_{place}"
             prefixes[each.site, place] = prefix
             current = writer.slot(prefix, kind, current, each)
+        same.append(writer.same(f"edit{count}", given, current))
         instead[each.site] = writer.cast(f"edit{count}", current, "float32", each.dtype)
         made = writer.taken()
         position = graph.producer[value].index if value in graph.producer else -1
@@ -135,9 +140,9 @@ def rewrite(skeleton: Any, graph: Graph, plan: Plan) -> Rewritten:
         instead.get(Site(port.name), port.name) for port in graph.outputs if plan.outputs
     )
     reads = tuple(_read(site, before, instead) for site, before in plan.reads)
-    _return(own, graph, (*outputs, *reads))
+    _return(own, graph, (*outputs, *reads, *same))
     _prune(own)
-    return Rewritten(model=model, outputs=outputs, reads=reads, inputs=prefixes)
+    return Rewritten(model=model, outputs=outputs, reads=reads, inputs=prefixes, same=tuple(same))
 
 
 def _read(site: Site, before: bool, instead: dict[Site, str]) -> str:
@@ -201,6 +206,12 @@ class _Writer:
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(target))
         return self._op("Cast", prefix, f"as_{target}", value, to=kind)
 
+    def same(self, prefix: str, one: str, other: str) -> str:
+        """A number that is 1 where two values are the same everywhere, else 0."""
+        equal = self._op("Equal", prefix, "equal", one, other)
+        number = self._op("Cast", prefix, "equal_as_number", equal, to=1)
+        return self._op("ReduceMin", prefix, "same", number, keepdims=0)
+
     def slot(self, prefix: str, kind: SlotKind, value: str, each: SiteSlots) -> str:
         """Write one slot behind a value; returns the edited value's name."""
         rank = each.rank
@@ -233,7 +244,9 @@ class _Writer:
     def _vectors(self, prefix: str, value: str, each: SiteSlots) -> str:
         axis, rank = each.unit_axis, each.rank
         last = [a for a in range(rank) if a != axis] + [axis]
-        turned = self._op("Transpose", prefix, "turned", value, perm=last)
+        # measured from there: two products of other shapes would round differently
+        seen = self._op("Sub", prefix, "seen", value, self._input(prefix, "origin", rank, 0.0))
+        turned = self._op("Transpose", prefix, "turned", seen, perm=last)
         inverse = self._matrix(prefix, "inverse", each.units, 1)
         found = self._op("MatMul", prefix, "coordinates", turned, inverse)
         changed = self._changed(prefix, found, rank)

@@ -121,6 +121,36 @@ def test_opsets_of_the_newer_exporter(opset):
     compared("mobilenet_v2", dynamo=True, opset=opset)
 
 
+def test_edits_that_change_nothing_leave_every_bit_where_nodes_are_fused():
+    """Invariant 1; a patch from the image itself is read in another graph, so it rounds."""
+    module = NETWORKS["resnet18"]().eval()
+    randomised(module)
+    runtime = OnnxRuntime(exported(module, size=SIDE), described(CLASSES, SIDE))
+    batch = np.random.default_rng(3).standard_normal((5, 3, SIDE, SIDE)).astype(np.float32)
+    plain = runtime.forward(batch).outputs["output"]
+    alone = runtime.forward(batch[:1]).outputs["output"]
+    for layer in ("conv1.Conv", "layer1.1.Add", "layer2.0.Add"):
+        units = runtime.layer(layer).units
+        vector = np.random.default_rng(4).standard_normal(units).astype(np.float32)
+        features = [
+            Feature(layer=layer, units=(units - 1,)),
+            Feature(layer=layer, vectors=(tuple(float(v) for v in vector),)),
+        ]
+        source = runtime.forward(batch[:1], capture=[layer]).captured[layer][0]
+        for feature in features:
+            for recipe in ({"kind": "scale"}, {"kind": "add", "amount": 0.0}, {"kind": "clamp"}):
+                stack = EditStack((Edit(feature=feature, **recipe),))
+                ran = runtime.forward(batch, capture=[layer], edits=stack)
+                assert np.array_equal(ran.outputs["output"], plain), (layer, recipe)
+                assert ran.hits == {0: 1}
+            stack = EditStack((Edit(feature=feature, kind="patch", source="s"),))
+            ran = runtime.forward(batch[:1], edits=stack, sources={(layer, "s"): source})
+            scale = np.abs(alone).max()
+            assert np.abs(ran.outputs["output"] - alone).max() <= 1e-5 * scale, layer
+            ran = runtime.forward(batch, edits=stack, sources={(layer, "s"): source})
+            assert not np.allclose(ran.outputs["output"], plain), layer
+
+
 def test_a_torch_name_is_borne_only_by_an_equal_value(small, runtime, batch):
     theirs = TorchRuntime(small, described(6))
     names = verify_names(runtime, theirs, batch)
