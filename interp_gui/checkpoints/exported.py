@@ -13,7 +13,7 @@ from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.hashing import weights_sha256
 from interp_gui.checkpoints.match import OpenedCheckpoint, Wishes
 from interp_gui.checkpoints.weights import as_float32
-from interp_gui.core.errors import FileProblem, UnsafeCheckpoint
+from interp_gui.core.errors import FileProblem, OutOfMemory, UnsafeCheckpoint
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing, channel_order
 
 LIBRARY = "torch.export"
@@ -122,8 +122,10 @@ def _outputs(network: nn.Module, image: tuple[int, int, int], name: str) -> tupl
     try:
         with torch.no_grad():
             one, two = _tensors(network(images[:1])), _tensors(network(images))
-    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError,
-            ZeroDivisionError, OverflowError, AssertionError):  # fmt: skip
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, MemoryError,
+            ZeroDivisionError, OverflowError, AssertionError) as problem:  # fmt: skip
+        if isinstance(problem, MemoryError) or "allocate" in str(problem):
+            raise OutOfMemory(f"'{name}' takes more memory to run than is free.") from None
         raise FileProblem(
             f"'{name}' cannot be run on one image and on two: it was exported for a number of its "
             "own.",

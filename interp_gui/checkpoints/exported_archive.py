@@ -2,17 +2,18 @@
 
 import json
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from interp_gui.checkpoints.archive import Archive as ZipArchive
+from interp_gui.checkpoints.archive import BadArchive
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.core.errors import FileProblem, UnsafeCheckpoint
 
-LONGEST_JSON = 200_000_000  # bytes
+LONGEST_JSON = 50_000_000  # bytes
 MAJOR = 8
 """Version of torch's schema that is read."""
 
@@ -57,9 +58,9 @@ def read_archive(file: CheckpointFile) -> Archive:
     """
     name = file.path.name
     try:
-        with zipfile.ZipFile(file.path) as archive:
+        with ZipArchive(file.path) as archive:
             return _read(archive, file)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError,
+    except (BadArchive, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError,
             NotImplementedError, EOFError, OverflowError, RecursionError,
             RuntimeError) as problem:  # fmt: skip
         reason = " ".join(str(problem).split())[:120].rstrip(". ") or type(problem).__name__
@@ -69,14 +70,12 @@ def read_archive(file: CheckpointFile) -> Archive:
         ) from None
 
 
-def _read(archive: zipfile.ZipFile, file: CheckpointFile) -> Archive:
+def _read(archive: ZipArchive, file: CheckpointFile) -> Archive:
     name = file.path.name
-    records = {i.filename.partition("/")[2]: i for i in archive.infolist()}
-    if len(records) != len(archive.infolist()):
+    records = {each.partition("/")[2]: each for each in archive.records}
+    if len(records) != len(archive.records):
         raise ValueError("two records bear one name")
-    compressed = [i for i in records.values() if i.compress_type != zipfile.ZIP_STORED]
-    total = sum(i.file_size for i in records.values())
-    if compressed or total > file.size_bytes:
+    if archive.unpacked_bytes > archive.size_bytes:
         raise ValueError("its records are compressed, which torch does not do")
     if any(n.startswith("data/aotinductor/") for n in records):
         raise _unsafe(name, "compiled code")
@@ -88,9 +87,7 @@ def _read(archive: zipfile.ZipFile, file: CheckpointFile) -> Archive:
     model = models[0].removeprefix("models/").removesuffix(".json")
 
     def read_json(path: str) -> dict[str, Any]:
-        if records[path].file_size > LONGEST_JSON:
-            raise ValueError(f"{path} is too long")
-        found = json.loads(archive.read(records[path]))
+        found = json.loads(archive.read(records[path], limit_bytes=LONGEST_JSON))
         if not isinstance(found, dict):
             raise ValueError(f"{path} is no table")
         return found
@@ -104,6 +101,7 @@ def _read(archive: zipfile.ZipFile, file: CheckpointFile) -> Archive:
         )
     tensors: dict[str, torch.Tensor] = {}
     parameters = set()
+    left = 2 * archive.size_bytes + 1_000_000
     for kind in ("weights", "constants"):
         config = f"data/{kind}/{model}_{kind}_config.json"
         if config not in records:
@@ -117,11 +115,12 @@ def _read(archive: zipfile.ZipFile, file: CheckpointFile) -> Archive:
                 raise ValueError(f"'{key}' lies elsewhere")
             record = records[f"data/{kind}/{path}"]
             if path not in shared:
-                data = bytearray(archive.read(record))
-                shared[path] = torch.frombuffer(data, dtype=torch.uint8) if data else torch.empty(
-                    0, dtype=torch.uint8
-                )  # fmt: skip
+                shared[path] = torch.empty(archive.records[record].size_bytes, dtype=torch.uint8)
+                archive.read_into(record, memoryview(shared[path].numpy()))
             tensors[key] = tensor_of(shared[path], entry["tensor_meta"], key)
+            left -= tensors[key].nbytes
+            if left < 0:  # one record may be named many times, and each name has its own copy
+                raise ValueError("it declares more weights than it holds")
             if entry["is_param"]:
                 parameters.add(key)
     return Archive(program=program, tensors=tensors, parameters=frozenset(parameters))

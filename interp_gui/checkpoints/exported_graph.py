@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,10 @@ from interp_gui.checkpoints.exported_operators import ALLOWED, ARITHMETIC, WITHO
 
 MOST_NODES = 100_000
 MOST_ELEMENTS = 1 << 28
+LARGEST_NUMBER = 1 << 63
+"""No size, nor what is computed with sizes, is larger."""
+
+_LARGEST_POWER = 64
 
 _ATEN = "torch.ops.aten."
 _DEEPEST = 32
@@ -113,6 +118,7 @@ class ExportedNetwork(nn.Module):
             name for step in self._steps for name in _names([*step.args, *step.kwargs.values()])
         }
         used |= set(self.results)
+        self._over = _last_uses(self._steps, self.results)
         self._weights = {name: key for name, key in self._weights.items() if name in used}
         # counters of batch norms that the program does not hold
         for child in self.modules():
@@ -133,7 +139,8 @@ class ExportedNetwork(nn.Module):
                 return [known(item) for item in argument]
             return images.device if isinstance(argument, torch.device) else argument
 
-        for step in self._steps:
+        most = MOST_ELEMENTS * max(1, len(images))
+        for step, over in zip(self._steps, self._over, strict=True):
             module = self.get_submodule(step.path)
             args = [known(a) for a in step.args]
             kwargs = {k: known(v) for k, v in step.kwargs.items()}
@@ -143,7 +150,11 @@ class ExportedNetwork(nn.Module):
             if step.writes:
                 values[step.writes] = result
             found = list(result) if step.listed else [result]
+            if any(isinstance(each, torch.Tensor) and each.numel() > most for each in found):
+                raise ValueError("a tensor of that size is not made")
             values.update((n, v) for n, v in zip(step.outputs, found, strict=False) if n)
+            for name in over:
+                values.pop(name, None)
         outputs = tuple(values[name] for name in self.results)
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -260,6 +271,19 @@ class ExportedNetwork(nn.Module):
         parent.add_module(name, module)
 
 
+def _last_uses(steps: list[_Step], results: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Which values no later step needs, step by step: held on to, they would fill the memory."""
+    needed = set(results)
+    over: list[tuple[str, ...]] = []
+    for step in reversed(steps):
+        mine = {*_names([*step.args, *step.kwargs.values()]), *step.outputs}
+        if step.writes:
+            mine.add(step.writes)
+        over.append(tuple(sorted(mine - needed)))
+        needed |= mine
+    return over[::-1]
+
+
 def _names(arguments: Any) -> Iterator[str]:
     for argument in arguments:
         if isinstance(argument, _Name):
@@ -282,13 +306,26 @@ def _allowed(target: str) -> bool:
 def _function(target: str, name: str, overload: str) -> tuple[Callable[..., Any], bool]:
     """What an operator is computed by, and whether the original writes into its first input."""
     if target in ARITHMETIC:
-        return _FUNCTIONS[ARITHMETIC[target]], False
+        return partial(_computed, ARITHMETIC[target]), False
     written = name.endswith("_") and name not in ALLOWED
     own = name.removesuffix("_") if written else name
     packet = getattr(torch.ops.aten, own)
     if overload not in packet.overloads():
         raise Refused(f"'{own}' has no form '{overload[:40]}' here")
     return getattr(packet, overload), written
+
+
+def _computed(name: str, *args: Any) -> Any:
+    """What is computed with sizes: numbers, none of them beyond what a size can be."""
+    numbers = args[1:] if name == "getitem" else args
+    for each in numbers:
+        if not isinstance(each, int | float) or abs(each) > LARGEST_NUMBER:
+            raise ValueError("a size is no number, or an impossible one")
+    if name == "getitem" and not isinstance(args[0], list | tuple | torch.Tensor):
+        raise ValueError("there is nothing to choose from")
+    if name == "pow" and abs(args[-1]) > _LARGEST_POWER:
+        raise ValueError("a size is no number, or an impossible one")
+    return _FUNCTIONS[name](*args)
 
 
 def _refuse_training(name: str, inputs: list[Any]) -> None:

@@ -135,21 +135,12 @@ def _inside(file: CheckpointFile) -> _Inside:
 
 
 def _external_files(file: CheckpointFile) -> list[Path]:
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from onnx import ModelProto
-
     from interp_gui.checkpoints.onnx_external import external_files
-    from interp_gui.core.errors import FileProblem
+    from interp_gui.checkpoints.onnx_parsing import parsed_model
 
     if file.size_bytes > _LARGEST_ONNX:
         return []
-    model = ModelProto()
-    try:
-        model.ParseFromString(file.path.read_bytes())
-    except DecodeError:
-        raise FileProblem(
-            f"'{file.path.name}' is truncated or damaged.", hint="Copy or download the file again."
-        ) from None
+    model = parsed_model(file.path)
     return [file.path.parent / name for name in external_files(model, file.path.name)]
 
 

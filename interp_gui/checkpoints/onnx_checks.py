@@ -5,6 +5,7 @@ not known to be harmless is refused here: subgraphs, foreign operators, sparse t
 """
 
 import math
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,9 +16,6 @@ MOST_TENSORS = 200_000
 LONGEST_NAME = 4096
 LONGEST_LIST = 1 << 20
 """Numbers in one attribute that is a list; weights are tensors."""
-MOST_BYTES = (1 << 31) - 1
-"""Protocol buffers hold no more."""
-
 _PLAIN_DOMAINS = ("", "ai.onnx")
 _SUBGRAPHS = ("If", "Loop", "Scan", "SequenceMap")
 _RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
@@ -144,10 +142,21 @@ def _check_node(node: Any, functions: set[tuple[str, str]], name: str) -> None:
 
 
 def _check_names(model: Any, name: str) -> None:
-    for node in model.graph.node:
-        texts = (node.name, node.op_type, *node.input, *node.output)
-        if any(len(text) > LONGEST_NAME or "\0" in text for text in texts):
+    texts = [tensor.name for tensor in tensors_of(model)]
+    texts += [port.name for port in (*model.graph.input, *model.graph.output)]
+    for nodes in (model.graph.node, *(f.node for f in model.functions)):
+        for node in nodes:
+            texts += (node.name, node.op_type, node.domain, *node.input, *node.output)
+    for text in texts:
+        if len(text) > LONGEST_NAME:
             raise FileProblem(f"'{name}' holds names of absurd length.")
+        if not (text.isascii() and text.isprintable()) and any(map(_commands, text)):
+            raise FileProblem(f"'{name}' holds names with letters that cannot be shown.")
+
+
+def _commands(letter: str) -> bool:
+    """Whether a letter commands a terminal, breaks a line or turns the direction of writing."""
+    return not letter.isprintable() and unicodedata.category(letter) != "Zs"
 
 
 def check_tensor(tensor: Any, name: str) -> None:

@@ -5,14 +5,12 @@ import math
 from typing import Any
 
 import numpy as np
-import psutil
 
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.index import imagenet_classes
 from interp_gui.checkpoints.match import OpenedOnnx, Wishes
 from interp_gui.checkpoints.onnx_checks import (
     EXPORT_HINT,
-    MOST_BYTES,
     MOST_NODES,
     check_structure,
     expanded_nodes,
@@ -20,16 +18,20 @@ from interp_gui.checkpoints.onnx_checks import (
 from interp_gui.checkpoints.onnx_external import external_bytes, external_files, read_external
 from interp_gui.checkpoints.onnx_metadata import preprocessing_of, read_metadata
 from interp_gui.checkpoints.onnx_outputs import adapt_outputs
+from interp_gui.checkpoints.onnx_parsing import (
+    MOST_BYTES,
+    check_memory,
+    parsed_model,
+    too_large,
+)
 from interp_gui.checkpoints.onnx_ports import adapt_input, find_input
 from interp_gui.checkpoints.onnx_shapes import check_by_library, infer_shapes, skeleton_of
-from interp_gui.core.errors import FileProblem, OutOfMemory
+from interp_gui.core.errors import FileProblem
 from interp_gui.core.model import ModelDescription
 
 LIBRARY = "onnx"
 _IMAGENET_COUNT = 1000
 _SMALL = 64  # numbers of a constant that belongs to the graph rather than to its weights
-_COPIES = 3
-"""The file's bytes, the parsed model, and ONNX Runtime's own weights."""
 
 
 def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
@@ -51,12 +53,12 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     """
     name = file.path.name
     folder = file.path.absolute().parent
-    model = _parsed(file)
+    model = parsed_model(file.path)
     check_structure(model, name)
     if expanded_nodes(model) > MOST_NODES:  # the library's checker would write them all out
         raise FileProblem(f"'{name}' has functions that grow without bounds; it is refused.")
     beside = external_files(model, name)
-    _check_memory(file.size_bytes + external_bytes(model), name)
+    check_memory(file.size_bytes + external_bytes(model), name)
     if beside:
         read_external(model, folder, name)
     graph_sha256 = _graph_sha256(model)
@@ -86,7 +88,7 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     names, class_notes = _classes(said.class_names, outputs[0].kind, outputs[0].size)
     _strip(model)
     if model.ByteSize() > MOST_BYTES:
-        raise _too_large(name)
+        raise too_large(name)
     description = ModelDescription(
         name=name,
         path=str(file.path.absolute()),
@@ -131,44 +133,6 @@ def weights_sha256(model: Any) -> tuple[str, int]:
         if array.dtype.kind not in "iub" or array.ndim > 1:
             count += array.size
     return digest.hexdigest(), count
-
-
-def _parsed(file: CheckpointFile) -> Any:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    name = file.path.name
-    if file.size_bytes > MOST_BYTES:
-        raise _too_large(name)
-    _check_memory(file.size_bytes, name)
-    model = onnx.ModelProto()
-    try:
-        with open(file.path, "rb") as stream:
-            model.ParseFromString(stream.read(MOST_BYTES + 1))
-    except OSError as problem:
-        raise FileProblem(f"'{name}' cannot be read: {problem.strerror}.") from None
-    except (DecodeError, ValueError):
-        raise FileProblem(
-            f"'{name}' is truncated or damaged.", hint="Copy or download the file again."
-        ) from None
-    return model
-
-
-def _too_large(name: str) -> FileProblem:
-    return FileProblem(
-        f"'{name}' has more than 2 GiB of weights, which an ONNX model in one piece cannot hold.",
-        hint="Export it in half precision, or open the weights that it was exported from.",
-    )
-
-
-def _check_memory(size_bytes: int, name: str) -> None:
-    free = psutil.virtual_memory().available
-    if size_bytes * _COPIES > free:
-        raise OutOfMemory(
-            f"'{name}' takes about {size_bytes * _COPIES / 2**30:.1f} GiB of memory, and "
-            f"{free / 2**30:.1f} GiB are free.",
-            hint="Close other models or programs.",
-        )
 
 
 def _write_out_functions(model: Any, skeleton: Any, name: str) -> None:

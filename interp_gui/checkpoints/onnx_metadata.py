@@ -15,8 +15,9 @@ from interp_gui.core.errors import FileProblem, InvalidValue
 from interp_gui.core.model import Interpolation, Preprocessing, ResizeRule, channel_order
 from interp_gui.core.preprocessing import check_preprocessing
 
-_LONGEST = 1 << 20  # characters of one entry
+_LONGEST = 1 << 20  # characters of all entries
 _MOST_CLASSES = 100_000
+_MOST_PARTS = 200_000  # of a literal; reading one takes long
 _CLASS_KEYS = ("names", "classes", "class_names", "labels", "id2label")
 _SIZE_KEYS = ("imgsz", "input_size", "img_size", "image_size")
 _DEFAULT_PX = 224
@@ -51,10 +52,11 @@ class Said:
 
 def read_metadata(model: Any, folder: Path) -> Said:
     """Entries of the model's own metadata, and JSON files that exporters leave beside it."""
-    entries = {
-        entry.key: entry.value for entry in model.metadata_props if len(entry.value) <= _LONGEST
-    }
-    lowered = {key.lower(): value for key, value in entries.items()}
+    lowered, left = dict[str, str](), _LONGEST
+    for entry in model.metadata_props:
+        left -= len(entry.value)
+        if left >= 0:
+            lowered[entry.key.lower()] = entry.value
     names: tuple[str, ...] = ()
     for key in _CLASS_KEYS:
         names = names or _names(_literal(lowered.get(key, "")))
@@ -199,6 +201,8 @@ def _labels(config: dict[str, Any]) -> tuple[str, ...]:
 def _literal(text: str) -> Any:
     """JSON or a Python literal, as exporters write lists and tables; None for anything else."""
     if not text or len(text) > _LONGEST or text.count("[") + text.count("{") > 64:
+        return None
+    if sum(text.count(each) for each in ",(.+") > _MOST_PARTS:
         return None
     try:
         return json.loads(text)

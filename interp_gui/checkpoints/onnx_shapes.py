@@ -7,8 +7,9 @@ from typing import Any
 from interp_gui.checkpoints.onnx_checks import item_bits
 from interp_gui.core.errors import FileProblem
 
-MOST_VALUE_BYTES = 1 << 33
+MOST_VALUE_BYTES = 1 << 31
 """One value of one image takes no more than so much in any network worth looking at."""
+_MOST_MADE_BYTES = 1 << 28  # one that does not depend on the image
 _SMALL_BYTES = 4096
 _MOST_JOINED = 1 << 24
 
@@ -150,7 +151,9 @@ def _check_joined(model: Any, name: str) -> None:
         known = [counts.get(value, 8) for value in node.input]
         if node.op_type == "Concat":
             count = sum(known)
-        elif node.op_type in ("Gather", "Slice", "Shape", "Size", "Split"):
+        elif node.op_type == "Gather":
+            count = known[-1]  # as many as there are places
+        elif node.op_type in ("Shape", "Size"):
             count = 8
         else:
             count = max(known, default=8)

@@ -177,6 +177,7 @@ def small_font(base: QFont) -> QFont:
 
 
 def _style(*, dark: bool) -> str:
+    # Tooltips hold names out of files: read as HTML, they could load pictures from anywhere.
     _, base, alternate, button, text, dim, line, high, on_high, _, frame = _DARK if dark else _LIGHT
     return f"""
     QMainWindow, QMenuBar, QToolBar {{ background: {frame}; }}
@@ -186,7 +187,8 @@ def _style(*, dark: bool) -> str:
     QDockWidget::title {{ padding: 5px {SPACE_M}px; background: {frame}; }}
     QDockWidget > QWidget {{ font-weight: 400; }}
     QToolBar {{ border: none; padding: {SPACE_S}px; spacing: {SPACE_S}px; }}
-    QToolTip {{ background: {button}; color: {text}; border: 1px solid {line}; padding: 4px; }}
+    QToolTip {{ qproperty-textFormat: PlainText;
+        background: {button}; color: {text}; border: 1px solid {line}; padding: 4px; }}
     QToolBar QToolButton {{ border: 1px solid transparent; border-radius: 4px; padding: 4px; }}
     QToolBar QToolButton:hover {{ background: {button}; border-color: {line}; }}
     QToolBar QToolButton:pressed, QToolBar QToolButton:checked {{ background: {line}; }}
