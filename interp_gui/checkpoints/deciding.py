@@ -165,7 +165,7 @@ class _Deciding:
 
     def _grouped(self, matches: Sequence[Match]) -> tuple[tuple[Group, ...], tuple[Match, ...]]:
         count = min(len(matches), MOST_PROBED)
-        self.wishes.tell(f"Comparing {count} networks that fit {self.name}")
+        self.wishes.tell(f"Comparing {count} networks that fit")
         return group(
             matches, self.build, self._size, most=MOST_PROBED, check=lambda: self.wishes.tell("")
         )

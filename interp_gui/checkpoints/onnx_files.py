@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,17 +55,21 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     name = file.path.name
     folder = file.path.absolute().parent
     model = parsed_model(file.path)
+    wishes.tell("Checking the graph")
     check_structure(model, name)
     if expanded_nodes(model) > MOST_NODES:  # the library's checker would write them all out
         raise FileProblem(f"'{name}' has functions that grow without bounds; it is refused.")
     beside = external_files(model, name)
     check_memory(file.size_bytes + external_bytes(model), name)
     if beside:
+        wishes.tell("Reading the weights")
         read_external(model, folder, name)
+    wishes.tell("")
     graph_sha256 = _graph_sha256(model)
     skeleton = skeleton_of(model)
     check_by_library(skeleton, name)
     _write_out_functions(model, skeleton, name)
+    wishes.tell("")
     image = find_input(model, name)
     said = read_metadata(model, folder)
     preprocessing, input_notes = preprocessing_of(image, said)
@@ -76,7 +81,7 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     shapes = infer_shapes(
         skeleton_of(model), (image.name, (batch, *extents)), name, declared=model.graph.output
     )
-    digest, parameters = weights_sha256(model)
+    digest, parameters = weights_sha256(model, check=lambda: wishes.tell(""))
     adapt_input(model, image)
     outputs, output_notes = adapt_outputs(
         model, shapes, batch=batch, chosen=wishes.choice.output, hint=said.hint,
@@ -87,6 +92,7 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     architecture = _architecture(model)
     names, class_notes = _classes(said.class_names, outputs[0].kind, outputs[0].size)
     _strip(model)
+    wishes.tell("")
     if model.ByteSize() > MOST_BYTES:
         raise too_large(name)
     description = ModelDescription(
@@ -112,7 +118,7 @@ def open_onnx(file: CheckpointFile, wishes: Wishes) -> OpenedOnnx:
     return OpenedOnnx(onnx=model.SerializeToString(), description=description)
 
 
-def weights_sha256(model: Any) -> tuple[str, int]:
+def weights_sha256(model: Any, *, check: Callable[[], None] = lambda: None) -> tuple[str, int]:
     """SHA-256 over name, dtype, shape and bytes of all weights, as `hashing` does, and their count.
 
     Weights are initialisers, and constants of more than one dimension in the graph itself.
@@ -126,6 +132,7 @@ def weights_sha256(model: Any) -> tuple[str, int]:
                 tensors[node.output[0]] = attribute.t
     digest, count = hashlib.sha256(), 0
     for name in sorted(tensors):
+        check()
         array = np.ascontiguousarray(numpy_helper.to_array(tensors[name]))
         shape = ",".join(str(length) for length in array.shape)
         digest.update(f"{len(name)}:{name} {array.dtype} {shape}\n".encode())

@@ -62,7 +62,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
     if wishes.choice.code:
         return _open_by_code(file, chosen, wishes)
     shapes = {key: tuple(value.shape) for key, value in chosen.tensors.items()}
-    wishes.tell(f"Recognising {file.path.name}")
+    wishes.tell("Recognising the network")
     with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter lock to the rest
         hashing = pool.submit(weights_sha256, chosen.tensors, check=lambda: wishes.tell(""))
         recognition = recognise(shapes, hints=contents.hints)

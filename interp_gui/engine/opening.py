@@ -38,7 +38,7 @@ def open_on_engine(
         check()
 
     done = 0
-    yield Progress(total=2, text=f"Reading {name}")
+    yield Progress(total=2, text="Reading the file")
     with before_every_module(check, get_ident()), memory_bounded():
         opened = open_checkpoint(
             request.path,
@@ -49,7 +49,7 @@ def open_on_engine(
         )
     check()
     done = 1
-    yield Progress(done=1, total=2, text=f"Finding the layers of {name}")
+    yield Progress(done=1, total=2, text="Finding the layers")
     with before_every_module(check, get_ident()), memory_bounded():
         runtime = open_runtime(opened, device=device, describers=describers, tell=tell)
     yield Progress(done=2, total=2, text=f"{name} is open")

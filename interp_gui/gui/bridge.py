@@ -95,6 +95,8 @@ class EngineBridge(QObject):
     """JobRow, also for a new one."""
     described = Signal(str, object)
     """Handle of a model and its description, once a run found out what it runs fastest on."""
+    restarting = Signal()
+    """A new engine was asked for."""
     log = Signal(object)
     """LogLine."""
     _arrived = Signal(object)
@@ -109,6 +111,8 @@ class EngineBridge(QObject):
         self.jobs: dict[int, JobRow] = {}
         self.analyses: dict[str, AnalysisInfo] = {}
         self.hello: Hello | None = None
+        self.stopped: EngineLost | None = None
+        """Why there is no engine and none is being started; None while there is hope."""
         self.confirm_after_s = LONG_S
         """Runs that are estimated to take longer are asked about."""
         self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
@@ -219,8 +223,9 @@ class EngineBridge(QObject):
 
     def restart(self) -> None:
         """Start a new engine process; models are reopened by the client."""
-        self.hello = None
+        self.hello = self.stopped = None
         self._client.restart()
+        self.restarting.emit()
 
     def close(self) -> None:
         """End the engine; nothing is called back afterwards."""
@@ -237,11 +242,12 @@ class EngineBridge(QObject):
             return
         match event:
             case Hello():
-                self.hello = event
+                self.hello, self.stopped = event, None
                 self.analyses = {info.id: info for info in event.analyses}
                 self.ready.emit(event)
             case EngineLost():
                 self.hello = None
+                self.stopped = None if event.respawning else event
                 self.lost.emit(event)
             case Heartbeat():
                 self.beat.emit(event)

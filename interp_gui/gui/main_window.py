@@ -45,6 +45,9 @@ from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.toast import Toasts
 from interp_gui.gui.toolbar import DeviceBadge, EngineBadge
 
+STOPPED = "engine-stopped"
+"""Key of the toast that offers to restart the engine."""
+
 
 class MainWindow(QMainWindow):
     """One window with one engine.
@@ -215,6 +218,7 @@ class MainWindow(QMainWindow):
 
     def _on_ready(self, hello: Hello) -> None:
         self._device_action.setVisible(True)
+        self.state.withdraw(STOPPED)
         for spec in self.actions_.specs:
             if spec.id.startswith(ANALYSE):
                 self.actions_.remove(spec.id)
@@ -232,8 +236,11 @@ class MainWindow(QMainWindow):
         self.state.notify(
             "warning" if lost.respawning else "error",
             lost.reason,
-            hint if lost.respawning else "Use Help, Restart the engine.",
+            hint if lost.respawning else "What you open now waits until it is restarted.",
             lost.stderr_tail,
+            action="" if lost.respawning else "Restart the engine",
+            on_action=self.bridge.restart,
+            key="" if lost.respawning else STOPPED,
         )
 
     def _on_model(self) -> None:

@@ -70,6 +70,7 @@ class EngineBadge(Badge):
         bridge.ready.connect(lambda _hello: self._follow())
         bridge.job_changed.connect(lambda _row: self._follow())
         bridge.lost.connect(self._on_lost)
+        bridge.restarting.connect(self._on_restart)
         bridge.beat.connect(self._on_beat)
         self.show_state(
             "Engine starting…", "What you open now is shown when the engine is ready.", "warning"
@@ -80,12 +81,23 @@ class EngineBadge(Badge):
             return
         jobs = total_text(self._bridge.active)
         level: Level = "info" if jobs else "success"
-        self.show_state(jobs or "Ready", f"The engine is ready.{self._memory}", level)
+        self.show_state(jobs or "Ready", f"{self._doing()}{self._memory}", level)
+
+    def _doing(self) -> str:
+        """What the job that runs is at, as one sentence."""
+        running = next((row for row in self._bridge.active if row.state == "running"), None)
+        if running is None:
+            return "The engine is ready."
+        doing = running.progress.text
+        return f"{running.title}: {doing}." if doing else f"{running.title}."
 
     def _on_beat(self, beat: Heartbeat) -> None:
         if beat.memory_bytes:
             self._memory = f" It uses {beat.memory_bytes / 2**30:.1f} GiB of memory."
             self._follow()
+
+    def _on_restart(self) -> None:
+        self.show_state("Engine restarting…", "What you open now waits for it.", "warning")
 
     def _on_lost(self, lost: EngineLost) -> None:
         if lost.respawning:

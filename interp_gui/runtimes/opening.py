@@ -39,7 +39,7 @@ def open_runtime(
         from interp_gui.runtimes.onnx.runtime import OnnxRuntime
 
         runtime = OnnxRuntime(onnx, opened.description, device=device, check=lambda: tell(""))
-        tell(f"Looking for gradients of {opened.description.name}")
+        tell("Looking for gradients")
         with runtime.cancel_with(lambda: tell("")):
             runtime.seek_gradients()
         return runtime

@@ -27,7 +27,7 @@ class Documents(QObject):
     """What is open, and the ways to open more."""
 
     opening_changed = Signal()
-    """`opening` changed."""
+    """`opening`, `waiting_for` or `stopped` changed."""
 
     def __init__(
         self,
@@ -44,7 +44,8 @@ class Documents(QObject):
         self._settings = settings
         self.images = ImageList(state, bridge, background, self)
         self.models = ModelList(state, bridge, settings, self)
-        self.models.opening_changed.connect(self.opening_changed)
+        for signal in (self.models.opening_changed, bridge.lost, bridge.restarting, bridge.ready):
+            signal.connect(lambda *_: self.opening_changed.emit())
 
     @property
     def opening(self) -> str:
@@ -57,6 +58,12 @@ class Documents(QObject):
         if self.models.is_waiting:
             return "The engine is starting; the model opens as soon as it is ready."
         return "Reading the weights and trying every layer."
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing can be opened until the engine is restarted; empty while there is hope."""
+        stopped = self._bridge.stopped
+        return stopped.reason if stopped is not None else ""
 
     # --- models --------------------------------------------------------------------------------
 

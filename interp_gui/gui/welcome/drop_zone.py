@@ -8,7 +8,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QPalette,
 )
-from PySide6.QtWidgets import QLabel, QProgressBar, QWidget
+from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
 
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.dragging.sentences import local_paths, of_files
@@ -29,9 +29,12 @@ class DropZone(Surface):
     -------
     dropped
         What was dropped, a `QMimeData` with files of this machine.
+    offer_taken
+        The button that `tell` offered was pressed.
     """
 
     dropped = Signal(object)
+    offer_taken = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, dashed=True)
@@ -46,6 +49,9 @@ class DropZone(Surface):
         self.progress.setTextVisible(False)
         self.progress.setFixedSize(260, 6)
         self.progress.hide()
+        self.offer = QPushButton()
+        self.offer.clicked.connect(self.offer_taken)
+        self.offer.hide()
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
         column.addStretch(1)
         for widget in (self._sign, self.heading, self.words):
@@ -53,6 +59,7 @@ class DropZone(Surface):
             widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             column.addWidget(widget)
         column.addWidget(self.progress, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
         self._said = (HEADING, TEXT)
         self.invite()
@@ -60,11 +67,16 @@ class DropZone(Surface):
     def invite(self) -> None:
         """Say what can be done here."""
         self.progress.hide()
+        self.offer.hide()
         self._say(HEADING, TEXT)
         self.setEnabled(True)
 
-    def tell(self, heading: str, text: str) -> None:
-        """Say what is being opened."""
+    def tell(self, heading: str, text: str, *, offer: str = "") -> None:
+        """Say what is being opened, or what is in the way, with a button that helps."""
+        self.offer.setText(offer)
+        self.offer.setVisible(bool(offer))
+        if offer:
+            self.progress.hide()
         self._say(heading, text)
 
     def show_progress(self, done: int, total: int) -> None:

@@ -16,6 +16,7 @@ from interp_gui.samples.catalog import samples
 
 SAMPLE = "file.sample."
 GALLERY, GUIDE = "file.samples", "help.guided_start"
+RESTART = "help.restart_engine"
 BUTTONS = ("file.open_model", "file.open_images", "file.open_folder")
 WIDEST_PX = 1160
 _SMALL_PX = (700, 600)
@@ -37,6 +38,7 @@ class Welcome(QScrollArea):
         super().__init__()
         self._documents, self._actions = documents, actions
         self._busy = ("", "")
+        self._doing = ""
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -45,6 +47,7 @@ class Welcome(QScrollArea):
         self.viewport().setAcceptDrops(True)
         self.zone = DropZone()
         self.zone.dropped.connect(self.dropped)
+        self.zone.offer_taken.connect(lambda: self._trigger(RESTART))
         self.zone.clicked.connect(lambda: self._trigger(BUTTONS[0]))
         self.cards = [SampleCard(sample) for sample in samples()]
         self.recent = RecentList(actions)
@@ -148,15 +151,19 @@ class Welcome(QScrollArea):
     def refresh(self) -> None:
         """Say what is going on, in the colours of the theme."""
         heading, text = self._busy
-        if self._documents.opening:
-            heading = f"Opening {self._documents.opening}…"
-            text = self._documents.waiting_for
-        if heading:
+        opening, stopped = self._documents.opening, self._documents.stopped
+        if opening:
+            heading = f"Opening {opening}…"
+            text = self._doing or self._documents.waiting_for
+        if stopped:
+            waits = f" '{opening}' opens once it runs again." if opening else ""
+            self.zone.tell("The engine stopped", f"{stopped}{waits}", offer="Restart the engine")
+        elif heading:
             self.zone.tell(heading, text)
         else:
             self.zone.invite()
         for widget in self._rest:
-            widget.setEnabled(not heading)
+            widget.setEnabled(not heading or bool(stopped))
         self.zone.redraw()
 
     def set_busy(self, heading: str, text: str) -> None:
@@ -166,7 +173,11 @@ class Welcome(QScrollArea):
 
     def follow_job(self, row: JobRow) -> None:
         """Show how far the opening of a model is."""
-        if isinstance(row.request, OpenModel) and self._documents.opening and not row.over:
+        if not isinstance(row.request, OpenModel):
+            return
+        self._doing = "" if row.over else row.progress.text
+        if self._documents.opening and not row.over:
+            self.refresh()
             self.zone.show_progress(row.progress.done, row.progress.total)
 
     def _on_actions(self) -> None:

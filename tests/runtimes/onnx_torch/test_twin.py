@@ -183,8 +183,8 @@ def test_gradients_equal_finite_differences():
 def test_a_twin_that_answers_otherwise_is_not_taken(monkeypatch, pair):
     from interp_gui.runtimes.onnx_torch import twin
 
-    def other(graph, shape):
-        module = as_torch(graph, shape)
+    def other(graph, shape, **options):
+        module = as_torch(graph, shape, **options)
         module.get_submodule("fc.Gemm").bias.data += 1.0
         return module
 
