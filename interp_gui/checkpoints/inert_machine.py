@@ -22,11 +22,14 @@ _MOST_BYTES_MADE = 64 << 20
 _LONGEST_NUMBER = 4096  # bytes
 _LONGEST_NAME = 1000
 _MOST_NAMES = 5000
-_LAST_PLACE = (1 << 32) - 1
+_LAST_PLACE = 1 << 22  # places are counted up; scattered ones can be made to collide
+_PLAIN_KEY = 1 << 22  # the same holds for whole numbers as keys
 _LARGEST_KEY = 1 << 60  # larger ones can be made to have equal hashes
 _LONGEST_KEY = 8
-_MOST_TUPLE_KEYS = 10_000  # theirs too
+_MOST_DOUBTFUL_KEYS = 10_000  # large numbers and tuples
 _RENAMED_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "exceptions": "builtins"}
+# names that protocol 2 gives built-in classes, as Python 2 called them
+_RENAMED_CLASSES = {"long": "int", "unicode": "str", "xrange": "range"}
 
 
 class Budget:
@@ -35,7 +38,7 @@ class Budget:
     def __init__(self) -> None:
         self.steps = _MOST_STEPS
         self.made_bytes = _MOST_BYTES_MADE
-        self.tuple_keys = _MOST_TUPLE_KEYS
+        self.doubtful_keys = _MOST_DOUBTFUL_KEYS
         self.names: dict[str, None] = {}
 
     def make(self, count: int) -> None:
@@ -46,6 +49,8 @@ class Budget:
 
     def name(self, module: str, name: str) -> str:
         """Note that a name was asked for, and give it as one text."""
+        if module == "__builtin__":
+            name = _RENAMED_CLASSES.get(name, name)
         text = f"{_RENAMED_MODULES.get(module, module)}.{name}".replace("numpy._core", "numpy.core")
         if len(text) > _LONGEST_NAME or len(self.names) >= _MOST_NAMES:
             raise BadPickle("it names absurdly many or long classes")
@@ -172,11 +177,14 @@ class Machine:
         kind = type(key)
         if kind in (str, bytes, bool, float, type(None), Name, Stub):
             return key
-        if kind is int and -_LARGEST_KEY < key < _LARGEST_KEY:
+        if kind is int and -_PLAIN_KEY < key < _PLAIN_KEY:
             return key
+        if kind is int and -_LARGEST_KEY < key < _LARGEST_KEY:
+            self.budget.doubtful_keys -= 1
+            return key if self.budget.doubtful_keys > 0 else Stub("key", (key,))
         if kind is tuple and len(key) <= _LONGEST_KEY:
-            self.budget.tuple_keys -= 1
-            if self.budget.tuple_keys > 0 and all(
+            self.budget.doubtful_keys -= 1
+            if self.budget.doubtful_keys > 0 and all(
                 type(each) in (str, bytes) or (type(each) is int and abs(each) < _LARGEST_KEY)
                 for each in key
             ):

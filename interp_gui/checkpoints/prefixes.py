@@ -60,6 +60,7 @@ _WRAPS_HEADLESS = frozenset(
 _SIBLINGS = (
     ("teacher", "student"), ("teacher_model", "student_model"), ("encoder_q", "encoder_k"),
     ("base_encoder", "momentum_encoder"), ("online_encoder", "target_encoder"),
+    ("teacher_backbone", "student_backbone"), ("backbone", "backbone_momentum"),
     ("online_network", "target_network"), ("online", "target"), ("generator", "discriminator"),
     ("online_model", "ema_model"),
     ("model", "ema_model"), ("model", "model_ema"), ("model", "ema"), ("net", "ema"),
@@ -72,6 +73,13 @@ _IN_HEAD = re.compile(
     r"((fc|linear|classifier|layers\.head|head|\d+)\.)?"
     r"(weight|bias|running_mean|running_var|num_batches_tracked)"
 )
+# a part that holds the network once more, for attacks on it (robustness)
+_AGAIN = ("model", "attacker")
+_CONTRASTED = frozenset(
+    (("encoder_q", "encoder_k"), ("base_encoder", "momentum_encoder"))
+    + (("online_encoder", "target_encoder"), ("online_network", "target_network"))
+)
+_PROJECTOR = re.compile(r"(fc|head)\.\d+\.(weight|bias|running_\w+|num_batches_tracked)")
 _FEW = 3  # tensors: a single layer under a name of its own is no wrapped network
 
 
@@ -98,15 +106,28 @@ class Part:
     note: str = ""
 
 
-def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part, ...]:
-    """Take prefixes off, and tell several networks in one dict apart; the one to take first."""
+def split_parts(
+    tensors: Refs, *, name: str = "", depth: int = 0, unlabelled: bool = False
+) -> tuple[Part, ...]:
+    """Take prefixes off, and tell several networks in one dict apart; the one to take first.
+
+    Parameters
+    ----------
+    unlabelled
+        Whether it is known that the network learned without labels.
+    """
     taken = ""
     ignored: list[str] = []
-    with_head: Part | None = None
+    head: Refs = {}
     labelled = False
     while depth < 12:
         depth += 1
         firsts = _firsts(tensors)
+        if all(each in firsts for each in _AGAIN):
+            again = {key: each for key, each in tensors.items() if key.startswith(f"{_AGAIN[1]}.")}
+            ignored.extend(_told(again))
+            tensors = _outside(tensors, _AGAIN[1:])
+            firsts = _firsts(tensors)
         siblings = _siblings(firsts)
         if siblings:
             told = _told(_outside(tensors, siblings))
@@ -114,7 +135,8 @@ def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part,
             for each in siblings:
                 inner = _stripped(tensors, each)
                 title = ".".join(text for text in (name, each) if text)
-                for part in split_parts(inner, name=title, depth=depth):
+                contrast = unlabelled or siblings in _CONTRASTED
+                for part in split_parts(inner, name=title, depth=depth, unlabelled=contrast):
                     parts.append(_below(part, f"{taken}{each}.", (*ignored, *told)))
             return tuple(parts)
         prefix = _prefix(tensors, firsts)
@@ -123,18 +145,12 @@ def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part,
         outside = _outside(tensors, (prefix,))
         inside = _stripped(tensors, prefix)
         taken += f"{prefix}."
-        head = _head_among(outside)
-        if head and not head.keys() & inside.keys():
-            rest = {key: value for key, value in outside.items() if key not in head}
-            with_head = Part(
-                tensors=_without_inner_wrappers({**inside, **head}),
-                name=f"{name}.with head".lstrip("."), prefix=taken,
-                ignored=(*ignored, *_told(rest)),
-                note="Its head stood outside the network that the prefix belongs to.",
-            )  # fmt: skip
-            labelled = _ends_in_linear(head) and not any(
-                _UNLABELLED.fullmatch(key.partition(".")[0]) for key in outside
-            )
+        unlabelled = unlabelled or any(
+            _UNLABELLED.fullmatch(key.partition(".")[0]) for key in outside
+        )
+        found = _head_among(outside)
+        if found:
+            head, labelled = found, _ends_in_linear(found) and not unlabelled
         ignored.extend(_told(outside))
         tensors = inside
     tensors = _without_inner_wrappers(tensors)
@@ -142,13 +158,24 @@ def split_parts(tensors: Refs, *, name: str = "", depth: int = 0) -> tuple[Part,
     if beside and len(tensors) - len(beside) > _FEW:
         ignored.extend(_told(beside))
         tensors = {key: each for key, each in tensors.items() if key not in beside}
+    projector = _projector(tensors) if unlabelled else {}
+    if projector:
+        ignored.extend(_told(projector))
+        tensors = {key: each for key, each in tensors.items() if key not in projector}
     only = Part(tensors=tensors, name=name, prefix=taken, ignored=tuple(ignored))
-    if with_head is None:
+    if not head or head.keys() & tensors.keys():
         return (only,)
+    told = _told(head)
+    whole = Part(
+        tensors=_without_inner_wrappers({**tensors, **head}),
+        name=f"{name}.with head".lstrip("."), prefix=taken,
+        ignored=tuple(each for each in ignored if each not in told),
+        note="Its head stood outside the network that the prefix belongs to.",
+    )  # fmt: skip
     if not labelled:
-        return only, with_head
+        return only, whole
     bare = f"{name}.without head".lstrip(".")
-    return replace(with_head, name=name), replace(only, name=bare)
+    return replace(whole, name=name), replace(only, name=bare)
 
 
 def _below(part: Part, prefix: str, ignored: tuple[str, ...]) -> Part:
@@ -229,6 +256,13 @@ def _head_among(outside: Refs) -> Refs:
     known = all(_IN_HEAD.fullmatch(key.partition(".")[2]) for key in found)
     sides = [len(each.shape) for each in found.values()]
     return found if known and 2 in sides and max(sides) == 2 else {}
+
+
+def _projector(tensors: Refs) -> Refs:
+    """Several numbered linear layers in the place of a classifier: they serve training only."""
+    found = {key: each for key, each in tensors.items() if _PROJECTOR.fullmatch(key)}
+    linear = sum(len(each.shape) == 2 for each in found.values())
+    return found if linear > 1 and len(tensors) - len(found) > _FEW else {}
 
 
 def _ends_in_linear(head: Refs) -> bool:

@@ -202,8 +202,16 @@ def _as_table(value: Any) -> Mapping[Any, Any]:
     if type(value) is Stub:
         return value.fields()
     if isinstance(value, list | tuple):
+        if value and all(_is_named(each) for each in value[: _MOST_TENSORS + 1]):
+            return dict(value[: _MOST_TENSORS + 1])
         return {str(number): each for number, each in enumerate(value[:_MOST_LISTED])}
     return {}
+
+
+def _is_named(value: Any) -> bool:
+    """Whether it is a name and a tensor, as `list(state.items())` has them."""
+    pair = type(value) is tuple and len(value) == 2 and type(value[0]) is str
+    return pair and as_tensor(value[1]) is not None
 
 
 def _tensors(table: Mapping[Any, Any]) -> Iterator[tuple[str, TensorRef]]:

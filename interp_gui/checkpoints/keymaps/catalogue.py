@@ -13,6 +13,7 @@ _MOST_TENSORS = 20_000
 def all_maps() -> tuple[KeyMap, ...]:
     """Every map, in the order in which they are tried."""
     from interp_gui.checkpoints.keymaps import (
+        in_a_row,
         mmpretrain,
         originals_cnn,
         originals_vit,
@@ -28,7 +29,7 @@ def all_maps() -> tuple[KeyMap, ...]:
     modules = (
         transformers_vit, transformers_clip, transformers_swin, transformers_cnn,
         transformers_others, originals_vit, originals_cnn, mmpretrain, torchvision_vit,
-        torchvision_cnn,
+        torchvision_cnn, in_a_row,
     )  # fmt: skip
     return tuple(keymap for module in modules for keymap in module.MAPS)
 
