@@ -9,7 +9,7 @@ from interp_gui.core.layer import Axis
 
 Axes = tuple[Axis, ...]
 
-_CHANNELS_FIRST: tuple[type[nn.Module], ...] = (
+CHANNELS_FIRST: tuple[type[nn.Module], ...] = (
     nn.modules.conv._ConvNd,
     nn.modules.batchnorm._BatchNorm,
     nn.modules.pooling._MaxPoolNd,
@@ -81,7 +81,7 @@ class Layouts:
 
     def _by_type(self, path: str, module: nn.Module, value: Tensor) -> Axes | None:
         rank = value.ndim - 1
-        if isinstance(module, _CHANNELS_FIRST):
+        if isinstance(module, CHANNELS_FIRST):
             return _FIRST.get(rank)
         if isinstance(module, nn.Linear) or type(module) is nn.LayerNorm:
             return _LAST.get(rank)

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from interp_gui.core.describing import LayerDescriber, SeenNetwork, SiteView
 from interp_gui.core.errors import MissingAbility
 from interp_gui.core.layer import Address, LayerInfo
-from interp_gui.runtimes.axes import Axes, Layouts
+from interp_gui.runtimes.axes import CHANNELS_FIRST, Axes, Layouts
 from interp_gui.runtimes.describers.describe import Described
 from interp_gui.runtimes.describers.discovery import discover
 from interp_gui.runtimes.describers.roles import describe_roles
 from interp_gui.runtimes.describers.sites import Sites, is_virtual, tapping
 from interp_gui.runtimes.describers.tokens import TokenWatch, describe_tokens
+from interp_gui.runtimes.disturbing import alike, floats_in, not_offered
 from interp_gui.runtimes.hooks import INPUT_SITE, Visit, plain_attention, tensors_in, visiting
 from interp_gui.runtimes.worthwhile import worthwhile_layers
 
@@ -131,7 +132,7 @@ def probe(
     described.take(describe_roles(network))
     described.take(describe_tokens(network, prober.tokens))
     described.ask(describers)
-    problems = list(prober.sites.problems)
+    problems = [*prober.sites.problems, *not_offered(prober.disturbing)]
     if described.views:
         prober.sites = replace(prober.sites, views=prober.sound(described.views, problems))
         prober.tokens = TokenWatch()
@@ -189,10 +190,15 @@ class _Prober:
         self._plain: list[Tensor] | None = None
         self.sites: Sites = discover(module, self.modules, self._x[:1])
         self.tokens = TokenWatch()
+        self.disturbing: set[Address] = set()
+        """Addresses that cannot be read without changing the answer."""
 
     def proved(self) -> list[_Seen]:
         """Every value that reaches the outputs or an inner layer."""
         seen = self.gradient_pass()
+        if self._disturbed():
+            self.disturbing |= {s.address for s in seen if self._disturbed(s.address)}
+            seen = self.gradient_pass()
         for site in [s for s in reversed(seen) if not s.effective][:_LITERAL_TESTS]:
             site.effective = self.noise_changes_outputs(site.address)
         return [s for s in seen if s.effective or s.connected]
@@ -247,6 +253,7 @@ class _Prober:
                 axes = self.sites.axes(address) or layouts.of_sum(value)
             else:
                 axes = layouts.of_output(address.path, self.modules[address.path], value)
+                axes = self._of_heads(address, value) or axes
                 self.tokens.see(self.modules[address.path], value)
             if not value.is_floating_point() or value.ndim < 2 or len(value) != PROBE_BATCH:
                 return None
@@ -273,6 +280,7 @@ class _Prober:
         outputs = [o for o in outputs if o.is_floating_point()]
         if not outputs:
             raise MissingAbility("This network returns no tensor.")
+        self._found = floats_in(outputs)
         if not _projected(outputs, self._noise).requires_grad:
             return seen
         reading["effective"] = True
@@ -281,6 +289,18 @@ class _Prober:
             reading["effective"] = False
             torch.autograd.grad(_projected(inner, self._noise), x, allow_unused=True)
         return seen
+
+    def _of_heads(self, address: Address, value: Tensor) -> Axes | None:
+        """Axes of a value within an attention that is split into heads (norms of queries)."""
+        if value.ndim != 4 or isinstance(self.modules[address.path], CHANNELS_FIRST):
+            return None
+        for (path, _), plan in self.sites.attention.items():
+            if address.path.startswith(f"{path}.") and value.shape[3] == plan.head_size:
+                if value.shape[1] == plan.heads:
+                    return ("head", "token", "unit")
+                if value.shape[2] == plan.heads:
+                    return ("token", "head", "unit")
+        return None
 
     def noise_changes_outputs(self, address: Address) -> bool:
         """Whether noise of the value's own size, written at an address, changes the outputs."""
@@ -299,11 +319,33 @@ class _Prober:
                 noisy = tensors_in(self.module(x.clone()))
         return any(not torch.equal(a, b) for a, b in zip(self._plain, noisy, strict=True))
 
+    def _disturbed(self, address: Address | None = None) -> bool:
+        """Whether reading a value, or all of them in the last pass, changed the outputs.
+
+        What is read goes on as a copy. A network that hands a value on, writes into the original
+        and counts on the change to be seen in both answers otherwise then.
+        """
+
+        def run() -> list[Tensor]:
+            return floats_in(self.module(self._x.clone()))
+
+        with torch.no_grad(), plain_attention():
+            plain, found = run(), self._found
+            if address is not None:
+                with reaching(
+                    self.modules, self.sites, [address],
+                    lambda own, value, _: value.clone() if own == address else None,
+                ):  # fmt: skip
+                    found = run()
+            # one that answers differently each time says nothing about its layers
+            return not alike(found, plain) and alike(run(), plain)
+
     def _everything(self) -> Iterator[Address]:
-        for path in self.modules:
-            yield Address(path)
-            yield Address(path, 0, INPUT_SITE)
-        yield from self.sites.addresses()
+        left_out = {(address.path, address.site) for address in self.disturbing}
+        own = (Address(path, 0, site) for path in self.modules for site in ("", INPUT_SITE))
+        for address in (*own, *self.sites.addresses()):
+            if (address.path, address.site) not in left_out:
+                yield address
 
 
 def _check_view(view: SiteView, value: Tensor) -> None:

@@ -4,7 +4,8 @@ import torch
 import torchvision
 from torch import nn
 
-from interp_gui.runtimes.layers import make_out_of_place, probe
+from interp_gui.core.layer import Address
+from interp_gui.runtimes.layers import make_out_of_place, probe, reaching
 
 NEVER = ("Dropout", "Identity", "Flatten", "StochasticDepth")
 
@@ -133,6 +134,64 @@ def test_what_is_offered_is_proved():
     made = probe(Branches().eval().requires_grad_(False), (3, 12, 12))
     offered = {info.name: info.writable for info in made.layers}
     assert offered == {"stem": False, "hidden": False, "head": True}
+
+
+class Writing(nn.Module):
+    """Writes into what its layers were given and gave, in a way that others see, or do not."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.same = nn.Identity()
+        self.body = nn.Conv2d(4, 4, 3)
+        self.spare = nn.Conv2d(4, 4, 3)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x):
+        y = self.stem(x)
+        if self.way == "own value":
+            y.mul_(2.0)
+            z = torch.relu_(self.body(y))
+        elif self.way == "what another reads":
+            kept = self.same(y)
+            y.add_(1.5)
+            z = self.body(kept)
+        elif self.way == "all of a value":
+            z = self.spare(y)
+            z.copy_(self.body(y))
+        else:
+            z = self.body(y) + 0.0 * self.spare(y)
+        return self.head(z.mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("way", "hidden"),
+    [
+        ("own value", {"same", "spare"}), ("what another reads", {"same", "spare"}),
+        ("all of a value", {"same", "spare"}), ("nothing", {"same", "spare"}),
+    ],
+)  # fmt: skip
+def test_reading_never_changes_the_answer_and_what_is_written_reaches_it(way, hidden):
+    """The poke test, literally, on networks in which an address could lie."""
+    module = Writing(way).eval().requires_grad_(False)
+    x = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+    plain = module(x.clone())
+    made = probe(module, (3, 12, 12))
+    assert {"stem", "same", "body", "spare", "head"} - {x.name for x in made.layers} == hidden
+    assert any("Not offered" in p for p in made.problems) == (way == "what another reads")
+    modules = dict(module.named_modules())
+    for name, info in made.sites.items():
+        answers = []
+        for loud in (0.0, 1.0):
+
+            def visit(_address, value, _shared, loud=loud):
+                return value + loud * torch.randn(value.shape)
+
+            with reaching(modules, made.virtual, [Address.parse(name)], visit):
+                answers.append(module(x.clone()))
+        assert torch.equal(answers[0], plain), name
+        assert torch.equal(answers[1], plain) != info.writable, name
 
 
 def test_a_dead_unit_is_found_by_writing_noise():

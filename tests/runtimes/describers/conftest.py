@@ -74,6 +74,17 @@ NETWORKS = {
         "CLIPVisionModelWithProjection", "CLIPVisionConfig", projection_dim=6, **sizes()
     ),
     "hugging face dinov2": lambda: hugging_face("Dinov2Model", "Dinov2Config", **sizes()),
+    "hugging face beit": lambda: hugging_face(
+        "BeitForImageClassification", "BeitConfig", num_labels=CLASSES,
+        use_relative_position_bias=True, layer_scale_init_value=0.7, **sizes(),
+    ),
+    "hugging face deit": lambda: hugging_face(
+        "DeiTForImageClassificationWithTeacher", "DeiTConfig", num_labels=CLASSES, **sizes()
+    ),
+    "hugging face siglip": lambda: hugging_face(
+        "SiglipForImageClassification", "SiglipConfig", num_labels=CLASSES,
+        vision_config={"image_size": SIDE, **sizes()},
+    ),
     "hugging face swin": lambda: hugging_face(
         "SwinModel", "SwinConfig",
         patch_size=4, embed_dim=12, depths=[2, 2], num_heads=[2, 2], window_size=4,

@@ -62,6 +62,18 @@ def test_patterns_sum_to_one_and_make_what_the_heads_write(network, batch, name)
         np.testing.assert_allclose(mixed, z, atol=1e-5 * np.abs(z).max())
 
 
+def test_norms_of_queries_have_heads_and_tokens(network, batch):
+    runtime = network("timm vit")
+    path = attentions(runtime)[0]
+    for norm, site in (("q_norm", "q"), ("k_norm", "k")):
+        layer, own = runtime.layer(f"{path}.{norm}"), runtime.layer(f"{path}/{site}")
+        assert layer.axes == ("head", "token", "unit")
+        assert layer.units == own.head_size
+        got = runtime.forward(batch, capture=[layer.name, own.name]).captured
+        wanted = np.moveaxis(got[own.name], [own.axes.index(a) + 1 for a in layer.axes], [1, 2, 3])
+        np.testing.assert_allclose(got[layer.name], wanted, atol=1e-5 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize("name", [n for n in NETWORKS if "swin" not in n])
 def test_head_outputs_through_the_output_weights_are_the_attention(network, batch, name):
     """Invariant 11: the heads' results and the bias sum to what the module returns."""
