@@ -102,6 +102,10 @@ def infer_shapes(
             f"'{name}' contradicts itself: {str(problem).splitlines()[0][:300]}."
         ) from None
     shapes = Shapes()
+    seen = _depending(model.graph, image[0])
+    weights = (port.type.tensor_type.shape.dim for port in skeleton.graph.input)
+    held = max((math.prod(dim.dim_value for dim in dims) for dims in weights), default=0)
+    made = max(_MOST_MADE_BYTES, 16 * held)
     for port in (*model.graph.value_info, *model.graph.input, *model.graph.output):
         tensor = port.type.tensor_type
         shapes.kinds[port.name] = tensor.elem_type
@@ -110,7 +114,8 @@ def infer_shapes(
         shape = _fixed(tensor.shape)
         if shape is not None:
             shapes[port.name] = shape
-            _check_extent(shape, tensor.elem_type, name)
+            most = MOST_VALUE_BYTES if port.name in seen else made
+            _check_extent(shape, tensor.elem_type, name, most)
     for port in declared:
         tensor = port.type.tensor_type
         found = _fixed(tensor.shape, batch=extents[0]) if tensor.HasField("shape") else None
@@ -132,12 +137,22 @@ def _fixed(shape: Any, *, batch: int = 0) -> tuple[int, ...] | None:
     return tuple(extents)
 
 
-def _check_extent(shape: tuple[int, ...], kind: int, name: str) -> None:
+def _depending(graph: Any, image: str) -> set[str]:
+    """Values that are computed from the image, and what is given."""
+    found = {image, *(port.name for port in graph.input)}
+    seen = {image}
+    for node in graph.node:
+        if not seen.isdisjoint(node.input):
+            seen.update(node.output)
+    return found | seen
+
+
+def _check_extent(shape: tuple[int, ...], kind: int, name: str, most: int) -> None:
     try:
         size = math.prod(shape) * item_bits(kind) // 8
     except KeyError:
         return
-    if size > MOST_VALUE_BYTES or any(extent < 0 for extent in shape):
+    if size > most or any(extent < 0 for extent in shape):
         raise FileProblem(
             f"'{name}' would take {size / 2**30:.0f} GiB for a single value of one image; "
             "it is refused."
@@ -145,15 +160,22 @@ def _check_extent(shape: tuple[int, ...], kind: int, name: str) -> None:
 
 
 def _check_joined(model: Any, name: str) -> None:
-    """Refuse chains of joinings, in which forty operations grow to a million million numbers."""
+    """Refuse chains of joinings, in which forty operations grow to a million million numbers.
+
+    What is inferred beside shapes are numbers that are known beforehand. Nothing of the image is,
+    nor of weights, but shapes: networks may join as many of their values as they like.
+    """
     counts = {t.name: math.prod(t.dims) for t in model.graph.initializer}
+    counts |= {port.name: 0 for port in model.graph.input if port.name not in counts}
     for node in model.graph.node:
-        known = [counts.get(value, 8) for value in node.input]
-        if node.op_type == "Concat":
+        known = [counts.get(value, 8) for value in node.input if value]
+        if node.op_type in ("Shape", "Size"):
+            count = 8
+        elif known and not min(known):
+            count = 0
+        elif node.op_type == "Concat":
             count = sum(known)
-        elif node.op_type == "Gather":
-            count = known[-1]  # as many as there are places
-        elif node.op_type in ("Shape", "Size"):
+        elif node.op_type in ("Gather", "Slice", "Split"):
             count = 8
         else:
             count = max(known, default=8)
@@ -161,7 +183,7 @@ def _check_joined(model: Any, name: str) -> None:
             raise FileProblem(f"'{name}' grows without bounds ('{node.name[:60]}'); it is refused.")
         if node.op_type == "Constant":
             count = max((math.prod(a.t.dims) for a in node.attribute if a.HasField("t")), default=8)
-        if count > 8:
+        if count != 8:
             counts.update(dict.fromkeys(node.output, count))
 
 

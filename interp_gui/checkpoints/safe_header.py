@@ -7,6 +7,7 @@ without gaps (safetensors' format description).
 import json
 import math
 import os
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from typing import Any, NoReturn
 LONGEST_HEADER = 100_000_000
 """Bytes; the limit of the format."""
 
+_LONGEST_READ = 24 << 20  # bytes; 50,000 tensors take 10 million
 _MOST_TENSORS = 50_000
+_MOST_ENTRIES = 1_000_000
 _DEEPEST = 64
 _MOST_DIMENSIONS = 64
+_STRUCTURE = re.compile(rb'[][{}"]|\\.', re.DOTALL)
 _LARGEST = 1 << 62
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
@@ -64,12 +68,14 @@ def read_header(file: Path) -> Header:
         if len(start) < 8:
             raise BadHeader("it ends before its header")
         (length,) = struct.unpack("<Q", start)
-        if length > LONGEST_HEADER or length > size - 8:
+        if length > _LONGEST_READ or length > size - 8:
             raise BadHeader("its header is longer than the file or than the format allows")
         raw = stream.read(length)
     if len(raw) < length:
         raise BadHeader("it ends within its header")
-    if raw.count(b'"data_offsets"') > _MOST_TENSORS:  # before it is read: that takes long
+    if raw.count(b":") > _MOST_ENTRIES:  # before it is read: that takes long and much memory
+        raise BadHeader("its header says absurdly much")
+    if raw.count(b'"data_offsets"') > _MOST_TENSORS:
         raise BadHeader("it holds more tensors than any network known")
     table = parse_json(raw)
     if not isinstance(table, dict):
@@ -97,10 +103,15 @@ def parse_json(raw: bytes) -> Any:
     BadHeader
         It is no such JSON.
     """
+    if raw.count(b"{") + raw.count(b"[") > _MOST_ENTRIES:
+        raise BadHeader("its JSON says absurdly much")
     if _depth(raw) > _DEEPEST:
         raise BadHeader("its JSON is nested too deeply")
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        if b"\\ud" in raw.lower():  # half a letter, which nothing can show or send
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except (ValueError, RecursionError):
         raise BadHeader("its JSON is damaged") from None
 
@@ -110,23 +121,17 @@ def _depth(raw: bytes) -> int:
     if raw.count(b"{") + raw.count(b"[") <= _DEEPEST:
         return 0
     depth = deepest = 0
-    quoted = escaped = False
-    for byte in raw:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                quoted = False
-        elif byte == 0x22:
-            quoted = True
-        elif byte in (0x7B, 0x5B):
+    quoted = False
+    for found in _STRUCTURE.finditer(raw):
+        letter = found[0]
+        if letter == b'"':
+            quoted = not quoted
+        elif not quoted and letter in b"{[":
             depth += 1
             deepest = max(deepest, depth)
             if deepest > _DEEPEST:
                 break
-        elif byte in (0x7D, 0x5D):
+        elif not quoted and letter in b"}]":
             depth -= 1
     return deepest
 

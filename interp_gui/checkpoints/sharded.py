@@ -8,7 +8,7 @@ from interp_gui.checkpoints.formats import COPY_HINT, INDEX_SUFFIX, CheckpointFi
 from interp_gui.checkpoints.safe_header import BadHeader, parse_json
 from interp_gui.core.errors import FileProblem
 
-_LONGEST_INDEX = 64 << 20  # bytes
+_LONGEST_INDEX = 24 << 20  # bytes
 _MOST_SHARDS = 4096
 _INDEX_HINT = "Copy or download the whole folder again."
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _TTY_INTERVAL_S = 0.1
 _PLAIN_INTERVAL_S = 5.0
+_UNSHOWN = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Output:
@@ -62,16 +64,16 @@ class Output:
             import msgspec
 
             encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
-            sys.stdout.write(encoded.decode() + "\n")
+            sys.stdout.write(_UNSHOWN.sub(_escaped, encoded.decode()) + "\n")
         else:
             for line in lines:
-                sys.stdout.write(line + "\n")
+                sys.stdout.write(shown(line) + "\n")
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Say something on the side."""
         self._wipe()
-        _say(text + "\n")
+        _say(shown(text) + "\n")
 
     def fail(
         self,
@@ -109,7 +111,7 @@ class Output:
         if now_s - self._told_s < interval_s:
             return
         self._told_s = now_s
-        text = progress.text or "Working"
+        text = shown(progress.text) or "Working"
         if progress.total:
             text += f" {min(progress.done / progress.total, 1.0):.0%}"
             _, first, begun_s = stage
@@ -130,6 +132,20 @@ class Output:
         if self._drawn:
             _say("\r\x1b[K")
             self._drawn = False
+
+
+def shown(text: str) -> str:
+    """A line as it is safe to print: names out of files may hold what commands a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t\u00a0\u202f\u3000" else "�"
+        for letter in text
+    )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:

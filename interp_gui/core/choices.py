@@ -22,17 +22,20 @@ MOST = 2000
 class _Remembered(msgspec.Struct, kw_only=True):
     version: int = 1
     choices: dict[str, OpenChoice] = {}
+    groups: dict[str, tuple[tuple[str, ...], ...]] = {}
 
 
 def remembered(weights_sha256: str) -> OpenChoice | None:
     """What was decided about these weights, if anything."""
-    return _read().choices.get(weights_sha256)
+    found = _read().choices.get(weights_sha256)
+    return None if found is None else _without_consent(found)
 
 
 def remember(weights_sha256: str, choice: OpenChoice) -> None:
     """Keep a decision; one that says nothing is forgotten. An unwritable folder is passed over."""
     kept = _read()
     kept.choices.pop(weights_sha256, None)
+    choice = _without_consent(choice)
     if choice != OpenChoice():
         kept.choices[weights_sha256] = choice
     for oldest in list(kept.choices)[: max(0, len(kept.choices) - MOST)]:
@@ -41,9 +44,31 @@ def remember(weights_sha256: str, choice: OpenChoice) -> None:
         _write(_path(), msgspec.json.encode(kept))
 
 
+def remembered_groups(weights_sha256: str) -> tuple[tuple[str, ...], ...]:
+    """Which networks that take these weights were found to answer alike, as `LIBRARY:NAME`."""
+    return _read().groups.get(weights_sha256, ())
+
+
+def remember_groups(weights_sha256: str, groups: tuple[tuple[str, ...], ...]) -> None:
+    """Keep which networks answer alike, which takes a run of each to find out."""
+    kept = _read()
+    if kept.groups.pop(weights_sha256, None) == groups:
+        return
+    kept.groups[weights_sha256] = groups
+    for oldest in list(kept.groups)[: max(0, len(kept.groups) - MOST)]:
+        del kept.groups[oldest]
+    with contextlib.suppress(OSError):
+        _write(_path(), msgspec.json.encode(kept))
+
+
 def forget(weights_sha256: str) -> None:
     """Forget what was decided about these weights."""
     remember(weights_sha256, OpenChoice())
+
+
+def _without_consent(choice: OpenChoice) -> OpenChoice:
+    """The choice without what runs code or replaces foreign classes: that is asked every time."""
+    return msgspec.structs.replace(choice, code="", code_sha256="", code_class="", stubs=False)
 
 
 def _path() -> Path:

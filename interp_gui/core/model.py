@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from interp_gui.core.errors import InvalidValue, unknown_name
+from interp_gui.core.errors import LONGEST_LINE, InvalidValue, plain_line, unknown_name
 from interp_gui.core.layer import Address, LayerInfo
 from interp_gui.core.opening import Candidate, OpenChoice
 
@@ -131,6 +131,15 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # words out of files are shown in windows, terminals and reports: they command none of them
+        for field in ("name", "architecture", "library"):
+            msgspec.structs.force_setattr(self, field, plain_line(getattr(self, field)))
+        for field in ("class_names", "notes", "ignored", "sets"):
+            texts: tuple[str, ...] = getattr(self, field)
+            if any(not text.isprintable() or len(text) > LONGEST_LINE for text in texts):
+                msgspec.structs.force_setattr(self, field, tuple(map(plain_line, texts)))
+
     @property
     def class_count(self) -> int:
         """Number of classes of the first output, 0 if it has none."""
@@ -150,9 +159,14 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
         raise unknown_name("layer", wanted, [layer.name for layer in self.layers])
 
 
+def same_outputs(some: tuple[OutputInfo, ...], others: tuple[OutputInfo, ...]) -> bool:
+    """Whether names and sizes of outputs are the same, whatever they are taken for."""
+    return [(o.name, o.size) for o in some] == [(o.name, o.size) for o in others]
+
+
 def check_outputs(known: tuple[OutputInfo, ...], wanted: tuple[OutputInfo, ...]) -> None:
     """Raise InvalidValue unless `wanted` gives the known outputs other kinds and nothing else."""
-    if [(o.name, o.size) for o in known] != [(o.name, o.size) for o in wanted]:
+    if not same_outputs(known, wanted):
         raise InvalidValue(
             "Only the kinds of a model's outputs can be changed.",
             hint="Its outputs are " + ", ".join(f"{o.name} ({o.size})" for o in known) + ".",

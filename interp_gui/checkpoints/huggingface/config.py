@@ -79,6 +79,8 @@ def read_json(path: Path) -> dict[str, Any]:
             data = stream.read(_LONGEST + 1)
         values = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
         _check_depth(values)
+        if b"\\ud" in data.lower():  # half a letter, which nothing can show or send
+            json.dumps(values, ensure_ascii=False).encode()
     except OSError as problem:
         raise FileProblem(f"'{name}' cannot be read: {problem.strerror}.") from None
     except (ValueError, RecursionError) as problem:
