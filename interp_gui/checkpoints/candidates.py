@@ -109,28 +109,44 @@ def alternatives(
     build: Build,
     sees: Seeing,
     *,
+    alike: Sequence[Sequence[str]] = (),
     check: Callable[[], None] = lambda: None,
 ) -> tuple[Candidate, ...]:
     """Others that take the same tensors and are made otherwise than the one that was decided on.
 
-    They are built and compared, not run; those in which nothing differs are left out.
+    They are built and compared, not run; those in which nothing differs are left out, but where
+    it is known that they answer otherwise.
+
+    Parameters
+    ----------
+    alike
+        Names of those that were found to answer alike, as far as that is known: each such group
+        is one alternative, and that of the chosen one is none.
     """
-    rest = [match for match in others if match is not chosen][:_MOST_ALTERNATIVES]
-    if not rest:
+    named = {match.name: match for match in others if match is not chosen}
+    groups = [tuple(n for n in names if n in named) for names in alike if chosen.name not in names]
+    known = {name for names in alike for name in names}
+    groups = [names for names in groups if names]
+    groups += [(name,) for name in named if name not in known]
+    if not groups:
         return ()
     module = build(chosen)
     found = []
-    for match in rest:
+    for names in groups[:_MOST_ALTERNATIVES]:
         check()
+        match = named[names[0]]
         other = _built(match, build)
         if other is None:
             continue
         made = differences(module, other)
+        if not made and match.name in known:
+            made = ("answers otherwise, by what its code does",)
         if made:
             found.append(
                 Candidate(
                     architecture=match.architecture.name,
                     library=match.library,
+                    same=names[1:],
                     differs=(*made, *seen_otherwise(sees(chosen), sees(match))),
                     why=_usual_why(match),
                     input=seeing(sees(match)),

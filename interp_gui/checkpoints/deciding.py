@@ -22,6 +22,7 @@ from interp_gui.checkpoints.published import Origin, find_published, origin_of
 from interp_gui.checkpoints.ranking import hinted, ranked
 from interp_gui.checkpoints.refusals import does_not_fit, does_not_fit_asked
 from interp_gui.checkpoints.scoring import Hits, clear_winner, hits, labelled_images
+from interp_gui.core.choices import remember_groups, remembered_groups
 from interp_gui.core.errors import UnknownArchitecture
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.opening import OpenChoice, OpenQuestion
@@ -186,6 +187,7 @@ class _Deciding:
             best = clear_winner(scores) if not beyond else None
             won = scores[best] if best is not None else None
             if best is not None and won is not None:
+                self._keep_groups(groups)
                 match = groups[best].first.match
                 note = (
                     f"Of {len(groups)} networks that take these tensors it is the one that answers "
@@ -198,6 +200,7 @@ class _Deciding:
     def _ask(
         self, groups: tuple[Group, ...], beyond: tuple[Match, ...], scores: list[Hits | None]
     ) -> UnknownArchitecture:
+        self._keep_groups(groups)
         found = described(groups, beyond, scores, self._sees, file_name=self.name)
         names = ", ".join(each.name for each in found[:_NAMED])
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
@@ -250,7 +253,14 @@ class _Deciding:
             match=match,
             preprocessing=origin.preprocessing,
             class_names=self._class_names(match, proved),
-            alternatives=alternatives(match, rest, self.build, self._sees),
+            alternatives=alternatives(
+                match,
+                rest,
+                self.build,
+                self._sees,
+                alike=remembered_groups(self.question.weights_sha256) if rest else (),
+                check=lambda: self.wishes.tell(""),
+            ),  # fmt: skip
             notes=(*notes, *origin.notes),
             choice=choice,
         )
@@ -272,6 +282,10 @@ class _Deciding:
                 choice=msgspec.structs.replace(self.choice, architecture=match.name),
             ),
         )  # fmt: skip
+
+    def _keep_groups(self, groups: Sequence[Group]) -> None:
+        names = tuple(tuple(each.name for each in one.matches) for one in groups)
+        remember_groups(self.question.weights_sha256, names)
 
     def _same_notes(self, one: Group) -> tuple[str, ...]:
         """What members that compute the same as the first see otherwise in an image."""

@@ -34,7 +34,7 @@ class OpenModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     dataset: str = ""
     """Handle of registered images; labelled ones help to tell candidates apart."""
     outputs: tuple[OutputInfo, ...] = ()
-    """In place of the guessed kinds of outputs."""
+    """In place of the guessed kinds of outputs; passed over by a file that has other ones."""
 
 
 class LookAtModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from interp_gui.core.errors import InvalidValue, UnknownArchitecture, UnknownName
-from interp_gui.core.model import ModelDescription, OutputInfo
+from interp_gui.core.model import ModelDescription, OutputInfo, same_outputs
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import ModelIdentity
 
@@ -56,5 +56,5 @@ def outputs_for(wanted: ModelIdentity, model: ModelDescription) -> tuple[OutputI
     Empty where they are right already, where the recipe does not say, and where the outputs are
     others altogether: whoever asked then finds another model.
     """
-    pairs = [[(o.name, o.size) for o in each.outputs] for each in (wanted, model)]
-    return wanted.outputs if pairs[0] == pairs[1] and wanted.outputs != model.outputs else ()
+    same = same_outputs(wanted.outputs, model.outputs)
+    return wanted.outputs if same and wanted.outputs != model.outputs else ()

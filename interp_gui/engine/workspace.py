@@ -13,7 +13,13 @@ from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Pr
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
 from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
-from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing, check_outputs
+from interp_gui.core.model import (
+    ModelDescription,
+    OutputInfo,
+    Preprocessing,
+    check_outputs,
+    same_outputs,
+)
 from interp_gui.core.preprocessing import load_batch
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Array, Runtime
@@ -167,7 +173,7 @@ class Workspace:
     ) -> Generator[JobStep, None, ModelDescription]:
         labelled = self._datasets.get(request.dataset) if request.dataset else None
         runtime = yield from self._open(request, labelled, self.device, check)
-        if request.outputs:
+        if request.outputs and same_outputs(request.outputs, runtime.description.outputs):
             runtime = _with_outputs(runtime, request.outputs)
         self._models[request.model] = runtime
         return runtime.description

@@ -17,9 +17,9 @@ from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.index import Architecture, PublishedWeights
 from interp_gui.checkpoints.match import Hints, Match, Recognition, Wishes
 from interp_gui.core.dataset import Dataset, ImageEntry
-from interp_gui.core.errors import UnknownArchitecture
+from interp_gui.core.errors import Cancelled, UnknownArchitecture
 from interp_gui.core.model import Preprocessing
-from interp_gui.core.opening import OpenChoice
+from interp_gui.core.opening import OpenChoice, quietly
 from interp_gui.core.preprocessing import load_input
 
 CLASSES = 40
@@ -58,7 +58,7 @@ BLUR = match("timm", "resnetblur18")
 
 def deciding(
     tmp_path, tensors, *matches, hints=Hints(), name="mine.pth", earlier=OpenChoice(),
-    labelled=None, **choice,
+    labelled=None, tell=quietly, **choice,
 ):  # fmt: skip
     path = tmp_path / name
     path.write_bytes(b"the bytes of " + name.encode())
@@ -68,7 +68,7 @@ def deciding(
         file=CheckpointFile(path=path, format="torch-zip", size_bytes=path.stat().st_size),
         weights_sha256="ab",
         hints=hints,
-        wishes=Wishes(choice=OpenChoice(**choice), labelled=labelled),
+        wishes=Wishes(choice=OpenChoice(**choice), labelled=labelled, tell=tell),
         earlier=earlier,
     )
 
@@ -113,6 +113,38 @@ def test_what_is_asked_for_decides_and_the_others_are_told(tmp_path, tensors):
     assert found.choice.architecture == "timm:resnetblur18"
     assert [each.name for each in found.alternatives] == ["torchvision:resnet18", "timm:resnet18"]
     assert all(each.differs for each in found.alternatives)
+
+
+def test_alternatives_are_grouped_as_in_the_question(tmp_path, tensors):
+    asked = question(tmp_path, tensors, PLAIN, TIMM, BLUR)
+    found = deciding(tmp_path, tensors, PLAIN, TIMM, BLUR, architecture="timm:resnetblur18")
+    (only,) = found.alternatives
+    assert (only.name, only.same) == ("torchvision:resnet18", ("timm:resnet18",))
+    assert only.differs
+    earlier = OpenChoice(architecture="timm:resnet18")
+    found = deciding(tmp_path, tensors, PLAIN, TIMM, BLUR, earlier=earlier)
+    assert [each.name for each in found.alternatives] == ["timm:resnetblur18"]
+    assert len(asked.candidates) == 1 + len(found.alternatives)
+
+
+def test_what_is_compared_is_told(tmp_path, tensors):
+    said = []
+    with pytest.raises(UnknownArchitecture):
+        deciding(tmp_path, tensors, PLAIN, TIMM, BLUR, tell=said.append)
+    assert "Comparing 3 networks that fit" in said
+
+
+def test_a_comparison_can_be_ended(tmp_path, tensors):
+    calls = []
+
+    def tell(text):
+        calls.append(text)
+        if len(calls) > 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        deciding(tmp_path, tensors, PLAIN, TIMM, BLUR, tell=tell)
+    assert len(calls) == 3
 
 
 def test_a_bare_name_is_taken_where_it_is_not_ambiguous(tmp_path, tensors):
@@ -243,7 +275,9 @@ def test_labelled_images_decide_where_one_is_clearly_better(tmp_path, tensors, p
     assert found.match is BLUR
     assert found.choice.architecture == "timm:resnetblur18"  # kept for when they are not at hand
     assert any("30 of 30 right" in note for note in found.notes)
-    assert [each.library for each in found.alternatives] == ["torchvision", "timm"]
+    assert [(each.name, each.same) for each in found.alternatives] == [
+        ("torchvision:resnet18", ("timm:resnet18",))
+    ]
 
 
 def test_labelled_images_that_tell_nothing_only_rank(tmp_path, tensors, pictures):

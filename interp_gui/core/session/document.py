@@ -7,7 +7,7 @@ import msgspec
 from interp_gui.core.dataset import ImageEntry
 from interp_gui.core.edit import EditStack
 from interp_gui.core.feature import Feature
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import OutputInfo, Preprocessing
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Pixels
@@ -26,6 +26,8 @@ class ModelRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     choice
         What was decided about the file. Never code that may be run, nor stand-ins for foreign
         classes: a session comes from others as easily as a model, so these are asked again.
+    outputs
+        What kinds its outputs were taken for; empty for what is guessed.
     """
 
     path: str
@@ -35,6 +37,7 @@ class ModelRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     library: str = ""
     preprocessing: Preprocessing | None = None
     choice: OpenChoice = OpenChoice()
+    outputs: tuple[OutputInfo, ...] = ()
 
 
 class DatasetRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import FileProblem, InterpError
-from interp_gui.core.model import Preprocessing
+from interp_gui.core.model import OutputInfo, Preprocessing
 from interp_gui.core.model_places import is_model_folder
 from interp_gui.core.opening import OpenChoice
 from interp_gui.engine.messages import Ended
@@ -75,12 +75,13 @@ class Documents(QObject):
         failed: Callable[[], object] | None = None,
         preprocessing: Preprocessing | None = None,
         choice: OpenChoice | None = None,
+        outputs: tuple[OutputInfo, ...] = (),
         anyway: bool = False,
     ) -> None:
         """Open a checkpoint beside those that are open; see `ModelList.open`."""
         self.models.open(
             path, then=then, failed=failed, preprocessing=preprocessing, choice=choice,
-            anyway=anyway,
+            outputs=outputs, anyway=anyway,
         )  # fmt: skip
 
     def close_model(self, handle: str = "") -> None:
@@ -101,7 +102,11 @@ class Documents(QObject):
                 held: dict[Pin, object] = {"model": again}
                 view.hold(held)
 
-        self.open_model(model.path, then=opened, preprocessing=model.description.preprocessing)
+        found = model.description
+        self.open_model(
+            model.path, then=opened, preprocessing=found.preprocessing, choice=found.choice,
+            outputs=found.outputs,
+        )  # fmt: skip
 
     def set_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Change how images become the current model's input; can be undone."""

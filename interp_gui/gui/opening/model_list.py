@@ -43,6 +43,8 @@ class Wish:
     preprocessing: Preprocessing | None = None
     choice: OpenChoice = field(default_factory=OpenChoice)
     """What was decided about the file."""
+    outputs: tuple[OutputInfo, ...] = ()
+    """Kinds of its outputs in place of those that are guessed."""
     replaces: str = ""
     """Handle of a model that is closed once this one is open."""
     looked_at: bool = False
@@ -98,6 +100,7 @@ class ModelList(QObject):
         failed: Then | None = None,
         preprocessing: Preprocessing | None = None,
         choice: OpenChoice | None = None,
+        outputs: tuple[OutputInfo, ...] = (),
         anyway: bool = False,
     ) -> None:
         """Open a checkpoint beside those that are open, and make it current.
@@ -110,10 +113,12 @@ class ModelList(QObject):
             In place of the checkpoint's own.
         choice
             What is decided about the file already.
+        outputs
+            Kinds of its outputs, where they are known not to be those that are guessed.
         anyway
             However little memory is left: a session had it open.
         """
-        wish = Wish(path, then, failed, preprocessing, choice or OpenChoice())
+        wish = Wish(path, then, failed, preprocessing, choice or OpenChoice(), outputs)
         problem = "" if anyway else self._why_large(path)
         if problem:
             self._state.notify(
@@ -166,6 +171,7 @@ class ModelList(QObject):
                 preprocessing=wish.preprocessing,
                 choice=wish.choice,
                 dataset=self._state.dataset_handle,
+                outputs=wish.outputs,
             ),
             title=f"Open {self.opening}",
             on_end=partial(self._on_opened, wish, handle, _stamp(wish.path)),
@@ -210,6 +216,7 @@ class ModelList(QObject):
             same = model.path == wish.path and now is not None
             as_wanted = wish.preprocessing in (None, model.description.preprocessing)
             as_wanted = as_wanted and wish.choice in (OpenChoice(), model.description.choice)
+            as_wanted = as_wanted and wish.outputs in ((), model.description.outputs)
             if same and self._stamps.get(model.handle) == now and as_wanted:
                 return model
         return None

@@ -68,6 +68,7 @@ def model_ref(model: OpenModelState) -> ModelRef:
             architecture="" if choice.code else choice.architecture,
             weights=choice.weights, head=choice.head, output=choice.output,
         ),
+        outputs=found.outputs,
     )  # fmt: skip
 
 
@@ -86,7 +87,10 @@ def work_of(document: SessionDocument) -> object:
 
 def models_of(document: SessionDocument) -> object:
     """The models of a session, in whatever order: those that were not found stand at the end."""
-    return {(model.path, model.weights_sha256, model.preprocessing) for model in document.models}
+    return {
+        (model.path, model.weights_sha256, model.preprocessing, model.outputs)
+        for model in document.models
+    }
 
 
 def surroundings_of(document: SessionDocument) -> tuple[object, object, object]:

@@ -157,6 +157,7 @@ class Restorer(QObject):
             failed=partial(self._on_failed, run, ref, rest, other),
             preprocessing=ref.preprocessing,
             choice=_safe(ref.choice),
+            outputs=ref.outputs,
             anyway=True,
         )
 
@@ -207,7 +208,8 @@ class Restorer(QObject):
         if run == self._run:
             self._documents.open_model(
                 path, then=opened, failed=partial(self._on_failed, run, ref, (), ""),
-                preprocessing=ref.preprocessing, choice=_safe(ref.choice), anyway=True,
+                preprocessing=ref.preprocessing, choice=_safe(ref.choice), outputs=ref.outputs,
+                anyway=True,
             )  # fmt: skip
 
     def _on_skipped(self, run: int, ref: ModelRef) -> None:

@@ -50,6 +50,7 @@ class DropZone(Surface):
         self.progress.setFixedSize(260, 6)
         self.progress.hide()
         self.offer = QPushButton()
+        self.offer.setAccessibleName("What helps")
         self.offer.clicked.connect(self.offer_taken)
         self.offer.hide()
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
@@ -74,6 +75,7 @@ class DropZone(Surface):
     def tell(self, heading: str, text: str, *, offer: str = "") -> None:
         """Say what is being opened, or what is in the way, with a button that helps."""
         self.offer.setText(offer)
+        self.offer.setAccessibleName(offer or "What helps")
         self.offer.setVisible(bool(offer))
         if offer:
             self.progress.hide()

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import OutputProblem
 from interp_gui.core.feature import Feature
+from interp_gui.core.model import OutputInfo
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Picture
@@ -533,6 +534,22 @@ def test_a_session_keeps_what_was_decided_but_no_code(opened, tmp_path, answer, 
     opened.sessions.open(str(path))
     asked = answer(choice=decided)
     assert asked.choice == OpenChoice(weights="model_ema", head=("relu",))
+
+
+def test_a_session_keeps_what_outputs_are_taken_for(opened, tmp_path, answer, qtbot):
+    model = opened.state.model
+    size = model.description.outputs[0].size
+    taken = (OutputInfo(name=model.description.outputs[0].name, kind="sigmoid", size=size),)
+    described = msgspec.structs.replace(model.description, outputs=taken)
+    opened.state.set_model(OpenModelState(model.handle, described, model.path))
+    path = tmp_path / "one.interp"
+    save(opened, path, qtbot)
+    begin_anew(opened, qtbot)
+    opened.sessions.open(str(path))
+    assert answer(outputs=taken).outputs == taken
+    qtbot.waitUntil(lambda: not opened.sessions.restorer.is_active)
+    assert opened.state.model.description.outputs == taken
+    assert not opened.sessions.is_modified
 
 
 def test_a_folder_that_is_a_model_is_found_again(ready, tmp_path, answer, qtbot):

@@ -5,7 +5,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QScrollArea
 
 from interp_gui.core.analysis import Progress
-from interp_gui.engine.messages import OpenModel, Progressed
+from interp_gui.engine.messages import EngineLost, OpenModel, Progressed
 from interp_gui.gui.actions import ActionSpec
 from interp_gui.gui.welcome.drop_zone import HEADING
 from interp_gui.gui.welcome.gallery import SamplesGallery
@@ -111,15 +111,44 @@ def test_it_tells_how_far_the_opening_is_and_offers_nothing_else(ready, client, 
     job = client.last(OpenModel)
     generation = client.options[job]["generation"]
     assert page.zone.progress.isHidden(), "nothing moves where it is not known how far it is"
-    client.emit(Progressed(job=job, generation=generation, progress=Progress(done=3, total=8)))
+    far = Progress(done=3, total=8, text="Comparing 4 networks that fit")
+    client.emit(Progressed(job=job, generation=generation, progress=far))
     qtbot.waitUntil(lambda: page.zone.progress.value() == 3)
     assert not page.zone.progress.isHidden()
     assert page.zone.progress.maximum() == 8
+    assert page.text.text() == "Comparing 4 networks that fit"
     assert not card.isEnabled()
     client.end(job, "failed")
     qtbot.waitUntil(lambda: page.heading.text() == HEADING)
     assert page.zone.progress.isHidden()
     assert card.isEnabled()
+
+
+def test_an_engine_that_has_given_up_is_told_and_can_be_restarted(
+    ready, client, page, greet, qtbot
+):
+    client.emit(EngineLost(reason="It ran out of memory.", respawning=False))
+    qtbot.waitUntil(lambda: page.heading.text() == "The engine stopped")
+    assert "ran out of memory" in page.text.text()
+    assert page.cards[0].isEnabled()
+    assert not page.zone.offer.isHidden()
+    ready.documents.open_model("/models/net.pth")
+    assert page.heading.text() == "The engine stopped"
+    assert "'net.pth' opens once it runs again" in page.text.text()
+    page.zone.offer.click()
+    assert client.calls[-1] == ("restart",)
+    assert page.heading.text() == "Opening net.pth…"
+    assert "starting" in page.text.text()
+    assert page.zone.offer.isHidden()
+    client.emit(greet())
+    qtbot.waitUntil(lambda: any(isinstance(r, OpenModel) for r in client.requests.values()))
+
+
+def test_an_engine_that_comes_back_by_itself_offers_nothing(ready, client, page, qtbot):
+    client.emit(EngineLost(reason="It ended.", respawning=True))
+    qtbot.waitUntil(lambda: not ready.bridge.is_ready)
+    assert page.heading.text() == HEADING
+    assert page.zone.offer.isHidden()
 
 
 # --- samples -----------------------------------------------------------------------------------
