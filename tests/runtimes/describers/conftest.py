@@ -82,8 +82,7 @@ NETWORKS = {
         "DeiTForImageClassificationWithTeacher", "DeiTConfig", num_labels=CLASSES, **sizes()
     ),
     "hugging face siglip": lambda: hugging_face(
-        "SiglipForImageClassification", "SiglipConfig", num_labels=CLASSES,
-        vision_config={"image_size": SIDE, **sizes()},
+        "SiglipVisionModel", "SiglipVisionConfig", vision_use_head=False, **sizes()
     ),
     "hugging face swin": lambda: hugging_face(
         "SwinModel", "SwinConfig",

@@ -12,7 +12,7 @@ from interp_gui.core.layer import Address, layers_of
 from interp_gui.core.place import Place
 from interp_gui.core.runtime import Capture
 
-from .conftest import NETWORKS
+from .conftest import NETWORKS, hugging_face, runtime_of, sizes
 
 SITES = ("q", "k", "v", "pattern", "z")
 PROJECTIONS = ("proj", "out_proj", "o_proj")
@@ -72,6 +72,18 @@ def test_norms_of_queries_have_heads_and_tokens(network, batch):
         got = runtime.forward(batch, capture=[layer.name, own.name]).captured
         wanted = np.moveaxis(got[own.name], [own.axes.index(a) + 1 for a in layer.axes], [1, 2, 3])
         np.testing.assert_allclose(got[layer.name], wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_attention_that_pools_by_a_learned_query_is_opened_up(batch):
+    runtime = runtime_of(hugging_face("SiglipVisionModel", "SiglipVisionConfig", **sizes()))
+    path = "head.attention"
+    got = runtime.forward(batch, capture=[f"{path}/{site}" for site in SITES]).captured
+    pattern, value, z = (got[f"{path}/{site}"] for site in ("pattern", "v", "z"))
+    mixed = np.einsum("nhqk,nkhd->nqhd", pattern, value)
+    np.testing.assert_allclose(mixed, z, atol=1e-5 * np.abs(z).max())
+    pooled = runtime.forward(batch).outputs["pooler_output"]
+    edited = runtime.forward(batch, edits=stack(Feature.parse(f"{path}/z:h1"), "ablate"))
+    assert np.abs(edited.outputs["pooler_output"] - pooled).max() > 1e-3 * np.abs(pooled).max()
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if "swin" not in n])
