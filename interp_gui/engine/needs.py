@@ -1,9 +1,10 @@
 """Whether a run has what its analysis needs, said before anything is computed."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from interp_gui.core.analysis import Analysis, Inputs, Need
+from interp_gui.core.analysis import Analysis, Inputs, Need, parameter_infos
 from interp_gui.core.errors import InterpError, InvalidValue, MissingAbility
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.runtime import Runtime, differentiable
@@ -41,7 +42,7 @@ def check_needs(
         raise InvalidValue(
             f"'{analysis.title}' compares two models.", hint="Open or name a second one."
         )
-    for problem in _missing(analysis.title, needs, model, inputs):
+    for problem in _missing(analysis.title, needs, model, inputs, _way_out(analysis, settings)):
         raise problem
     description = model.description
     layers = list(_layers(model, inputs))
@@ -58,8 +59,18 @@ def check_needs(
                 )
 
 
+def _way_out(analysis: Analysis, settings: Any | None) -> str:
+    """Which setting would do without gradients; empty if none does."""
+    settings = settings if settings is not None else analysis.settings({})
+    for info in parameter_infos(analysis.parameters):
+        for choice in info.choices:
+            if "gradient" in analysis.spares(dataclasses.replace(settings, **{info.name: choice})):
+                return f"With {info.name}={choice} it goes without them."
+    return ""
+
+
 def _missing(
-    title: str, needs: tuple[Need, ...], model: Runtime, inputs: Inputs
+    title: str, needs: tuple[Need, ...], model: Runtime, inputs: Inputs, without_gradients: str
 ) -> Iterator[InterpError]:
     if "image" in needs and not inputs.images:
         yield InvalidValue(f"'{title}' needs an image.", hint="Open or name an image.")
@@ -74,7 +85,7 @@ def _missing(
     if "gradient" in needs and differentiable(model) is None:
         yield MissingAbility(
             f"'{title}' needs gradients, which this model's runtime cannot give.",
-            hint=model.description.gradient_problem,
+            hint=f"{model.description.gradient_problem} {without_gradients}".strip(),
         )
     if "classes" in needs and not model.description.class_count:
         yield MissingAbility(

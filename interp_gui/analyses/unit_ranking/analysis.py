@@ -20,7 +20,7 @@ from interp_gui.analyses.asked import (
 from interp_gui.analyses.unit_maps import Floats, region_place, require_units
 from interp_gui.analyses.unit_ranking.baselines import dataset_means
 from interp_gui.analyses.unit_ranking.scores import Scores, score_units
-from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.analysis import Analysis, Context, Need, Progress, Steps, parameter
 from interp_gui.core.colormaps import overlay
 from interp_gui.core.cost import Cost
 from interp_gui.core.edit import Baseline, Edit
@@ -40,6 +40,7 @@ COLUMNS = (
 )  # fmt: skip
 """`activation`: mean over the place. `fall of target`: Target before minus after the ablation,
 so that a unit that speaks for the Target has a positive one; None where not confirmed.
+`activation × gradient`: None where the model has no gradients.
 `percentile of controls`: share of the random units whose ablation changes the Target less in
 magnitude. `moved`: length of the change that the ablation makes in the layer. `role`: `ranked` or
 `control`."""
@@ -153,8 +154,7 @@ def _table(
     def row(u: int, effect: tuple[float, float] | None, role: str) -> tuple[Number, ...]:
         share = effects.percentile(u) if role == "ranked" and effect is not None else None
         change, moved = effect if effect is not None else (None, None)
-        activation, attribution = float(scores.activation[u]), float(scores.attribution[u])
-        return (u, activation, attribution, change, share, moved, role)
+        return (u, float(scores.activation[u]), scores.attributed(u), change, share, moved, role)
 
     rows = [row(u, effects.ranked.get(u), "ranked") for u in listed]
     rows += [row(u, effect, "control") for u, effect in effects.controls.items()]
@@ -185,11 +185,9 @@ def _cards(
 ) -> Grid:
     items = []
     for rank, (u, pixels) in enumerate(pictures.items(), start=1):
-        numbers: dict[str, Number] = {
-            "rank": rank,
-            "activation": float(scores.activation[u]),
-            "attribution": float(scores.attribution[u]),
-        }
+        numbers: dict[str, Number] = {"rank": rank, "activation": float(scores.activation[u])}
+        if scores.attribution is not None:
+            numbers["attribution"] = scores.attributed(u)
         if u in effects.ranked:
             numbers["change"] = effects.ranked[u][0]
             numbers["control_percentile"] = effects.percentile(u)
@@ -238,6 +236,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     what = target.title(context.model.description)
     title = f"Units of {layer.name} for the {what}"
     notes = edit_notes(context)
+    if scores.attribution is None:
+        notes = (*notes, f"No activation × gradient: {context.model.description.gradient_problem}")
     if context.inputs.region and not layer.spatial:
         notes = (*notes, "This layer has no positions: the brushed place does not count.")
     confirmed = listed[: parameters.confirm]
@@ -300,7 +300,8 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
     path = context.inputs.images[0]
     whole_s = forward_s(context, path=path)
     before_s = min(whole_s, forward_s(context, layer=layer.name, path=path))
-    seconds = GRADIENT_PASSES * whole_s + parameters.count * CARD_S
+    gradients = not context.model.description.gradient_problem
+    seconds = (GRADIENT_PASSES if gradients else 1) * whole_s + parameters.count * CARD_S
     if parameters.confirm:
         dataset = context.inputs.dataset
         if dataset is not None and parameters.baseline != "zero":
@@ -308,6 +309,11 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
         # what lies before the layer is run once for all of them
         seconds += (parameters.confirm + parameters.controls) * (whole_s - before_s + RESTART_S)
     return Cost(seconds=seconds)
+
+
+def spared_needs(settings: Parameters) -> tuple[Need, ...]:
+    """Ranking by activation goes without gradients."""
+    return ("gradient",) if settings.order == "activation" else ()
 
 
 ANALYSIS = Analysis(
@@ -318,6 +324,7 @@ ANALYSIS = Analysis(
     needs=("image", "layer", "target", "gradient"),
     uses=("dataset",),
     produces=("table", "grid"),
+    spares=spared_needs,
     run=run,
     estimate=estimate,
 )

@@ -67,3 +67,25 @@ def test_it_works_or_is_refused_with_a_sentence(analysis, gradients, small_bytes
     found = results()
     assert found
     assert all(msgspec.json.encode(result.numbers) for result in found)
+
+
+def test_units_are_ranked_by_activation_without_gradients(small_bytes, images):
+    from interp_gui.analyses.unit_ranking import ANALYSIS
+
+    runtime = OnnxRuntime(small_bytes, described(6))
+    inputs = Inputs(images=images.paths[:1], dataset=images, layer="down.Conv")
+    settings = ANALYSIS.settings({"order": "activation", "count": 12, "confirm": 3, "controls": 2})
+    check_needs(ANALYSIS, runtime, inputs, settings)
+    steps = list(ANALYSIS.run(Context(model=runtime, inputs=inputs), settings))
+    table = [step for step in steps if getattr(step, "key", "") == "ranking"][-1]
+    assert table.final
+    at = table.columns.index
+    ranked = [row for row in table.cells if row[at("role")] == "ranked"]
+    values = [row[at("activation")] for row in ranked]
+    assert values == sorted(values, reverse=True)
+    assert {row[at("activation × gradient")] for row in table.cells} == {None}
+    assert [row[at("fall of target")] is not None for row in ranked] == [True] * 3 + [False] * 9
+    assert any("No activation × gradient" in note for note in table.notes)
+    with pytest.raises(MissingAbility, match="needs gradients") as refused:
+        check_needs(ANALYSIS, runtime, inputs, ANALYSIS.settings({}))
+    assert "order=activation" in refused.value.hint
