@@ -10,6 +10,7 @@ from interp_gui.checkpoints.match import Match, Tensors
 from interp_gui.core.errors import FileProblem
 
 _WEIGHTS = frozenset(("weight", "bias"))
+_VARIANCE = "running_var"
 _WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
 
 
@@ -84,7 +85,7 @@ def make_float32(tensors: Tensors) -> tuple[str, ...]:
 
     Returns notes on kinds and values of numbers.
     """
-    kinds, broken = set(), []
+    kinds, broken, negative = set(), [], []
     for key, value in tensors.items():
         if not value.is_floating_point():
             continue
@@ -93,6 +94,8 @@ def make_float32(tensors: Tensors) -> tuple[str, ...]:
             tensors[key] = value = value.float()
         if not _all_finite(value):
             broken.append(key)
+        elif key.endswith(_VARIANCE) and value.numel() and bool(value.min() < 0):
+            negative.append(key)
     notes = []
     if kinds:
         notes.append(f"Weights of kind {', '.join(sorted(kinds))} were converted to float32.")
@@ -100,6 +103,11 @@ def make_float32(tensors: Tensors) -> tuple[str, ...]:
         notes.append(
             f"{len(broken)} of its tensors hold values that are no finite numbers, "
             f"for example '{broken[0]}'."
+        )
+    if negative:
+        notes.append(
+            f"{len(negative)} of its variances are below zero, for example '{negative[0]}': the "
+            "file is damaged or tensors were exchanged, and its answers may be no numbers."
         )
     return tuple(notes)
 

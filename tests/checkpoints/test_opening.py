@@ -155,6 +155,14 @@ def test_values_that_are_no_numbers_are_noted(tmp_path, state):
     assert any("no finite numbers" in note and "features.0.bias" in note for note in notes)
 
 
+def test_variances_below_zero_are_noted(tmp_path, reference):
+    state = reference("shufflenet_v2_x0_5").state_dict()
+    key = next(key for key in state if key.endswith("running_var"))
+    state[key] = -state[key]
+    notes = open_checkpoint(saved(tmp_path, state)).description.notes
+    assert any("below zero" in note and key in note for note in notes)
+
+
 def test_the_file_can_go_once_it_is_open(tmp_path, state):
     save_file(contiguous(state), tmp_path / "a.safetensors")
     opened = open_checkpoint(tmp_path / "a.safetensors")

@@ -104,7 +104,7 @@ def doubled(draw: st.DrawFn, state: State) -> State:
     new = draw(st.sampled_from([f"{road}_1", f"{road}.0", f"again.{road}", f"{road[:-1]}9"]))
     return {
         **state,
-        **{new + k[len(road) :]: v for k, v in state.items() if k == road or k.startswith(road)},
+        **{new + k[len(road) :]: v.clone() for k, v in state.items() if k.startswith(road)},
     }
 
 
@@ -192,8 +192,13 @@ def attempt(state: State, folder) -> str:
     judge = judged(f"{found.library}:{found.architecture}", config, plain)
     image = noise(judge, f"{found.library}:{found.architecture}", found.preprocessing.size[0])
     apart = distance(answers(opened.module, image), answers(judge, image))
-    degenerate = spread(answers(judge, image)) == 0
-    assert apart <= EQUAL or degenerate, f"{found.architecture} is {apart:.2g} off"
+    if apart == float("inf") and not 0 < spread(answers(judge, image)) < float("inf"):
+        # answers that are all the same or no numbers (of a variance below zero) tell nothing
+        own, true = opened.module.state_dict(), judge.state_dict()
+        assert own.keys() == true.keys()
+        assert all(torch.equal(own[k], v.float()) for k, v in true.items() if k in plain)
+        return "opened"
+    assert apart <= EQUAL, f"{found.architecture} is {apart:.2g} off"
     return "opened"
 
 
