@@ -4,6 +4,7 @@ from interp_gui.checkpoints.folders import folder_weights
 from interp_gui.checkpoints.formats import SAVE_HINT, CheckpointFile
 from interp_gui.checkpoints.hints import hints_of, outermost_class
 from interp_gui.checkpoints.inert import TensorRef
+from interp_gui.checkpoints.likely_kinds import in_place_of_weights
 from interp_gui.checkpoints.match import Contents, WeightSet
 from interp_gui.checkpoints.parametrised import whole_weights
 from interp_gui.checkpoints.pickle_names import foreign
@@ -121,7 +122,7 @@ def _refuse_dangerous(name: str, names: tuple[ForeignName, ...], stubs: bool) ->
 
 def _without_weights(file: CheckpointFile, source: Source) -> FileProblem:
     what = "" if source.by_torch else "is a Python pickle that torch did not write, and "
+    words, hint = in_place_of_weights(source.tree)
     return FileProblem(
-        f"'{file.path.name}' {what}holds no named weights of a network.",
-        hint="Save them with torch.save(model.state_dict(), 'weights.pth').",
+        f"'{file.path.name}' {what}holds no named weights of a network{words}.", hint=hint
     )

@@ -25,6 +25,7 @@ _LONGEST_CONFIG = 16 << 20  # bytes
 _LONGEST_REVISION = 100  # bytes
 _MOST_FILES = 2000
 _SHOWN_NAMES = 6
+_DEEPEST = 3  # folders below the one that was given
 _SUFFIXES = (
     ".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pt2", ".pkl", ".tar", ".model", ".weights",
     *ONNX_SUFFIXES,
@@ -118,7 +119,26 @@ def folder_weights(folder: Path) -> CheckpointFile:
         )
     if len(problems) == 1:
         raise problems[0]
-    raise unknown_folder(folder)
+    raise unknown_folder(folder, _below(folder))
+
+
+def _below(folder: Path) -> list[str]:
+    """Paths of what may be checkpoints in folders below, as training programs lay them out."""
+    found: list[str] = []
+    seen = 0
+    for place, folders, names in os.walk(folder):
+        depth = len(Path(place).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if depth >= _DEEPEST:
+            folders.clear()
+        seen += len(folders) + len(names)
+        if seen > _MOST_FILES:
+            break
+        for name in sorted(names):
+            wanted = os.path.splitext(name)[1].lower() in _SUFFIXES and name not in _BESIDE
+            if depth and wanted and name.isprintable():
+                found.append(str(Path(place, name).relative_to(folder)))
+    return found
 
 
 def _checkpoints(folder: Path) -> tuple[list[CheckpointFile], list[FileProblem]]:

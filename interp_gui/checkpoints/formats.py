@@ -15,6 +15,7 @@ from interp_gui.checkpoints.other_kinds import (
     KINDS_HINT,
     refuse_other_kinds,
     refuse_parts,
+    tar_archive,
     unknown_archive,
     unknown_file,
 )
@@ -137,11 +138,8 @@ def _format(file: Path, start: bytes) -> CheckpointFormat:
             ) from None
         return "safetensors"
     if start[257:262] == b"ustar":
-        raise FileProblem(
-            f"'{file.name}' is a tar archive; torch's oldest format cannot be read safely.",
-            hint=SAVE_HINT,
-        )
-    raise unknown_file(file)
+        raise tar_archive(file, start)
+    raise unknown_file(file, start)
 
 
 def _zip_format(file: Path) -> CheckpointFormat:

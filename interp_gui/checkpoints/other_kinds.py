@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from interp_gui.core.errors import FileProblem
@@ -17,6 +17,18 @@ _SOURCE_HINT = "Open the PyTorch or ONNX model that it was made from."
 _NUMPY_HINT = (
     "Save its weights with torch.save({k: torch.from_numpy(v) for k, v in "
     "numpy.load('weights.npz').items()}, 'weights.pth') and open those."
+)
+_FLAX_HINT = (
+    "timm reads such files: save timm.create_model(name, checkpoint_path='weights.npz')"
+    ".state_dict() with torch.save, and open that."
+)
+_MESSAGE_HINT = (
+    "Servers answer so where a file is missing or a login is needed. Download the file again, and "
+    "compare its size."
+)
+_OLD_TORCH_HINT = (
+    "Load it with torch.load(path, weights_only=False) where you trust it, and save its weights "
+    "with torch.save(model.state_dict(), 'weights.pth')."
 )
 _PARTS_HINT = (
     "Join its parts with python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER "
@@ -55,8 +67,9 @@ _BY_SUFFIX = {
     ".index": ("a part of a TensorFlow checkpoint", _TENSORFLOW_HINT),
     ".mlmodel": ("a Core ML model", _SOURCE_HINT),
     ".msgpack": (
-        "a Flax checkpoint",
-        "Load it with transformers (from_flax=True) and save it with save_pretrained.",
+        "a file of Flax",
+        "Load it with transformers before version 5 (from_pretrained(folder, from_flax=True)), and "
+        "save it with save_pretrained.",
     ),
     ".engine": ("a TensorRT engine", _SOURCE_HINT),
     ".trt": ("a TensorRT engine", _SOURCE_HINT),
@@ -73,6 +86,11 @@ _TENSORFLOW_DATA = re.compile(r".+\.data-\d{5}-of-\d{5}")
 _POINTER = b"version https://git-lfs"
 _PAGES = (b"<!doctype html", b"<html", b"<head")
 _XML = b"<?xml"
+_ERRORS = (b"<error", b"<message")
+_SHOWN_BELOW = 4
+_LONGEST_LINE = 80  # letters of a text that are shown
+_OLD_TORCH = frozenset((b"sys_info", b"pickle", b"storages", b"tensors"))
+_FLAX = re.compile(r"(opt/target/|params/)?(Transformer/|embedding/|cls\b|pre_logits/)")
 _DISTRIBUTED = ".distcp"
 _NETWORKS = ("config.json", "model.safetensors", "pytorch_model.bin")
 _INSIDE = (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".pt2", "pytorch_model.bin")
@@ -101,6 +119,10 @@ def refuse_other_kinds(file: Path, start: bytes) -> None:
             hint="The page was saved in place of the file that it links to; download that one.",
         )
     if text.startswith(_XML):
+        if any(each in text for each in _ERRORS):
+            raise FileProblem(
+                f"'{file.name}' is a server's message, not a checkpoint.", hint=_MESSAGE_HINT
+            )
         openvino = b"<net" in text
         raise _no_checkpoint(
             file.name, "an OpenVINO model" if openvino else "an XML file",
@@ -125,13 +147,50 @@ def refuse_parts(file: Path) -> None:
         raise FileProblem(f"'{file.name}' is a part of a distributed checkpoint.", hint=_PARTS_HINT)
 
 
-def unknown_file(file: Path) -> FileProblem:
-    """What to say of a file whose content says nothing."""
+def tar_archive(file: Path, start: bytes) -> FileProblem:
+    """What to say of a tar archive: of torch before version 0.4, or of anything."""
+    first = start[:100].rstrip(b"\0")
+    if first.rpartition(b"/")[2] in _OLD_TORCH:
+        return FileProblem(
+            f"'{file.name}' is in torch's oldest format, a tar archive, which cannot be read "
+            "safely.",
+            hint=_OLD_TORCH_HINT,
+        )
+    named = f" that begins with '{_line(first)}'" if first and b"PaxHeader" not in first else ""
+    return FileProblem(f"'{file.name}' is a tar archive{named}.", hint=_UNPACK_HINT)
+
+
+def _line(content: bytes) -> str:
+    """The first line of a text as it may be shown."""
+    lines = content.decode("utf-8", "replace").strip().splitlines() or [""]
+    shown = "".join(letter if letter.isprintable() else "�" for letter in lines[0])
+    return shown if len(shown) <= _LONGEST_LINE else f"{shown[: _LONGEST_LINE - 1]}…"
+
+
+def _is_text(content: bytes) -> bool:
+    text = content.decode("utf-8", "ignore")
+    plain = all(letter.isprintable() or letter.isspace() for letter in text)
+    return len(text.strip()) > 1 and plain and len(text.encode()) > len(content) - 4
+
+
+def unknown_file(file: Path, start: bytes = b"") -> FileProblem:
+    """What to say of a file whose content is of no known kind.
+
+    Parameters
+    ----------
+    start
+        Its first bytes.
+    """
     suffix = file.suffix.lower()
     if _TENSORFLOW_DATA.fullmatch(file.name):
         suffix = ".index"
     if suffix in _BY_SUFFIX:
         return _no_checkpoint(file.name, *_BY_SUFFIX[suffix])
+    if _is_text(start):
+        return FileProblem(
+            f"'{file.name}' is not a checkpoint but a text that begins with '{_line(start)}'.",
+            hint=_MESSAGE_HINT,
+        )
     return FileProblem(f"'{file.name}' is not a checkpoint.", hint=KINDS_HINT)
 
 
@@ -140,7 +199,10 @@ def unknown_archive(file: Path, names: Collection[str]) -> FileProblem:
     if set(names) >= _KERAS:
         return _no_checkpoint(file.name, "a Keras model", _TENSORFLOW_HINT)
     if names and all(name.endswith(".npy") for name in names):
-        return _no_checkpoint(file.name, "a NumPy archive", _NUMPY_HINT)
+        flax = any(_FLAX.match(name) for name in names)
+        return _no_checkpoint(
+            file.name, "a NumPy archive", _FLAX_HINT if flax else _NUMPY_HINT
+        )  # fmt: skip
     inside = next((name for name in names if name.lower().endswith(_INSIDE)), "")
     if inside:
         shown = "".join(letter if letter.isprintable() else "�" for letter in inside[:80])
@@ -152,8 +214,14 @@ def unknown_archive(file: Path, names: Collection[str]) -> FileProblem:
     )
 
 
-def unknown_folder(folder: Path) -> FileProblem:
-    """What to say of a folder without a checkpoint."""
+def unknown_folder(folder: Path, below: Sequence[str] = ()) -> FileProblem:
+    """What to say of a folder without a checkpoint.
+
+    Parameters
+    ----------
+    below
+        Paths of checkpoints in folders below it.
+    """
     shown = folder.name or str(folder)
     if any(entry.endswith(_DISTRIBUTED) for entry in _entries(folder)):
         return FileProblem(
@@ -166,6 +234,14 @@ def unknown_folder(folder: Path) -> FileProblem:
     if (folder / "Manifest.json").is_file() and (folder / "Data").is_dir():
         return FileProblem(
             f"The folder '{shown}' is a Core ML model, not a checkpoint.", hint=_SOURCE_HINT
+        )
+    if below:
+        more = f" and {len(below) - _SHOWN_BELOW} more" if len(below) > _SHOWN_BELOW else ""
+        listed = ", ".join(f"'{each}'" for each in below[:_SHOWN_BELOW])
+        return FileProblem(
+            f"The folder '{shown}' holds no checkpoint itself, but folders in it do: "
+            f"{listed}{more}.",
+            hint="Open that one." if len(below) == 1 else "Open one of them.",
         )
     return FileProblem(f"The folder '{shown}' holds no checkpoint.", hint=KINDS_HINT)
 

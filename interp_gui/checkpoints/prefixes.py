@@ -42,6 +42,7 @@ _SIDE = re.compile(
 _ALONE = re.compile(
     r"projector|projection_head|proj_head|predictor|prediction_head|prototypes\d*|queue(_\w+)?|"
     r"criterion|loss_fn|center_loss|class_weights?|logit_scale|temperature|n_averaged|initted|"
+    r"op_threshs|"
     r"(train|val|test)_(acc\w*|f1\w*|auroc\w*|loss\w*|metrics?|confmat\w*|precision\w*|recall\w*)"
 )
 # signs of learning without labels: a classifier that stands beside such a network is only a probe

@@ -22,6 +22,7 @@ from interp_gui.core.errors import unknown_name
 from interp_gui.core.opening import KeyReport
 
 _SHOWN_NEAREST = 3
+_PLAIN_TRANSFORMERS = ("vit_", "deit_", "deit3_")
 _SIZES = re.compile(r"_(window\d+_)?\d{3}(?=_|$)")
 """The image size in an architecture's name."""
 
@@ -48,7 +49,7 @@ def recognise(shapes: Mapping[str, tuple[int, ...]], *, hints: Hints = Hints()) 
         What is named there comes first among the matches; nothing matches by it alone.
     """
     own = own_names(shapes)
-    matches = find_matches(own, hints=hints)
+    matches = find_matches(own, hints=hints) or _averaging(own, hints)
     if not matches:
         for renaming in _put_back(own):
             found = find_matches(dict(renaming.shapes), hints=hints, library=renaming.target)
@@ -180,6 +181,22 @@ def _renamings(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Renaming, ...]:
     except ImportError:
         return ()
     return tuple(renamings(shapes))
+
+
+def _averaging(own: Shapes, hints: Hints) -> tuple[Match, ...]:
+    """Plain transformers of timm that classify the mean of the tokens, as a tuned MAE does.
+
+    Their last norm then comes behind the mean, under a name of its own.
+    """
+    if "norm.weight" in own or not {"fc_norm.weight", "fc_norm.bias"} <= own.keys():
+        return ()
+    usual = {key.removeprefix("fc_") if key.startswith("fc_norm.") else key: shape
+             for key, shape in own.items()}  # fmt: skip
+    return tuple(
+        replace(match, config={**match.config, "global_pool": "avg"})
+        for match in find_matches(usual, hints=hints, library="timm")
+        if match.architecture.name.startswith(_PLAIN_TRANSFORMERS)
+    )
 
 
 def _put_back(own: Shapes) -> Iterator[Renaming]:

@@ -153,6 +153,7 @@ def test_a_repository_in_the_hubs_cache_stands_for_its_revision(tmp_path):
         (("Manifest.json", "Data/weights"), "Core ML model"),
         (("adapter_config.json", "adapter_model.safetensors"), "an adapter"),
         (("notes.md",), "holds no checkpoint"),
+        (("weights/best.pt", "opt.yaml"), "folders in it do: 'weights/best.pt'"),
     ],
 )
 def test_folders_of_other_things(tmp_path, names, match):

@@ -107,6 +107,9 @@ def png():
         (b"<?xml version='1.0'?><net name='a'></net>", "an OpenVINO model"),
         (b"<?xml version='1.0'?><html></html>", "a web page"),
         (b"lmgg" + bytes(90), "GGML"),
+        (b"Invalid username or password.", "a text that begins with 'Invalid username"),
+        (b'{"error": "Repository not found"}', "a text that begins with '{\"error"),
+        (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>", "a server's message"),
     ],
 )
 def test_not_a_checkpoint(tmp_path, content, match):
@@ -119,7 +122,7 @@ def test_not_a_checkpoint(tmp_path, content, match):
     ("name", "match"),
     [
         ("saved_model.pb", "a TensorFlow graph"), ("a.mlmodel", "a Core ML model"),
-        ("flax_model.msgpack", "a Flax checkpoint"), ("a.py", "a Python program"),
+        ("flax_model.msgpack", "a file of Flax"), ("a.py", "a Python program"),
         ("model.ckpt.data-00000-of-00001", "TensorFlow checkpoint"),
         ("config.json", "a JSON file"), ("__0_0.distcp", "a part of a distributed checkpoint"),
     ],
@@ -129,9 +132,22 @@ def test_kinds_that_only_the_suffix_tells(tmp_path, name, match):
     refused(tmp_path / name, match)
 
 
+@pytest.mark.parametrize(
+    ("inside", "match"), [("sys_info", "oldest format"), ("a/best.pth", "begins with 'a/best.pth'")]
+)
+def test_tar_archives(tmp_path, inside, match):
+    with tarfile.open(tmp_path / "a.pth", "w") as archive:
+        archive.addfile(tarfile.TarInfo(inside))
+    refused(tmp_path / "a.pth", match)
+
+
 def test_archives_of_other_things(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros(3))
     refused(tmp_path / "a.npz", "is a NumPy archive")
+    np.savez(tmp_path / "b.npz", **{"Transformer/encoderblock_0/scale": np.zeros(3)})
+    with pytest.raises(FileProblem, match="is a NumPy archive") as caught:
+        open_checkpoint(tmp_path / "b.npz")
+    assert "timm" in caught.value.hint
     with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
         archive.writestr("run/best.pth", b"x")
     refused(tmp_path / "download.zip", "with 'run/best.pth' in it")

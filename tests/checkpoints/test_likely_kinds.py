@@ -1,8 +1,10 @@
 """Refusals of well-known kinds of networks say what they are."""
 
 import pytest
+import torch
 
-from interp_gui.checkpoints.likely_kinds import likely_kind
+from interp_gui.checkpoints.inert import TensorRef
+from interp_gui.checkpoints.likely_kinds import in_place_of_weights, likely_kind
 
 KINDS = {
     "adapters": {"blocks.0.attn.qkv.lora_A.default.weight": (4, 8)},
@@ -19,6 +21,15 @@ KINDS = {
         f"layer1.{n}.conv1.{leaf}": shape
         for n in range(6) for leaf, shape in (("weight", (8, 8, 3, 3)), ("bias", (8,)))
     },
+    "LSTM": {"cnn.0.weight": (8, 3, 3, 3), "lstm.weight_hh_l0": (64, 16)},
+    "U-Net": {"inc.0.weight": (8, 3, 3, 3), "up1.conv.weight": (8, 8, 3, 3)},
+    "vit-pytorch": {"to_patch_embedding.1.weight": (192,), "mlp_head.weight": (5, 192)},
+    "small images": {"conv1.weight": (64, 3, 3, 3), "layer1.0.conv1.weight": (64, 64, 3, 3)},
+    "texts": {"token_embedding.weight": (99, 8), "text_projection": (8, 8)},
+    "several heads": {
+        **{f"model.layer1.{n}.conv1.weight": (8, 8, 3, 3) for n in range(24)},
+        "fc_age.weight": (1, 8), "fc_age.bias": (1,), "fc_sex.weight": (2, 8), "fc_sex.bias": (2,),
+    },
     "fastai": {"0.0.weight": (8, 3, 7, 7), "1.2.weight": (16,)},
 }  # fmt: skip
 
@@ -29,6 +40,22 @@ def test_each_kind_is_named_with_advice(word):
     assert found is not None
     assert word in found.words
     assert found.hint
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ({"state": {}, "param_groups": []}, "the state of an optimizer"),
+        ({"optimizer_state_dict": {"zero_stage": 2}}, "DeepSpeed"),
+        ({0: {"a": 1}}, "numbers in the place of names"),
+        ([TensorRef(None, torch.float32, (1,))], "without names"),
+    ],
+)  # fmt: skip
+def test_what_is_there_in_place_of_weights(tree, words):
+    found, hint = in_place_of_weights(tree)
+    assert words in found
+    assert hint
+    assert in_place_of_weights({"epoch": 3})[0] == ""
 
 
 def test_a_part_of_several_is_told_by_its_name():

@@ -8,6 +8,7 @@ from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.formats import inspect_file
 from interp_gui.checkpoints.opening import open_checkpoint
 from interp_gui.core.opening import OpenChoice
+from tests.checkpoints.conftest import randomised
 
 RESNET = OpenChoice(architecture="torchvision:resnet18")
 
@@ -129,3 +130,16 @@ def test_the_body_of_a_network_that_stands_alone_in_a_row(tmp_path, reference):
     opened = open_checkpoint(saved(tmp_path, body.state_dict()))
     assert opened.description.architecture == "mobilenet_v3_small"
     assert agrees(opened, nn.Sequential(body, nn.Flatten()))
+
+
+@pytest.mark.parametrize("classes", [5, 0])
+def test_a_transformer_that_classifies_the_mean_of_its_tokens(tmp_path, classes):
+    import timm
+
+    net = timm.create_model(
+        "vit_tiny_patch16_224", img_size=64, global_pool="avg", num_classes=classes
+    ).eval()
+    randomised(net)
+    opened = open_checkpoint(saved(tmp_path, {"model": net.state_dict()}))
+    assert opened.description.config["global_pool"] == "avg"
+    assert agrees(opened, net)
