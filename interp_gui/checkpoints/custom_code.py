@@ -13,6 +13,7 @@ from torch import nn
 from interp_gui.checkpoints.match import Tensors
 from interp_gui.core.errors import FileProblem, UnknownArchitecture, unknown_name
 from interp_gui.core.opening import KeyReport, OpenChoice, OpenQuestion, ReshapedKey
+from interp_gui.core.paths import open_regular
 
 LIBRARY = "file"
 """What the description names as library of such a network."""
@@ -66,7 +67,8 @@ def build_from_code(
 
 def _agreed_source(path: Path, agreed_sha256: str) -> bytes:
     try:
-        source = path.read_bytes()
+        with open_regular(path) as file:
+            source = file.read(_LARGEST_BYTES + 1)
     except OSError as problem:
         raise FileProblem(f"'{path.name}' cannot be read: {problem.strerror}.") from None
     if len(source) > _LARGEST_BYTES:
@@ -152,7 +154,8 @@ def _outermost(module: types.ModuleType, found: dict[str, Any]) -> list[str]:
     """Classes that no other class of the file is made with."""
     path = getattr(module, "__file__", "") or ""
     try:
-        tree = ast.parse(Path(path).read_bytes())
+        with open_regular(path) as file:
+            tree = ast.parse(file.read(_LARGEST_BYTES))
     except (OSError, SyntaxError, ValueError):
         return list(found)
     used: set[str] = set()

@@ -10,6 +10,7 @@ import msgspec
 
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import FileProblem
+from interp_gui.core.paths import read_regular
 
 TABLE_SUFFIXES = frozenset((".csv", ".tsv"))
 
@@ -66,7 +67,7 @@ def read_text(path: str | os.PathLike[str]) -> TableText:
             raise FileProblem(
                 f"'{name}' is too large for a table of images.", hint="Split it into smaller ones."
             )
-        data = Path(path).read_bytes()
+        data = read_regular(path)
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise FileProblem(

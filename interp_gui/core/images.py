@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from interp_gui.core import array_files, band_tiff, deep_images, planes
 from interp_gui.core.deep_images import ImageDepth
 from interp_gui.core.errors import ImageProblem
+from interp_gui.core.paths import open_regular, read_regular
 from interp_gui.core.planes import Planes, UnsuitableImage
 
 Pixels = NDArray[np.uint8]
@@ -175,7 +176,7 @@ def probe_image(path: str | os.PathLike[str]) -> tuple[int, int]:
     name = Path(path).name
     try:
         size = os.stat(path).st_size
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             if size == 0:
                 raise _empty(name)
             if name.lower().endswith(array_files.ARRAY_SUFFIXES):
@@ -226,13 +227,13 @@ def dataset_sha256(paths: Iterable[str | os.PathLike[str]]) -> str:
 
 @lru_cache(maxsize=500_000)  # a smaller one would forget all of a large folder each time
 def _file_sha256(path: str, size: int, modified_ns: int) -> str:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_regular(path)
     except OSError as problem:
         raise _unreadable(path, problem) from None
 
@@ -245,7 +246,8 @@ def _unreadable(path: str | os.PathLike[str], problem: OSError) -> ImageProblem:
         return ImageProblem(f"'{name}' is a folder, not an image.", hint="Open it as a folder.")
     if isinstance(problem, PermissionError):
         return ImageProblem(f"'{name}' may not be read.", hint="Change the file's permissions.")
-    return ImageProblem(f"'{name}' cannot be read: {_one_line(problem)}.")
+    reason = problem.strerror or _one_line(problem)
+    return ImageProblem(f"'{name}' cannot be read: {reason}.")
 
 
 @contextmanager

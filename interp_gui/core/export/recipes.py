@@ -16,6 +16,7 @@ import numpy as np
 
 from interp_gui.core.errors import FileProblem, RecipeMismatch
 from interp_gui.core.export.png import RECIPE_KEYWORD
+from interp_gui.core.paths import read_regular
 from interp_gui.core.recipe import Recipe
 
 LARGEST_RECIPE_BYTES = 256 << 20
@@ -34,7 +35,7 @@ def read_recipe(path: Path | str) -> Recipe:
     """
     file = Path(path)
     try:
-        data = file.read_bytes()
+        data = read_regular(file)
     except FileNotFoundError:
         raise FileProblem(f"There is no file '{file}'.", hint="Check the path.") from None
     except IsADirectoryError:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from interp_gui.core.errors import FileProblem
+from interp_gui.core.paths import open_regular
 from interp_gui.gui import parts, theme
 
 LARGEST_BYTES = 2_000_000
@@ -50,7 +51,8 @@ def read_code(path: str) -> CodeFile:
     """
     name = Path(path).name
     try:
-        data = Path(path).read_bytes()
+        with open_regular(path) as file:
+            data = file.read(LARGEST_BYTES + 1)
     except OSError as problem:
         raise FileProblem(f"'{name}' cannot be read: {problem.strerror}.") from None
     if len(data) > LARGEST_BYTES:
