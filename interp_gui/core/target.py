@@ -59,13 +59,24 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.kind == "similarity" and not self.reference:
             raise InvalidValue("A similarity needs a reference embedding.")
 
+    @property
+    def chosen(self) -> bool:
+        """Whether it is another than the one that stands before anybody chooses."""
+        return self.kind != "logit" or self.index is not None
+
     def fitted(self, model: ModelDescription) -> "Target":
-        """The same Target as a model means it: by its outputs' names and kinds."""
+        """The same Target as a model means it: by its outputs' names and kinds.
+
+        Of a model that gives one number only, the Target that nobody chose is that number.
+        """
         names = [output.name for output in model.outputs]
         fitting = self
         if names and self.output not in names:
             fitting = msgspec.structs.replace(fitting, output=names[0])
-        kind = next((o.kind for o in model.outputs if o.name == fitting.output), "softmax")
+        own = next((o for o in model.outputs if o.name == fitting.output), None)
+        kind = own.kind if own is not None else "softmax"
+        if own is not None and (own.kind, own.size) == ("scalar", 1) and not fitting.chosen:
+            fitting = msgspec.structs.replace(fitting, kind="scalar", index=0)
         wanted: Literal["softmax", "sigmoid"] = "sigmoid" if kind == "sigmoid" else "softmax"
         if wanted != self.shares:
             fitting = msgspec.structs.replace(fitting, shares=wanted)
@@ -88,8 +99,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.kind in ("logit", "logit_difference", "probability") and not model.class_count:
             raise MissingAbility(
                 f"'{model.name}' has no classes.",
-                hint=f"Its output is {_WORDS[_kind(model)]}: choose another kind of Target, or "
-                "say in the Model panel that it gives classes.",
+                hint=f"Its output is {_WORDS[_kind(model)]}: choose another kind of Target "
+                "(--target value:3 or similarity:IMAGE), or say that it gives classes.",
             )
         if self.kind == "similarity":
             self._check_reference(model)

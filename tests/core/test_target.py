@@ -98,6 +98,18 @@ def test_a_target_is_fitted_to_the_outputs_of_a_model():
     assert Target(index=1).fitted(described()) == Target(index=1)
 
 
+def test_the_one_number_of_a_model_is_its_target_until_another_is_chosen():
+    one = described(OutputInfo(kind="scalar", size=1))
+    assert Target().fitted(one) == Target(kind="scalar", index=0)
+    Target().fitted(one).check(one)
+    chosen = Target(kind="probability", index=3)
+    assert chosen.fitted(one).kind == "probability"
+    for other in (OutputInfo(kind="embedding", size=1), OutputInfo(kind="scalar", size=2)):
+        with pytest.raises(MissingAbility, match="no classes") as refused:
+            Target().fitted(described(other)).check(described(other))
+        assert "value:3 or similarity:IMAGE" in refused.value.hint
+
+
 def test_a_reference_of_another_length_is_refused():
     embedding = described(OutputInfo(kind="embedding", size=3))
     Target(kind="similarity", reference=(1.0, 2.0, 3.0)).check(embedding)
