@@ -17,6 +17,8 @@ from interp_gui.core.images import image_sha256
 from interp_gui.core.planes import Planes
 from interp_gui.core.preprocessing import read_for
 
+_REASONS = 3
+"""So many reasons for leaving images out are named."""
 _SPEAK_EVERY_S = 0.1
 
 
@@ -123,11 +125,18 @@ def stacks(inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
 
 
 def broken_notes(broken: dict[int, str]) -> tuple[str, ...]:
-    """A sentence about images that were left out, if any were."""
+    """A sentence about images that were left out, if any were; one example a reason."""
     if not broken:
         return ()
-    shown = "; ".join(text.rstrip(".") for text in list(broken.values())[:5])
-    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
+    alike: dict[str, list[str]] = {}
+    for text in broken.values():  # "'name' is truncated."
+        alike.setdefault(text.rpartition("'")[2], []).append(text.rstrip("."))
+    examples = [
+        f"{texts[0]} ({len(texts) - 1} more alike)" if len(texts) > 1 else texts[0]
+        for texts in alike.values()
+    ]
+    shown = "; ".join(examples[:_REASONS])
+    more = f"; and {len(examples) - _REASONS} more" if len(examples) > _REASONS else ""
     things = "image" if len(broken) == 1 else "images"
     return (f"{len(broken)} {things} left out: {shown}{more}.",)
 

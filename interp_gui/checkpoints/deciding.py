@@ -25,7 +25,7 @@ from interp_gui.checkpoints.scoring import Hits, clear_winner, hits, labelled_im
 from interp_gui.core.choices import remember_groups, remembered_groups
 from interp_gui.core.errors import UnknownArchitecture
 from interp_gui.core.model import Preprocessing
-from interp_gui.core.opening import OpenChoice, OpenQuestion
+from interp_gui.core.opening import Candidate, OpenChoice, OpenQuestion
 
 _IMAGENET_CLASSES = 1000
 _NAMED = 4
@@ -253,14 +253,7 @@ class _Deciding:
             match=match,
             preprocessing=origin.preprocessing,
             class_names=self._class_names(match, proved),
-            alternatives=alternatives(
-                match,
-                rest,
-                self.build,
-                self._sees,
-                alike=remembered_groups(self.question.weights_sha256) if rest else (),
-                check=lambda: self.wishes.tell(""),
-            ),  # fmt: skip
+            alternatives=self._alternatives(match, rest),
             notes=(*notes, *origin.notes),
             choice=choice,
         )
@@ -282,6 +275,12 @@ class _Deciding:
                 choice=msgspec.structs.replace(self.choice, architecture=match.name),
             ),
         )  # fmt: skip
+
+    def _alternatives(self, match: Match, rest: tuple[Match, ...]) -> tuple[Candidate, ...]:
+        alike = remembered_groups(self.question.weights_sha256) if rest else ()
+        return alternatives(
+            match, rest, self.build, self._sees, alike=alike, check=lambda: self.wishes.tell("")
+        )
 
     def _keep_groups(self, groups: Sequence[Group]) -> None:
         names = tuple(tuple(each.name for each in one.matches) for one in groups)

@@ -204,6 +204,13 @@ def _pairing_notes(context: Context, other: Runtime, pairing: Pairing) -> list[s
         more = len(pairing.alone) - LISTED
         listed += f" and {more} more" if more > 0 else ""
         notes.append(f"{len(pairing.alone)} of A have no counterpart in B: {listed}.")
+        sizes = [m.preprocessing.size for m in (context.model, other)]
+        if sizes[0] != sizes[1]:
+            own, theirs = (f"{height} × {width}" for height, width in sizes)
+            notes.append(
+                f"A takes images of {own} and B of {theirs}, so no values could be compared to "
+                "find more pairs. Set the same size under Preprocessing."
+            )
         if context.model.description.runtime != other.description.runtime:
             notes.append(
                 "An exporter folds a norm into the convolution before it, whose own value is then "

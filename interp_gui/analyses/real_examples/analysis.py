@@ -14,6 +14,7 @@ from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.errors import InvalidValue, MissingAbility
+from interp_gui.core.export.numbers import readable
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
@@ -124,7 +125,7 @@ def _grid(
             numbers |= {"row": row, "column": column}
         items.append(
             GridItem(
-                title=f"{value:.3g}", pixels=picture, numbers=numbers, feature=feature, image=path
+                title=readable(value), pixels=picture, numbers=numbers, feature=feature, image=path
             )
         )
     notes = list(found.notes)

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.analyses.dataset_pass import broken_notes
 from interp_gui.analyses.passes import (
     Route,
     batch_notes,
@@ -75,12 +76,7 @@ class Survey:
     @property
     def notes(self) -> tuple[str, ...]:
         """How it was computed, where that needs saying, and which images were left out."""
-        if not self.broken:
-            return self.said
-        shown = "; ".join(list(self.broken.values())[:5])
-        more = f"; and {len(self.broken) - 5} more" if len(self.broken) > 5 else ""
-        things = "image" if len(self.broken) == 1 else "images"
-        return (*self.said, f"{len(self.broken)} {things} left out: {shown}{more}")
+        return (*self.said, *broken_notes(self.broken))
 
     def provenance(self, layer: str) -> dict[str, Any]:
         """What recipes of results about a layer say of how its record was computed."""

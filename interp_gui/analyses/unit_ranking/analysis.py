@@ -234,7 +234,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     listed = scores.order(parameters.order)[: parameters.count]
     effects = _Effects(ranked={}, controls={})
     what = target.title(context.model.description)
-    title = f"Units of {layer.name} for the {what}"
+    article = "" if target.kind == "scalar" and target.index is not None else "the "
+    title = f"Units of {layer.name} for {article}{what}"
     notes = edit_notes(context)
     if scores.attribution is None:
         notes = (*notes, f"No activation × gradient: {context.model.description.gradient_problem}")

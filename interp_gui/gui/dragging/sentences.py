@@ -11,13 +11,17 @@ from interp_gui.core.csv_text import is_table
 from interp_gui.core.dataset import IMAGE_SUFFIXES
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
+from interp_gui.core.model_places import is_model_folder
 from interp_gui.core.recipe import Recipe
 from interp_gui.gui.dragging.drag import features_from_mime
 from interp_gui.gui.dragging.drop_hint import Refusal
 from interp_gui.gui.features.commands import FeatureCommands
 
-MODEL_SUFFIXES = frozenset((".pt", ".pth", ".safetensors", ".bin", ".ckpt", ".pkl", ".onnx"))
+MODEL_SUFFIXES = frozenset(
+    (".pt", ".pth", ".safetensors", ".bin", ".ckpt", ".pkl", ".onnx", ".pt2")
+)
 SESSION_SUFFIX = ".interp"
+_PLURAL = {"folder of images": "folders of images"}
 
 
 def local_paths(mime: QMimeData) -> list[str]:
@@ -26,7 +30,7 @@ def local_paths(mime: QMimeData) -> list[str]:
 
 
 def of_files(paths: Sequence[str]) -> str:
-    """What dropping files on the window does; told by their names, so that nothing is read."""
+    """What dropping files on the window does; told by their names, so that no file is read."""
     if not paths:
         return ""
     if len(paths) > 1:
@@ -39,6 +43,8 @@ def of_files(paths: Sequence[str]) -> str:
         return f"Open {name} as a model"
     if suffix in IMAGE_SUFFIXES:
         return f"Open {name} as an image"
+    if is_model_folder(path):
+        return f"Open {name} as a model"
     if os.path.isdir(path):
         return f"Open the images in {name}"
     if is_table(path):
@@ -50,9 +56,18 @@ def _of_many(paths: Sequence[str]) -> str:
     suffixes = [Path(path).suffix.lower() for path in paths]
     models = sum(suffix in MODEL_SUFFIXES for suffix in suffixes)
     images = sum(suffix in IMAGE_SUFFIXES for suffix in suffixes)
-    others = len(paths) - models - images
-    kinds = ((models, "model"), (images, "image"), (others, "other"))
-    parts = [f"{count:,} {word}{'s' if count > 1 else ''}" for count, word in kinds if count]
+    below = [path for path in paths if os.path.isdir(path)]
+    folders = sum(not is_model_folder(path) for path in below)
+    models += len(below) - folders
+    others = len(paths) - models - images - folders
+    kinds = (
+        (models, "model"), (images, "image"), (folders, "folder of images"), (others, "other file"),
+    )  # fmt: skip
+    parts = [
+        f"{count:,} {word if count == 1 else _PLURAL.get(word, f'{word}s')}"
+        for count, word in kinds
+        if count
+    ]
     return f"Open {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}"
 
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -23,6 +23,8 @@ ADDRESS = Qt.ItemDataRole.UserRole
 SEARCHED = Qt.ItemDataRole.UserRole + 1
 EXPAND_UP_TO = 80
 LAYER, SHAPE, KIND = range(3)
+_WIDEST, _NARROWEST_PX = 0.6, 120
+"""Share of the panel that names may take, so that shapes stay in sight."""
 
 
 class LayersView(QWidget):
@@ -77,6 +79,7 @@ class LayersView(QWidget):
         tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         tree.setFrameShape(QTreeView.Shape.NoFrame)
         tree.setAllColumnsShowFocus(True)
+        tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = tree.header()
         header.setStretchLastSection(False)
         tree.clicked.connect(self._choose)
@@ -97,12 +100,16 @@ class LayersView(QWidget):
         for node in layer_tree(self._shown):
             self.source.appendRow(self._row(node))
         header = self.tree.header()
-        # Where there is little room, it is the kind that is cut off, never the name.
+        # Where there is little room, it is the kind that is cut off first, then long names.
         header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(SHAPE, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(KIND, QHeaderView.ResizeMode.Stretch)
         self._expand()
         self._follow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.tree.header().setMaximumSectionSize(max(_NARROWEST_PX, int(self.width() * _WIDEST)))
 
     def _row(self, node: Node) -> list[QStandardItem]:
         layer = node.layer

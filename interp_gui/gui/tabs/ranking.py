@@ -48,8 +48,10 @@ class RankedUnit:
             return ""
         if self.percentile is None:
             return "switched off"
-        stands_out = self.percentile >= 100.0 and self.effect > 0
-        return "confirmed" if stands_out else "like random"
+        if self.percentile >= 100.0 and self.effect > 0:
+            return "confirmed"
+        # the target rises, and by more than any random unit changes it
+        return "opposite" if self.percentile >= 100.0 and self.effect < 0 else "like random"
 
     @property
     def spoken(self) -> str:

@@ -132,13 +132,18 @@ def test_a_list_shows_it_over_all_of_it(qtbot):
         (["folder"], "Open the images in folder"),
         (["birds.CSV"], "Import the images that birds.CSV lists"),
         (["notes.xyz"], "See whether notes.xyz is a model"),
-        (["a.pt", "b.png", "c.png", "folder"], "Open 1 model, 2 images and 1 other"),
+        (["a.pt", "b.png", "c.png", "folder"], "Open 1 model, 2 images and 1 folder of images"),
+        (["a.pt2", "vit", "notes.xyz"], "Open 2 models and 1 other file"),
+        (["vit"], "Open vit as a model"),
         (["b.png", "c.png"], "Open 2 images"),
         ([], ""),
     ],
 )
 def test_files_are_named_by_what_they_become(tmp_path, names, sentence):
     (tmp_path / "folder").mkdir()
+    (tmp_path / "vit").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "vit" / name).touch()
     assert of_files([str(tmp_path / name) for name in names]) == sentence
 
 
