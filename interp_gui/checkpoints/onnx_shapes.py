@@ -175,9 +175,9 @@ def _check_joined(model: Any, name: str) -> None:
             count = 0
         elif node.op_type == "Concat":
             count = sum(known)
-        elif node.op_type in ("Gather", "Slice", "Split"):
-            count = 8
-        else:
+        elif node.op_type == "Gather":
+            count = known[-1]  # as many as there are places
+        else:  # a part may be the whole
             count = max(known, default=8)
         if count > _MOST_JOINED:
             raise FileProblem(f"'{name}' grows without bounds ('{node.name[:60]}'); it is refused.")
