@@ -13,8 +13,12 @@ from interp_gui.core.model import OutputInfo
 
 _FLOATS = (1, 10, 11, 16)
 _PASSING = ("Identity", "Cast")
-_LINEAR = ("Gemm", "MatMul", "Conv", "Add", "Einsum")
+_LINEAR = ("Gemm", "MatMul", "Conv", "Einsum")
 _TURNING = ("Flatten", "Squeeze", "Reshape")
+_POOLS = ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "AveragePool")
+_IMAGENET_COUNT = 1000
+_DEEPEST = 32
+_MOST_POOLED = 64  # numbers; features that are pooled are more
 
 
 @dataclass
@@ -61,7 +65,9 @@ def adapt_outputs(
     del model.graph.output[:]
     for place, out in enumerate(found):
         row, size, is_map = _as_rows(model, out, shapes, batch)
-        embedding = not out.hint and not is_map and _is_embedding(row, producer, size, classes)
+        embedding = not out.hint and not is_map and (
+            _is_embedding(row, producer, size, classes) or _is_called_embedding(out.name)
+        )  # fmt: skip
         info, told = guess_output(
             size, embedding=embedding, is_map=is_map, hint=out.hint or ("" if place else hint),
             chosen="" if place else chosen,
@@ -138,14 +144,50 @@ def _as_rows(model: Any, out: _Out, shapes: Shapes, batch: int) -> tuple[str, in
 
 
 def _is_embedding(value: str, producer: dict[str, Any], size: int, classes: int) -> bool:
-    """Whether a row of numbers comes from no head: a norm or a pooling, not a linear map, ends."""
-    if size == 1 or (classes and size == classes):
+    """Whether a row of numbers comes from no head: a norm or a pooling, not a linear map, ends.
+
+    The fully convolutional heads of SqueezeNet and NiN end in a pooling as well; their classes are
+    few, or those of ImageNet.
+    """
+    if size in (1, _IMAGENET_COUNT) or (classes and size == classes):
         return False
+    return not _is_head(value, producer, size)
+
+
+def _is_head(value: str, producer: dict[str, Any], size: int, depth: int = 0) -> bool:
+    """Whether a linear map makes a value, up to sums and factors."""
+    node = _maker(value, producer, ("DequantizeLinear", "QuantizeLinear", *_PASSING, *_TURNING))
+    if node is None or depth > _DEEPEST:
+        return False
+    if node.op_type in _LINEAR:
+        return True
+    if node.op_type in _POOLS and size < _MOST_POOLED:
+        before = _maker(node.input[0], producer, ("Relu", *_PASSING))
+        return before is not None and before.op_type == "Conv"
+    others = [name for name in node.input if name and not _is_constant(name, producer)]
+    # a norm that is written out ends in a sum as well; what it adds to is no linear map
+    summed = node.op_type == "Add" or (node.op_type in ("Mul", "Div", "Sub") and len(others) == 1)
+    return summed and bool(others) and all(
+        _is_head(name, producer, size, depth + 1) for name in others
+    )  # fmt: skip
+
+
+def _maker(value: str, producer: dict[str, Any], passing: tuple[str, ...]) -> Any | None:
+    """The node that makes a value, before those that only pass it on."""
     node = producer.get(value)
-    while node is not None and node.op_type in (*_PASSING, *_TURNING, "DequantizeLinear",
-                                                "QuantizeLinear"):  # fmt: skip
+    while node is not None and node.op_type in passing:
         node = producer.get(node.input[0])
-    return node is None or node.op_type not in _LINEAR
+    return node
+
+
+def _is_constant(name: str, producer: dict[str, Any]) -> bool:
+    return name not in producer or producer[name].op_type == "Constant"
+
+
+def _is_called_embedding(name: str) -> bool:
+    """Whether an output is named as exporters name embeddings (`image_embeds`)."""
+    own = name.lower()
+    return "embed" in own or own in ("features", "feature", "pooler_output", "pooled_output")
 
 
 def _own_name(name: str, taken: list[OutputInfo]) -> str:

@@ -199,6 +199,8 @@ def _grouped(axes: Axes, old: tuple[int, ...], new: tuple[int, ...]) -> list[Axi
             return ["unit" if "unit" in axes else "other"]
         if real == ("y", "x"):
             return ["token"]
+        if len(real) == 2 and real[0] in ("y", "x", "token") and real[1] == "other":
+            return [real[0]]  # windows of neighbours put back in their places
         return [real[0] if len(set(real)) == 1 else ("unit" if "unit" in real else "other")]
     places = [place for place, extent in enumerate(new) if extent > 1]
     result: list[Axis] = ["other"] * len(new)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from interp_gui.core.errors import InterpError
+from interp_gui.core.errors import FileProblem, InterpError
 from interp_gui.runtimes.onnx.graph import Graph
 from interp_gui.runtimes.onnx.rewriting import Plan, Rewritten, Site, rewrite
 from interp_gui.runtimes.onnx.sessions import LEVELS, Sessions, Weights, run_session
@@ -119,7 +119,10 @@ class Network:
     ) -> Callable[[NDArray[np.float32], SlotFeeds], list[NDArray[Any]]]:
         """A function that runs a plan for its outputs, to be dropped after use."""
         rewritten = rewrite(self.skeleton, self.graph, plan)
-        ready = _Ready(rewritten, self._sessions.make(rewritten.model, LEVELS[-2], passing=True))
+        ready = self._loaded(rewritten, LEVELS[-2], passing=True) or self._loaded(
+            rewritten, LEVELS[-1], passing=True
+        )
+        assert ready is not None
 
         def run(batch: NDArray[np.float32], feeds: SlotFeeds) -> list[NDArray[Any]]:
             return self._run(ready, batch, _numbers(rewritten, feeds), check)[0]
@@ -160,16 +163,18 @@ class Network:
         )  # fmt: skip
 
     def _prepare(self, plan: Plan, shape: tuple[int, ...]) -> _Ready:
-        level = self._plain_level(shape)
+        highest = LEVELS.index(self._plain_level(shape))
         rewritten = rewrite(self.skeleton, self.graph, plan)
         if plan == Plan() and self._plain is not None:
             return self._plain
-        if not plan.outputs:
-            return _Ready(rewritten, self._sessions.make(rewritten.model, level))
         best: tuple[float, _Ready] | None = None
-        plain = self._plain_outputs(shape)
-        for level in LEVELS[LEVELS.index(self._plain_level(shape)) :]:
-            ready = _Ready(rewritten, self._sessions.make(rewritten.model, level))
+        plain = self._plain_outputs(shape) if plan.outputs else []
+        for level in LEVELS[highest:]:
+            ready = self._loaded(rewritten, level)
+            if ready is None:
+                continue
+            if not plan.outputs:
+                return ready
             difference = _difference(self._run(ready, self._noise(shape), {}, None)[0], plain)
             if difference == 0 or (difference <= CLOSE and not plan.edits):
                 return ready
@@ -183,6 +188,19 @@ class Network:
             )
         return best[1]
 
+    def _loaded(self, rewritten: Rewritten, level: str, *, passing: bool = False) -> _Ready | None:
+        """A session at a level; None where optimisation stumbles over what is asked for.
+
+        ONNX Runtime's fusions of convolutions with sums lose values that are returned as well.
+        """
+        try:
+            session = self._sessions.make(rewritten.model, level, passing=passing)
+            return _Ready(rewritten, session)
+        except FileProblem:
+            if level == LEVELS[-1]:
+                raise
+            return None
+
     def _plain_level(self, shape: tuple[int, ...]) -> str:
         """The highest level at which the model answers as it does without optimisation."""
         if self._level:
@@ -190,7 +208,9 @@ class Network:
         rewritten = rewrite(self.skeleton, self.graph, Plan())
         exact: list[NDArray[Any]] = []
         for level in (LEVELS[-1], *LEVELS[:-1]):
-            ready = _Ready(rewritten, self._sessions.make(rewritten.model, level))
+            ready = self._loaded(rewritten, level)
+            if ready is None:
+                continue
             found = self._run(ready, self._noise(shape), {}, None)[0]
             exact = exact or found
             self._level, self._plain = level, ready

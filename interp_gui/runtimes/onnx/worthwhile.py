@@ -1,5 +1,6 @@
 """The few values of an ONNX graph that are worth looking at, chosen by its structure."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ _ACTIVATIONS = frozenset((
 _LINEAR = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization"))
 _POOLS = frozenset(("GlobalAveragePool", "GlobalMaxPool", "ReduceMean"))
 _NORMS = frozenset(("LayerNormalization", "RMSNormalization"))
+_MIXING = _LINEAR | _POOLS | {"AveragePool", "MaxPool", "Einsum", "LSTM", "GRU", "DequantizeLinear"}
+"""Without one of these, a branch that is added to its source is part of an activation or norm."""
 
 
 def worthwhile_values(
@@ -87,6 +90,7 @@ def _residual_sums(graph: Graph, offered: Mapping[str, tuple[int, ...]]) -> dict
     if len(graph.nodes) > _MOST_NODES:
         return {}
     above: dict[str, int] = {port.name: 0 for port in graph.inputs}
+    mixing = [node.index for node in graph.nodes if node.op in _MIXING]
     sums: dict[str, int] = {}
     for node in graph.nodes:
         own = [above.get(value, 0) for value in node.inputs if value]
@@ -100,7 +104,9 @@ def _residual_sums(graph: Graph, offered: Mapping[str, tuple[int, ...]]) -> dict
         shapes = [offered.get(value) for value in node.inputs]
         shared = own[0] & own[1] if len(own) == 2 else 0
         if shared and shapes[0] is not None and shapes[0] == shapes[1]:
-            sums[node.outputs[0]] = shared.bit_length() - 2
+            source = shared.bit_length() - 2
+            if bisect_right(mixing, source) < bisect_right(mixing, node.index):
+                sums[node.outputs[0]] = source
     return sums
 
 
@@ -119,17 +125,28 @@ def _indices(graph: Graph, values: Collection[str]) -> list[int]:
 
 def _is_activation(graph: Graph, node: Node) -> bool:
     if node.op in _ACTIVATIONS:
-        return True
+        return node.op != "Tanh" or not _is_within_gelu(graph, node)
     if node.op != "Mul" or len(node.inputs) != 2:
         return False
-    # x · sigmoid(x) and x · (1 + erf(x / √2)) / 2, as exporters write them
+    # x · sigmoid(c · x) and x · (1 + erf(x / √2)) / 2, also with tanh, as exporters write them
     for value in node.inputs:
         maker = graph.producer.get(value)
         if maker is not None and maker.op in ("Sigmoid", "HardSigmoid"):
-            return next(v for v in (*node.inputs, "") if v != value) in maker.inputs
+            scaled = graph.producer.get(maker.inputs[0])
+            taken = maker.inputs + (scaled.inputs if scaled and scaled.op == "Mul" else ())
+            return next(v for v in (*node.inputs, "") if v != value) in taken
     chain = _upward(graph, node, 4)
-    return any(each.op == "Erf" for each in chain) and not any(
+    known = any(e.op == "Erf" or (e.op == "Tanh" and _is_within_gelu(graph, e)) for e in chain)
+    return known and not any(
         user.op == "Mul" for value in node.outputs for user in graph.consumers.get(value, ())
+    )
+
+
+def _is_within_gelu(graph: Graph, node: Node) -> bool:
+    """Whether one is added to a tanh and the sum is a factor."""
+    sums = [user for user in graph.consumers.get(node.outputs[0], ()) if user.op == "Add"]
+    return any(
+        user.op == "Mul" for each in sums for user in graph.consumers.get(each.outputs[0], ())
     )
 
 

@@ -171,11 +171,83 @@ def test_a_preprocessor_config_beside_it_counts(tmp_path):
 def test_an_embedding_has_no_classes(tmp_path):
     nodes = classifier()[:-1]
     nodes[-1] = helper.make_node("Flatten", ["mean"], ["answer"])
-    opened = open_checkpoint(saved(tmp_path, built(nodes)))
+    kernel = {"kernel": weight((96, 3, 3, 3))}
+    opened = open_checkpoint(saved(tmp_path, built(nodes, answer=("batch", 96), constants=kernel)))
     assert opened.description.outputs[0].kind == "embedding"
     assert opened.description.class_count == 0
     chosen = open_checkpoint(tmp_path / "net.onnx", choice=OpenChoice(output="softmax"))
     assert chosen.description.outputs[0].kind == "softmax"
+
+
+NORM = [
+    helper.make_node("ReduceMean", ["flat"], ["middle"], axes=[1]),
+    helper.make_node("Sub", ["flat", "middle"], ["centred"]),
+    helper.make_node("Mul", ["centred", "factor"], ["scaled"]),
+    helper.make_node("Add", ["scaled", "offset"], ["answer"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("end", "extents", "kind"),
+    [
+        ([helper.make_node("Identity", ["flat"], ["answer"])], 12, "softmax"),  # SqueezeNet
+        ([helper.make_node("Identity", ["flat"], ["answer"])], 1000, "softmax"),
+        (NORM, 12, "embedding"),  # a norm of an older opset
+        (
+            [
+                helper.make_node("Gemm", ["flat", "one"], ["first"]),
+                helper.make_node("Gemm", ["flat", "other"], ["second"]),
+                helper.make_node("Add", ["first", "second"], ["both"]),
+                helper.make_node("Div", ["both", "half"], ["answer"]),
+            ],
+            12,
+            "softmax",
+        ),  # the mean of two heads, as LeViT and DeiT's distilled networks have
+    ],
+    ids=["pooled", "pooled to ImageNet", "written-out norm", "two heads"],
+)
+def test_a_head_is_told_from_features(end, extents, kind, tmp_path):
+    constants = {
+        "kernel": weight((extents, 3, 3, 3)),
+        "factor": weight((extents,), 2), "offset": weight((extents,), 3),
+        "one": weight((extents, extents), 4), "other": weight((extents, extents), 5),
+        "half": np.array(2.0, np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["seen"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["seen"], ["active"]),
+        helper.make_node("GlobalAveragePool", ["active"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        *end,
+    ]
+    model = built(nodes, answer=("batch", extents), constants=constants)
+    assert open_checkpoint(saved(tmp_path, model)).description.outputs[0].kind == kind
+
+
+def test_an_output_that_is_called_an_embedding_is_one(tmp_path):
+    nodes = classifier([helper.make_node("Identity", ["logits"], ["image_embeds"])])
+    model = built(nodes, constants=HEAD)
+    model.graph.output[0].name = "image_embeds"
+    assert open_checkpoint(saved(tmp_path, model)).description.outputs[0].kind == "embedding"
+
+
+def test_a_network_that_joins_its_values_many_times_opens(tmp_path):
+    nodes = [helper.make_node("Conv", ["image", "kernel"], ["part0"], pads=[1, 1, 1, 1])]
+    for i in range(40):
+        nodes += [
+            helper.make_node("Concat", [f"part{i}", f"part{i}"], [f"all{i}"], axis=1),
+            helper.make_node(
+                "Conv", [f"all{i}", "narrow"], [f"part{i + 1}"], pads=[1, 1, 1, 1]
+            ),
+        ]  # fmt: skip
+    nodes += [
+        helper.make_node("GlobalAveragePool", ["part40"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "head"], ["answer"]),
+    ]
+    model = built(nodes, constants=HEAD | {"narrow": weight((5, 10, 3, 3), 6)})
+    opened = open_checkpoint(saved(tmp_path, model))
+    assert opened.description.outputs[0].size == 5
 
 
 def test_a_map_keeps_its_places(tmp_path):
