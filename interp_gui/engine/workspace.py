@@ -3,13 +3,12 @@
 import os
 import time
 from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import msgspec
 
-from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Progress, Saved, Steps
+from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Progress, Saved
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
 from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
@@ -21,7 +20,6 @@ from interp_gui.core.model import (
     same_outputs,
 )
 from interp_gui.core.preprocessing import load_batch
-from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Array, Runtime
 from interp_gui.engine.cache import Cache
 from interp_gui.engine.environment import package_versions
@@ -50,8 +48,7 @@ from interp_gui.engine.recipes import (
     recipe_of_run,
     takes_dataset,
 )  # fmt: skip
-
-_STEP_S = 0.1
+from interp_gui.engine.watching import STEP_S, cancelling, hash_all, watched
 
 
 class Repreparable(Protocol):
@@ -187,7 +184,7 @@ class Workspace:
         runtime = self.model(request.model)
         if not hasattr(runtime, "with_preprocessing"):
             raise MissingAbility("This model's preprocessing cannot be changed.")
-        with _cancelling(runtime, check):
+        with cancelling(runtime, check):
             changed = cast(Repreparable, runtime).with_preprocessing(request.preprocessing)
         self._models[request.model] = changed
         return changed.description
@@ -208,13 +205,13 @@ class Workspace:
             sources=sources, probes=self._probes, other=other,
         )  # fmt: skip
         recipe = None
-        for step in _watched(analysis.run(context, settings), (model, other), check):
+        for step in watched(analysis.run(context, settings), (model, other), check):
             if isinstance(step, Progress | Saved):
                 yield step
                 continue
             if recipe is None:
                 if takes_dataset(analysis, inputs) and inputs.dataset is not None:
-                    yield from _hash_all(inputs.dataset.paths, check)
+                    yield from hash_all(inputs.dataset.paths, check)
                 recipe = recipe_of_run(
                     analysis, model, inputs, settings, threads=compute_threads(), other=other
                 )
@@ -234,7 +231,7 @@ class Workspace:
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
             sources=sources, probes=self._probes, other=other,
         )  # fmt: skip
-        with _cancelling(model, check):
+        with cancelling(model, check):
             cost = analysis.estimate(context, settings)
         if cost is not None:
             yield cost
@@ -267,7 +264,7 @@ class Workspace:
                 found[digest] = path
             if not missing:
                 break
-            if time.monotonic() - told_s > _STEP_S:
+            if time.monotonic() - told_s > STEP_S:
                 check()
                 yield Progress(done=done, total=len(at_hand), text="Looking for an edit's image")
                 told_s = time.monotonic()
@@ -277,7 +274,7 @@ class Workspace:
                 hint="Open the images that it was made with.",
             )
         sources: dict[tuple[str, str], Array] = {}
-        with _cancelling(model, check):
+        with cancelling(model, check):
             for digest, layers in wanted.items():
                 names = list(dict.fromkeys(layers))
                 batch = load_batch([found[digest]], model.preprocessing)
@@ -311,39 +308,6 @@ def _with_outputs(runtime: Runtime, outputs: tuple[OutputInfo, ...]) -> Runtime:
         raise MissingAbility("This model's outputs cannot be changed.")
     check_outputs(runtime.description.outputs, outputs)
     return cast(Repreparable, runtime).with_outputs(outputs)
-
-
-def _watched(
-    steps: Steps, models: tuple[Runtime | None, ...], check: Check
-) -> Generator[Progress | Saved | AnyResult, None, None]:
-    """The steps of an analysis; only while one is computed do its models carry the check."""
-    try:
-        while True:
-            with ExitStack() as carrying:
-                for model in models:
-                    if model is not None:
-                        carrying.enter_context(_cancelling(model, check))
-                try:
-                    step = next(steps)
-                except StopIteration:
-                    return
-            yield step
-    finally:
-        steps.close()
-
-
-def _cancelling(model: Runtime, check: Check) -> AbstractContextManager[Any]:
-    return model.cancel_with(check) if hasattr(model, "cancel_with") else nullcontext()
-
-
-def _hash_all(paths: tuple[str, ...], check: Check) -> Generator[Progress, None, None]:
-    """Hash files in short steps; the hashes are remembered by path, size and time."""
-    told_s = time.monotonic()
-    for done, _ in enumerate(hashing(paths)):
-        if time.monotonic() - told_s > _STEP_S:
-            check()
-            yield Progress(done=done, total=len(paths), text="Hashing the images at hand")
-            told_s = time.monotonic()
 
 
 def _device(asked: str | None, *, real: bool) -> tuple[str, str]:
