@@ -8,6 +8,7 @@ from typing import Any
 from interp_gui.checkpoints.inert import Stub
 from interp_gui.checkpoints.match import Hints
 from interp_gui.checkpoints.safe_header import BadHeader, parse_json
+from interp_gui.core.model import Preprocessing
 
 _ARCHITECTURE_KEYS = (
     "architecture", "arch", "model_name", "model_arch", "encoder_name", "backbone_name",
@@ -23,6 +24,7 @@ _SETTINGS = (
     "model_config", "model_args", "params", "settings", "pretrained_cfg", "default_cfg",
     "model_kwargs", "init_args",
 )  # fmt: skip
+_TIMM_TABLES = ("pretrained_cfg", "default_cfg")
 _MODELS = ("model", "ema", "net", "network", "module")
 _NAME = re.compile(r"[A-Za-z][\w.\-:/]{1,99}")
 _LIBRARIES = ("torchvision", "timm", "transformers")
@@ -33,8 +35,9 @@ _LONGEST_LIST = 4 << 20  # letters of a header's JSON
 
 
 def hints_of(tree: Any, metadata: Mapping[str, str]) -> Hints:
-    """Architecture, library and class names that a file tells."""
+    """Architecture, library, preprocessing and class names that a file tells."""
     tables = chain((_from_header(metadata),), _tables(tree))
+    preprocessing: Preprocessing | None = None
     architecture = library = ""
     class_names: tuple[str, ...] = ()
     looked_at: set[int] = set()
@@ -42,6 +45,7 @@ def hints_of(tree: Any, metadata: Mapping[str, str]) -> Hints:
         keys = _SURE_KEYS if number < 2 else _ARCHITECTURE_KEYS
         architecture = architecture or _architecture(table, keys)
         class_names = class_names or _class_names(table, looked_at)
+        preprocessing = preprocessing or _preprocessing(table)
         said = table.get("library") or table.get("library_name")
         if not library and isinstance(said, str) and said in _LIBRARIES:
             library = said
@@ -50,7 +54,23 @@ def hints_of(tree: Any, metadata: Mapping[str, str]) -> Hints:
     first, slash, last = architecture.partition("/")
     if slash and first in _LIBRARIES:
         library, architecture = first, last
-    return Hints(architecture=architecture, library=library, class_names=class_names)
+    return Hints(
+        architecture=architecture, library=library, class_names=class_names,
+        preprocessing=preprocessing,
+    )  # fmt: skip
+
+
+def _preprocessing(table: Mapping[Any, Any]) -> Preprocessing | None:
+    """How images are prepared, where timm noted that beside the weights."""
+    for key in _TIMM_TABLES:
+        noted = table.get(key)
+        if isinstance(noted, dict) and all(isinstance(name, str) for name in noted):
+            from interp_gui.checkpoints.huggingface.timm_config import hints_from_timm_config
+
+            found = hints_from_timm_config({"pretrained_cfg": noted}).preprocessing
+            if found is not None:
+                return found
+    return None
 
 
 def outermost_class(tree: Any) -> str:

@@ -83,8 +83,10 @@ def find_matches(
             if match is not None:
                 found.append(match)
 
+    hinted_name = hints.architecture.partition(".")[0]  # without the tag of its weights
+
     def named(match: Match) -> bool:
-        same = match.architecture.name == hints.architecture
+        same = match.architecture.name == hinted_name
         return same and hints.library in ("", match.library)
 
     return tuple(sorted(_without_resized(found, named), key=lambda match: not named(match)))

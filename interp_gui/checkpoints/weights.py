@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from interp_gui.checkpoints.heads import head_note
 from interp_gui.checkpoints.imports import import_patiently
 from interp_gui.checkpoints.match import (
     Contents,
+    Hints,
     Match,
     OpenedCheckpoint,
     OwnHead,
@@ -65,15 +67,19 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
     wishes.tell("Recognising the network")
     with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter lock to the rest
         hashing = pool.submit(weights_sha256, chosen.tensors, check=lambda: wishes.tell(""))
-        recognition = recognise(shapes, hints=contents.hints)
+        recognition = recognise(shapes, hints=_named(contents.hints, wishes.choice))
         libraries = {match.library for match in recognition.matches}
         import_patiently(sorted(libraries), lambda: wishes.tell(""))
         digest = hashing.result()
+    earlier = remembered(digest) or OpenChoice()
+    known = {match.architecture.name for match in recognition.matches}
+    if not wishes.choice.architecture and earlier.split()[1] not in {"", *known}:
+        recognition = recognise(shapes, hints=_named(contents.hints, earlier))
     number_notes = make_float32(chosen.tensors)
     names = [chosen.name, *(each.name for each in contents.sets if each.name != chosen.name)]
     decision = decide(
         recognition, chosen.tensors, file=file, weights_sha256=digest, hints=contents.hints,
-        wishes=wishes, earlier=remembered(digest) or OpenChoice(), sets=tuple(names),
+        wishes=wishes, earlier=earlier, sets=tuple(names),
     )  # fmt: skip
     match = configured(decision.match)
     wishes.tell(f"Building {match.architecture.name}")
@@ -109,6 +115,15 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         sets=tuple(names) if len(names) > 1 else (),
     )  # fmt: skip
     return OpenedCheckpoint(module=module, description=description)
+
+
+def _named(hints: Hints, choice: OpenChoice) -> Hints:
+    """The same with the architecture that was chosen, which recognition then keeps.
+
+    Of networks that are listed once for each image size it keeps one, and those that are named.
+    """
+    library, name = choice.split()
+    return replace(hints, architecture=name, library=library) if name else hints
 
 
 def _config(match: Match, head: Sequence[str]) -> dict[str, Any]:
