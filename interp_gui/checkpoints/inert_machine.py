@@ -26,7 +26,7 @@ _LAST_PLACE = 1 << 22  # places are counted up; scattered ones can be made to co
 _PLAIN_KEY = 1 << 22  # the same holds for whole numbers as keys
 _LARGEST_KEY = 1 << 60  # larger ones can be made to have equal hashes
 _LONGEST_KEY = 8
-_MOST_DOUBTFUL_KEYS = 10_000  # large numbers and tuples
+_MOST_DOUBTFUL_KEYS = 5_000  # large numbers and tuples
 _RENAMED_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "exceptions": "builtins"}
 # names that protocol 2 gives built-in classes, as Python 2 called them
 _RENAMED_CLASSES = {"long": "int", "unicode": "str", "xrange": "range"}

@@ -54,7 +54,10 @@ class Hostile:
 
 def corpus() -> Iterator[Hostile]:
     """All of them, in the order of files and functions."""
-    for file in sorted(Path(__file__).parent.glob("hostile_*.py")):
+    here = Path(__file__).parent
+    if str(here) not in sys.path:  # some are made with what another file makes
+        sys.path.append(str(here))
+    for file in sorted(here.glob("hostile_*.py")):
         module = _load(file)
         runs = getattr(module, "RUNS", ())
         for name, make in list(vars(module).items()):
