@@ -94,6 +94,7 @@ class ExportDialog(QDialog):
         self.browse = QPushButton("Browse…")
         self.browse.setAccessibleName("Browse for a place")
         self.note = QLabel()
+        self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.note.setWordWrap(True)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel

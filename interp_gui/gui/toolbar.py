@@ -27,6 +27,7 @@ class Badge(QWidget):
         self._icon = icon
         self._level: Level = "info"
         self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         layout = parts.row(spacing=theme.SPACE_S)
         layout.setContentsMargins(22, 0, theme.SPACE_M, 0)
         self.setLayout(layout)

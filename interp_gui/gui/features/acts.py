@@ -4,7 +4,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QInputDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QLineEdit, QWidget
 
 from interp_gui.core.feature import Feature
 from interp_gui.gui.dragging.drag import copy_to_clipboard
@@ -45,6 +45,8 @@ def rename(commands: FeatureCommands, state: AppState, feature: Feature) -> None
     dialog.setInputMode(QInputDialog.InputMode.TextInput)
     dialog.setWindowTitle("Rename")
     dialog.setLabelText(f"Name of {feature.text}; leave it empty to take the name back")
+    for label in dialog.findChildren(QLabel):
+        label.setTextFormat(Qt.TextFormat.PlainText)  # names of layers come out of files
     dialog.setTextValue(names.name(feature))
     dialog.setOkButtonText("Rename")
     edit = dialog.findChild(QLineEdit)

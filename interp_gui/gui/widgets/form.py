@@ -130,6 +130,7 @@ class ParameterForm(QWidget):
                 form.addRow(control)
             else:
                 words = QLabel(title)
+                words.setTextFormat(Qt.TextFormat.PlainText)  # plugins name their parameters
                 words.setToolTip(info.help)
                 words.setBuddy(control)
                 form.addRow(words, control)
