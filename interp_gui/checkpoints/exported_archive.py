@@ -116,7 +116,7 @@ def _read(archive: ZipArchive, file: CheckpointFile) -> Archive:
             record = records[f"data/{kind}/{path}"]
             if path not in shared:
                 shared[path] = torch.empty(archive.records[record].size_bytes, dtype=torch.uint8)
-                archive.read_into(record, memoryview(shared[path].numpy()))
+                archive.read_into(record, shared[path].numpy().data)
             tensors[key] = tensor_of(shared[path], entry["tensor_meta"], key)
             left -= tensors[key].nbytes
             if left < 0:  # one record may be named many times, and each name has its own copy
