@@ -7,7 +7,9 @@ import sys
 
 import msgspec
 import pytest
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QDialog
 
 from interp_gui.gui.opening.file_dialog import FileDialog
 from interp_gui.gui.opening.question_dialog import OpenQuestionDialog
@@ -46,6 +48,8 @@ class Bad:
 
 network = random(torchvision.models.resnet18(num_classes=3))
 torch.save(network.state_dict(), folder / "ambiguous.pth")
+again = {key: value * 1.25 for key, value in network.state_dict().items()}
+torch.save(again, folder / "again.pth")
 network.extra = Bad()
 torch.save(network, folder / "whole.pth")
 config = ViTConfig(
@@ -186,4 +190,40 @@ def test_a_hugging_face_folder_opens_when_dropped(window, models, wait, running)
     window.state.set_layer(next(layer.name for layer in model.layers if layer.role == "pattern"))
     window.state.set_tab("wall")
     wait(lambda: not window.bridge.active, "nothing is asked of a layer without units")
+    assert running.errors == []
+
+
+def test_an_opening_is_cancelled_and_the_engine_stays(window, models, wait, running):
+    pid = running.client.pid
+    window.files.open([str(models / "again.pth")])  # other weights, so that nothing is remembered
+
+    def comparing():
+        return [row for row in window.bridge.active if "Comparing" in row.progress.text]
+
+    wait(comparing, "the networks that fit are compared", 120)
+    assert comparing()[0].title == "Open again.pth"
+    assert window.documents.opening == "again.pth"
+    window.bridge.cancel(comparing()[0].job)
+    wait(lambda: not window.bridge.active, "the job ends", 5)
+    wait(lambda: not window.documents.opening, "nothing opens any more", 5)
+    assert running.client.pid == pid
+    assert window.bridge.is_ready
+    assert window.state.models == ()
+    assert dialog_of(window, OpenQuestionDialog) is None
+    opens(window, models / "small.onnx", wait)
+    assert running.errors == []
+
+
+def test_several_things_are_dropped_at_once(window, models, wait, running, pictures):
+    data = QMimeData()
+    dropped = [models / "small.onnx", models / "vit", pictures]
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in dropped])
+    mouse = (data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    entered = QDragEnterEvent(QPoint(400, 300), Qt.DropAction.CopyAction, *mouse)
+    QApplication.sendEvent(window, entered)
+    assert entered.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(400, 300), Qt.DropAction.CopyAction, *mouse))
+    wait(lambda: len(window.state.models) == 2, "both models open")
+    assert {model.description.name for model in window.state.models} == {"small.onnx", "vit"}
+    assert {image.label for image in window.state.dataset.images} == {"stripes", "blobs"}
     assert running.errors == []
