@@ -20,7 +20,7 @@ SAMPLE = (
     "torchvision:densenet121", "torchvision:resnet18", "torchvision:mnasnet0_75",
     "torchvision:googlenet", "torchvision:squeezenet1_0", "torchvision:shufflenet_v2_x1_0",
     "torchvision:mnasnet1_0", "torchvision:shufflenet_v2_x1_5", "torchvision:swin_t",
-    "torchvision:convnext_tiny", "torchvision:regnet_y_800mf",
+    "timm:dla46_c", "torchvision:regnet_y_800mf",
     "timm:test_vit", "timm:test_vit2", "timm:test_convnext", "timm:test_convnext2",
     "timm:test_efficientnet", "timm:test_efficientnet_gn", "timm:test_resnet", "timm:test_nfnet",
     "timm:test_byobnet", "timm:test_mambaout", "timm:test_coatnet", "timm:test_vit_relpos",
