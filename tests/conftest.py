@@ -12,6 +12,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Idle threads that spin make a busy machine many times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests may import it before anything of ours
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers that compute with all cores each take them from one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
