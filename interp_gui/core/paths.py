@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from typing import BinaryIO
+from io import BufferedReader
 
 from interp_gui.core.errors import FileProblem
 
@@ -22,7 +22,7 @@ def check_exists(path: str | os.PathLike[str], *, kind: str = "file or folder") 
         ) from None
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a file for reading; a pipe, a device or a folder is an OSError.
 
     Opening a pipe waits for somebody to write into it, and a device may never end.
