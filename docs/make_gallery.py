@@ -250,7 +250,8 @@ class Gallery:
             rows = (f"{name},{name.split('-')[0]},{i % 4}" for i, name in enumerate(names))
             table.write_text("\n".join(["path,label,group", *rows]), encoding="utf-8")
             window.datasets.import_table(str(table))
-            self.sleep(700)
+            self.wait(lambda: _is_read(window), "the table to be read")
+            self.sleep(200)
             self._take_dialogs("41-import-table")
         state.set_tab("unit")
         self.rest()
@@ -298,6 +299,13 @@ class Gallery:
         loop.exec()
 
 
+def _is_read(window: Any) -> bool:
+    """Whether the dialog that imports a table has read it."""
+    from interp_gui.gui.datasets.csv_dialog import CsvDialog
+
+    return any(dialog.import_button.isEnabled() for dialog in window.findChildren(CsvDialog))
+
+
 def _questions(window: Any) -> Iterator[tuple[str, Any]]:
     """What is asked about model files, with made-up ones."""
     from interp_gui.core.opening import (
@@ -334,7 +342,7 @@ def _questions(window: Any) -> Iterator[tuple[str, Any]]:
     head = HeadQuestion(
         layers=("Linear 512 → 128", "?", "Linear 128 → 3"), gaps=(1,), options=("relu", "gelu")
     )
-    asked = OpenQuestion(path="net.pth", file="net.pth", candidates=candidates)
+    asked = OpenQuestion(path="n.pth", file="resnet50_birds.pth", candidates=candidates)
     own = OpenChoice(architecture="torchvision:resnet18")
     for name, question in (
         ("which-network", asked),

@@ -30,6 +30,7 @@ PARTS = {
     "40-dialog-report.show": "report",
     "41-import-table": "import-table",
     "42-export": "export",
+    "43-which-network": "which-network",
 }
 """Pictures of the gallery that pages show, and their names there."""
 

@@ -30,11 +30,14 @@ class CacheBox(QWidget):
         row.addWidget(self.empty)
         row.addStretch(1)
         column.addLayout(row)
+        self._key = key = f"cache-size-{id(self)}"
+        background = self._background
+        self.destroyed.connect(lambda: background.forget(key))
         self.look()
 
     def look(self) -> None:
         """Ask again how large it is."""
-        self._background.run(_look, self._show, key="cache-size")
+        self._background.run(_look, self._show, key=self._key)
 
     def _show(self, found: tuple[str, int] | None) -> None:
         if found is None:

@@ -51,6 +51,7 @@ class DropZone(Surface):
         self.progress.hide()
         self.offer = QPushButton()
         self.offer.setAccessibleName("What helps")
+        self.offer.setToolTip("A new engine; what was open is opened anew")
         self.offer.clicked.connect(self.offer_taken)
         self.offer.hide()
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
