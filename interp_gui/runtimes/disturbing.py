@@ -16,6 +16,11 @@ def floats_in(result: object) -> list[Tensor]:
     return [each.detach() for each in tensors_in(result) if each.is_floating_point()]
 
 
+def first_of(answer: Sequence[Tensor]) -> list[Tensor]:
+    """The part of an answer that is about the first image."""
+    return [each[:1] if each.ndim else each for each in answer]
+
+
 def alike(found: Sequence[Tensor], plain: Sequence[Tensor]) -> bool:
     """Whether two answers agree but for rounding."""
     return len(found) == len(plain) and all(

@@ -16,7 +16,7 @@ from interp_gui.runtimes.describers.discovery import discover
 from interp_gui.runtimes.describers.roles import describe_roles
 from interp_gui.runtimes.describers.sites import Sites, is_virtual, tapping
 from interp_gui.runtimes.describers.tokens import TokenWatch, describe_tokens
-from interp_gui.runtimes.disturbing import alike, floats_in, not_offered
+from interp_gui.runtimes.disturbing import alike, first_of, floats_in, not_offered
 from interp_gui.runtimes.hooks import INPUT_SITE, Visit, plain_attention, tensors_in, visiting
 from interp_gui.runtimes.worthwhile import worthwhile_layers
 
@@ -188,7 +188,10 @@ class _Prober:
         self._x = self._noise((PROBE_BATCH, *shape))
         self._square = shape[1] == shape[2]
         self._plain: list[Tensor] | None = None
-        self.sites: Sites = discover(module, self.modules, self._x[:1])
+        self.sites: Sites
+        self.sites, returned = discover(module, self.modules, self._x[:1])
+        self._first = floats_in(returned)
+        """The answer to the first image, with nothing but operations looked at."""
         self.tokens = TokenWatch()
         self.disturbing: set[Address] = set()
         """Addresses that cannot be read without changing the answer."""
@@ -196,7 +199,7 @@ class _Prober:
     def proved(self) -> list[_Seen]:
         """Every value that reaches the outputs or an inner layer."""
         seen = self.gradient_pass()
-        if self._disturbed():
+        if not alike(first_of(self._found), first_of(self._first)) and self._disturbed():
             self.disturbing |= {s.address for s in seen if self._disturbed(s.address)}
             seen = self.gradient_pass()
         for site in [s for s in reversed(seen) if not s.effective][:_LITERAL_TESTS]:

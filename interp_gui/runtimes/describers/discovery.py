@@ -20,8 +20,8 @@ LARGEST_PATTERN = 2**24
 _AGREEMENT = 1e-5
 
 
-def discover(module: nn.Module, modules: Mapping[str, nn.Module], x: Tensor) -> Sites:
-    """Find the virtual sites of a network.
+def discover(module: nn.Module, modules: Mapping[str, nn.Module], x: Tensor) -> tuple[Sites, Any]:
+    """Find the virtual sites of a network; gives them and what the network returned.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def discover(module: nn.Module, modules: Mapping[str, nn.Module], x: Tensor) -> 
     finder = _Finder()
     watched = watching(modules, modules, finder.operation, every=True, returned=finder.returned)
     with torch.no_grad(), plain_attention(), watched:
-        module(torch.cat([x, x]))
-    return finder.sites()
+        returned = module(torch.cat([x, x]))
+    return finder.sites(), returned
 
 
 @dataclass
