@@ -76,8 +76,9 @@ def follow_axes(graph: Graph, shapes: Extents, batch: int) -> dict[str, Axes]:
             )
             if axes is None or len(axes) != len(shape) - 1:
                 axes = _carried(node, shapes, found, by_shape, shape)
-            if square and axes == _LAST[3] and shape[1] != shape[2]:
-                axes = ("other", "other", "unit")
+            guessed = not node.inputs or found.get(node.inputs[0]) != axes
+            if square and guessed and axes == _LAST[3] and shape[1] != shape[2]:
+                axes = ("other", "other", "unit")  # a slice of a map need not be square
             found[value] = axes
             by_shape[shape] = axes
     return found
@@ -201,6 +202,8 @@ def _grouped(axes: Axes, old: tuple[int, ...], new: tuple[int, ...]) -> list[Axi
             return ["token"]
         if len(real) == 2 and real[0] in ("y", "x", "token") and real[1] == "other":
             return [real[0]]  # windows of neighbours put back in their places
+        if real == ("y", "other", "x", "other"):
+            return ["token"]
         return [real[0] if len(set(real)) == 1 else ("unit" if "unit" in real else "other")]
     places = [place for place, extent in enumerate(new) if extent > 1]
     result: list[Axis] = ["other"] * len(new)

@@ -41,6 +41,7 @@ class Windows(nn.Module):
         super().__init__()
         self.embed = nn.Conv2d(3, 12, 4, 4)
         self.inner = nn.Linear(12, 12)
+        self.mix = nn.Parameter(torch.zeros(24, 12))
         self.outer = nn.Linear(12, 12)
         self.head = nn.Linear(12, 6)
 
@@ -50,7 +51,9 @@ class Windows(nn.Module):
         cut = x.reshape(n, 2, 4, 2, 4, 12).permute(0, 1, 3, 2, 4, 5).reshape(n * 4, 16, 12)
         cut = self.inner(cut).reshape(n, 2, 2, 4, 4, 12)
         x = x + cut.permute(0, 1, 3, 2, 4, 5).reshape(n, 8, 8, 12)
-        return self.head(torch.relu(self.outer(x)).mean(dim=(1, 2)))
+        x = torch.cat([x[:, 2:], x[:, :2]], dim=1)  # rolled, as every second block of Swin does
+        x = torch.cat([x[:, 0::2], x[:, 1::2]], dim=-1).reshape(n, 32, 24) @ self.mix
+        return self.head(torch.relu(self.outer(x)).mean(dim=1))
 
 
 class Branches(nn.Module):
@@ -93,9 +96,12 @@ def test_hidden_units_are_found_behind_activations_that_are_written_out():
 
 def test_windows_that_are_put_together_are_places_of_the_map():
     runtime = opened(Windows())
+    shapes = {layer.shape: layer.axes for layer in runtime.description.layers}
+    assert shapes[8, 8, 12] == ("y", "x", "unit")
+    assert shapes[4, 8, 24] == ("y", "x", "unit")
     for name in ("outer.Add", "Relu"):
         layer = runtime.layer(name)
-        assert (layer.axes, layer.shape) == (("y", "x", "unit"), (8, 8, 12))
+        assert (layer.axes, layer.shape) == (("token", "unit"), (32, 12))
 
 
 def test_values_that_fusion_would_lose_are_read(monkeypatch):
