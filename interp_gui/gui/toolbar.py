@@ -114,6 +114,7 @@ class DeviceBadge(Badge):
         super().__init__("Device", "device")
         self._state = state
         self._engine = ("", "")
+        self._reason = ""
         self.setVisible(False)
         bridge.ready.connect(self._on_ready)
         state.model_changed.connect(self._tell)
@@ -122,7 +123,7 @@ class DeviceBadge(Badge):
     def _on_ready(self, hello: Hello) -> None:
         name = "CPU" if hello.device == "cpu" else hello.device.upper()
         tip = f"{name} · {hello.device_reason}" if hello.device_reason else name
-        self._engine = (name, tip)
+        self._engine, self._reason = (name, tip), hello.device_reason
         self._tell()
         self.setVisible(True)
 
@@ -134,4 +135,6 @@ class DeviceBadge(Badge):
             tip = runtime_text(model)
             if tip.startswith(RUNTIMES["onnx"]):  # "ONNX Runtime on the CPU: why there"
                 name = re.split(r"[:.,(]", tip)[0].strip()
+            if tip == f"{name}." and name.endswith("CPU") and self._reason:
+                tip = f"{name}: {self._reason}"  # the session was asked for nothing else
         self.show_state(name, tip)

@@ -41,6 +41,10 @@ def test_what_a_model_runs_on_is_shown_once_it_is_known_and_nothing_computes_ane
     state.set_runtime_reason(state.model.handle, "PyTorch: it does not export (why)")
     assert opened.device_badge.text.text() == "CPU"
     assert opened.device_badge.toolTip() == "PyTorch: it does not export (why)"
+    state.set_runtime_reason(state.model.handle, "ONNX Runtime on the CPU.")
+    assert opened.device_badge.text.text() == "ONNX Runtime on the CPU"
+    assert opened.device_badge.toolTip() == "ONNX Runtime on the CPU: no NVIDIA GPU found"
+    state.set_runtime_reason(state.model.handle, "PyTorch: it does not export (why)")
     state.set_runtime_reason("another", "ONNX Runtime")
     assert "export" in state.model.description.runtime_reason
     assert not changes
