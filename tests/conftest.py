@@ -58,5 +58,6 @@ def no_thread_left():
 
 
 def _ours(thread):
-    foreign = ("ThreadPoolExecutor", "asyncio", "pydevd", "QDBus", "Dummy", "pytest_timeout")
+    foreign = ("ThreadPoolExecutor", "asyncio", "pydevd", "QDBus", "Dummy", "pytest_timeout",
+               "tqdm_monitor")  # fmt: skip
     return thread.is_alive() and not thread.name.startswith(foreign)
