@@ -17,6 +17,7 @@ LONGEST_NAME = 4096
 LONGEST_LIST = 1 << 20
 """Numbers in one attribute that is a list; weights are tensors."""
 _PLAIN_DOMAINS = ("", "ai.onnx")
+_TABLES = "ai.onnx.ml"
 _SUBGRAPHS = ("If", "Loop", "Scan", "SequenceMap")
 _RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
            "Multinomial")  # fmt: skip
@@ -25,6 +26,10 @@ _TEXT = ("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "T
 EXPORT_HINT = "Export it again with torch.onnx.export(model.eval(), example, 'model.onnx')."
 _CUSTOM_HINT = (
     "Export it again with standard operators only, and without ONNX Runtime's own optimisation."
+)
+_QUANTISED_HINT = (
+    "Quantise it with QuantFormat.QDQ, which needs standard operators only, or open the network "
+    "that it was made of."
 )
 
 _ITEM_BITS = {
@@ -110,11 +115,17 @@ def expanded_nodes(model: Any) -> int:
 
 
 def _check_node(node: Any, functions: set[tuple[str, str]], name: str) -> None:
+    if node.domain == _TABLES:
+        raise FileProblem(
+            f"'{name}' is a model of tables ({node.op_type[:80]}), as scikit-learn's are, and no "
+            "network that sees images.",
+            hint=EXPORT_HINT,
+        )
     if (node.domain, node.op_type) not in functions and node.domain not in _PLAIN_DOMAINS:
         raise UnsafeCheckpoint(
             f"'{name}' uses operators that are not part of ONNX: "
             f"{node.domain[:80]}.{node.op_type[:80]}.",
-            hint=_CUSTOM_HINT,
+            hint=_QUANTISED_HINT if node.op_type.startswith("QLinear") else _CUSTOM_HINT,
             names=(f"{node.domain}.{node.op_type}",),
         )
     if node.op_type in _SUBGRAPHS:

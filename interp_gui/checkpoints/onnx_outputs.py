@@ -14,6 +14,7 @@ from interp_gui.core.model import OutputInfo
 _FLOATS = (1, 10, 11, 16)
 _PASSING = ("Identity", "Cast")
 _LINEAR = ("Gemm", "MatMul", "Conv", "Einsum")
+_WHOLE = ("MatMulInteger", "ConvInteger")
 _TURNING = ("Flatten", "Squeeze", "Reshape")
 _POOLS = ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "AveragePool")
 _IMAGENET_COUNT = 1000
@@ -166,6 +167,10 @@ def _is_head(value: str, producer: dict[str, Any], size: int, depth: int = 0) ->
         return before is not None and before.op_type == "Conv"
     others = [name for name in node.input if name and not _is_constant(name, producer)]
     # a norm that is written out ends in a sum as well; what it adds to is no linear map
+    if node.op_type == "Mul":  # the scale of a product of whole numbers
+        makers = [_maker(name, producer, _PASSING) for name in others]
+        if any(maker is not None and maker.op_type in _WHOLE for maker in makers):
+            return True
     summed = node.op_type == "Add" or (node.op_type in ("Mul", "Div", "Sub") and len(others) == 1)
     return summed and bool(others) and all(
         _is_head(name, producer, size, depth + 1) for name in others

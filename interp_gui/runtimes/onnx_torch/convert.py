@@ -12,11 +12,14 @@ from torch import Tensor, nn
 from interp_gui.runtimes.onnx.graph import Graph
 from interp_gui.runtimes.onnx.graph import Node as GraphNode
 from interp_gui.runtimes.onnx_torch.module import OnnxModule, Step
-from interp_gui.runtimes.onnx_torch.node import Batch, Built, Node, Unsupported
+from interp_gui.runtimes.onnx_torch.node import Batch, Built, Node, Unsupported, computed
 from interp_gui.runtimes.onnx_torch.operators import OPERATORS, QUANTISED
 
 _OLDEST = 7  # revision of the operators; broadcasting had rules of its own before
 _OWN_DOMAIN = ("", "ai.onnx")
+_ADAPTER = "interp_gui_input/"
+"""Nodes that bring images to what a graph takes (`checkpoints.onnx_ports`)."""
+_UINT8 = 2
 
 
 def as_torch(
@@ -179,7 +182,8 @@ class _Conversion:
             self.values[node.outputs[0]] = _Value(_constant(node), constant=True)
             return
         known = [self.values[name] if name else None for name in node.inputs]
-        built = OPERATORS[node.op](self._seen(node, known))
+        seen = self._seen(node, known)
+        built = _of_adapter(node, seen) or OPERATORS[node.op](seen)
         taken = [known[i] for i in built.takes]
         given = [value for value in taken if value is not None]
         ones = _outputs(built.module(*(value.one for value in given)))
@@ -240,6 +244,17 @@ class _Conversion:
         for path in addresses:
             self.module.put(path, nn.Identity())
         self.steps.append(Step(above, inputs, tuple(node.outputs), tuple(spread)))
+
+
+def _of_adapter(node: GraphNode, seen: Node) -> Built | None:
+    """Rounding of pixels for a graph that takes bytes, with the gradient of what is rounded."""
+    if not node.name.startswith(_ADAPTER):
+        return None
+    if node.op == "Round":
+        return computed(seen, lambda x: x + (torch.round(x) - x).detach())
+    if node.op == "Cast" and node.attributes["to"] == _UINT8:
+        return computed(seen, lambda x: x)
+    return None
 
 
 def _uses(graph: Graph) -> dict[str, int]:

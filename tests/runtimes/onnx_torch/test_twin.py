@@ -244,3 +244,29 @@ def test_pictures_climb_the_gradient_of_the_original(pair):
         value = fast_network(model, [name], uncapped=True).trace(x)[name]
         gradients.append(torch.autograd.grad(value[:, 5].mean(), x)[0].flatten())
     assert torch.cosine_similarity(*gradients, dim=0) > 0.999
+
+
+def test_a_graph_that_takes_bytes_has_gradients_of_its_pixels():
+    from onnx import TensorProto, helper, numpy_helper
+
+    kernel = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
+    image, name = "interp_gui_input/image", "interp_gui_input"
+    nodes = [
+        helper.make_node("Round", [image], [f"{name}/Round_0"], name=f"{name}/Round_0"),
+        helper.make_node("Cast", [f"{name}/Round_0"], ["bytes"], name=f"{name}/Cast_1", to=2),
+        helper.make_node("Cast", ["bytes"], ["pixels"], to=1),
+        helper.make_node("Conv", ["pixels", "kernel"], ["answer"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "net", [helper.make_tensor_value_info(image, TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(kernel, "kernel")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    module = as_torch(graph_of(model), (3, 8, 8))
+    x = (torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255).requires_grad_()
+    answer = module(x)
+    wanted = torch.nn.functional.conv2d(x.detach().round(), torch.tensor(kernel))
+    assert torch.allclose(answer, wanted, rtol=1e-4, atol=1e-2)
+    answer.sum().backward()
+    assert float(x.grad.abs().max()) > 0
