@@ -76,7 +76,8 @@ def _agreed_source(path: Path, agreed_sha256: str) -> bytes:
     if not agreed_sha256:
         raise FileProblem(
             f"'{path.name}' was not run, because nobody agreed to it.",
-            hint=f"Its SHA-256 is {hashlib.sha256(source).hexdigest()}.",
+            hint="Read it. Where you trust it, agree in the dialog, or give "
+            f"--trust-code {hashlib.sha256(source).hexdigest()}.",
         )
     if hashlib.sha256(source).hexdigest() != agreed_sha256.lower():
         raise FileProblem(

@@ -101,13 +101,15 @@ def describe_head(head: OwnHead) -> tuple[str, ...]:
     return tuple("?" if i in head.gaps else _words(each) for i, each in enumerate(head.layers))
 
 
-def head_note(head: OwnHead) -> str:
-    """A sentence on what was found and what was assumed; empty where there is nothing to say."""
+def head_note(head: OwnHead, answers: Sequence[str] = ()) -> str:
+    """A sentence on what was found, chosen (`answers`, as in `answered`) and assumed."""
     if not head.layers:
         return f"It has no head at '{head.at}': it ends in its features."
-    words = [each for each in describe_head(head) if each != "?"]
+    chosen = iter(answers)
+    layers = [next(chosen, NOTHING) if each == "?" else each for each in describe_head(head)]
+    words = [each for each in layers if each != NOTHING]
     note = f"Its head is one of its own at '{head.at}': {', then '.join(words)}."
-    if head.gaps and head.question is None:
+    if head.gaps and head.question is None and not answers:
         note += " What stands before it has no weights and is taken for dropout."
     return note
 

@@ -44,7 +44,7 @@ def look(
     try:
         file = inspect_file(path)
     except InterpError as refusal:
-        return FileReport(path=str(path), problem=refusal.message, hint=refusal.hint)
+        return _refused(Path(path), refusal, hashed, check)
     check()
     files, problem, hint = list(file.parts), "", ""
     found = _Inside(needed_bytes=_COPIES.get(file.format, 1) * file.size_bytes)
@@ -82,6 +82,22 @@ def look(
         files=tuple(each.name for each in files), foreign=found.foreign,
         concerns=tuple(concerns), notes=tuple(found.notes), problem=problem, hint=hint,
     )  # fmt: skip
+
+
+def _refused(
+    path: Path, refusal: InterpError, hashed: bool, check: Callable[[], None]
+) -> FileReport:
+    """Of a file that is not opened, what tells whether its copy is whole: size and SHA-256."""
+    size, digest = 0, ""
+    try:
+        if path.is_file():
+            size = path.stat().st_size
+            digest = _sha256(path, check) if hashed else ""
+    except OSError:
+        pass  # the refusal says why it cannot be read
+    return FileReport(
+        path=str(path), size_bytes=size, sha256=digest, problem=refusal.message, hint=refusal.hint
+    )
 
 
 class _Inside:

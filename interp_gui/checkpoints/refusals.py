@@ -9,9 +9,9 @@ from interp_gui.core.errors import UnknownArchitecture
 from interp_gui.core.opening import KeyReport, OpenChoice, OpenQuestion
 
 HINT = (
-    "Classification architectures of torchvision and timm are known; of a network of your own the "
-    "Python file that defines it can be given. 'My model does not open' in the documentation says "
-    "more."
+    "Classification architectures of torchvision and timm are known; for a network of your own, "
+    "give the Python file that defines it (--code FILE.py). 'My model does not open' in the "
+    "documentation says more."
 )
 
 _SHOWN_KEYS = 3

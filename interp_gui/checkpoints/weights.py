@@ -105,7 +105,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         class_names=decision.class_names,
         notes=(
             *chosen.notes, *_set_notes(contents, chosen), *decision.notes,
-            *_renaming_notes(match.renaming), *_head_notes(match.head),
+            *_renaming_notes(match.renaming), *_head_notes(match.head, decision.choice.head),
             *configuration_notes(decision.match), *number_notes, *output_notes,
             *_ignored_notes(chosen),
         ),
@@ -208,8 +208,8 @@ def _renaming_notes(renaming: Renaming | None) -> tuple[str, ...]:
     return (*notes, renaming.note) if renaming.note else notes
 
 
-def _head_notes(head: OwnHead | None) -> tuple[str, ...]:
-    return () if head is None else (head_note(head),)
+def _head_notes(head: OwnHead | None, answers: tuple[str, ...]) -> tuple[str, ...]:
+    return () if head is None else (head_note(head, answers),)
 
 
 def _ignored_notes(chosen: WeightSet) -> tuple[str, ...]:

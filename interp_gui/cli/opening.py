@@ -166,11 +166,11 @@ def _key_lines(report: "KeyReport") -> Iterator[str]:
 
 def report_lines(report: "FileReport") -> list[str]:
     """What a file is, without having opened it."""
-    facts = [
-        ("file", report.path),
-        ("format", report.title or report.format),
-        ("size", f"{report.size_bytes / _MIB:,.1f} MiB"),
-    ]
+    facts = [("file", report.path)]
+    if report.format:
+        facts.append(("format", report.title or report.format))
+    if report.size_bytes:
+        facts.append(("size", f"{report.size_bytes / _MIB:,.1f} MiB"))
     if report.needed_bytes:
         free = f" of {report.free_bytes / _MIB:,.0f} MiB free" if report.free_bytes else ""
         facts.append(("memory to open it", f"about {report.needed_bytes / _MIB:,.0f} MiB{free}"))

@@ -61,6 +61,8 @@ def test_what_stands_before_a_single_linear_layer_is_taken_for_dropout():
     assert "dropout" in head_note(head)
     assert answered(head, ()).layers[0].kind == "Identity"
     assert answered(head, ("relu",)).layers[0].kind == "ReLU"
+    assert "relu, then Linear 512 → 3" in head_note(head, ("relu",))
+    assert head_note(head, ("none",)).endswith("'fc': Linear 512 → 3.")
 
 
 @pytest.mark.parametrize(

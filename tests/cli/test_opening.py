@@ -1,5 +1,6 @@
 """What the command line says of a file that several networks take, and how it is told which one."""
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -153,6 +154,12 @@ def test_a_look_opens_nothing(run, run_json, resnet, tmp_path):
     code, out, _ = run("inspect", resnet, "--look")
     assert code == 0
     assert document["sha256"] in out
+    half = tmp_path / "half.pth"
+    half.write_bytes(resnet.read_bytes()[: document["size_bytes"] // 2])
+    code, cut = run_json("inspect", half, "--look")
+    assert code == 1
+    assert (cut["size_bytes"], cut["format"]) == (half.stat().st_size, "")
+    assert cut["sha256"] == hashlib.sha256(half.read_bytes()).hexdigest()
     (tmp_path / "empty.pth").write_bytes(b"")
     code, out, _ = run("inspect", tmp_path / "empty.pth", "--look")
     assert code == 1

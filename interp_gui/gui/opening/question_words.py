@@ -67,9 +67,15 @@ def explanation_of(question: OpenQuestion) -> str:
             "these weights."
         )
     if question.candidates:
+        head = (
+            " Its head was changed too: say below what stood between its layers."
+            if question.head is not None
+            else ""
+        )
         return (
             "These networks take exactly the same tensors, without complaint, and answer "
-            "differently. Names and shapes cannot tell which one was trained. "
+            "differently. Names and shapes cannot tell which one was trained; whoever trained it "
+            f"knows, or labelled images that are open may tell.{head} "
             "What you choose is remembered for these weights."
         )
     if question.head is not None:
