@@ -39,7 +39,7 @@ def does_not_fit(tensors: Tensors, question: OpenQuestion) -> UnknownArchitectur
     if likely is not None:
         sentence = f"{sentence.removesuffix('.')}. They look like {likely.words}."
     hint = HINT if likely is None else likely.hint
-    asking = msgspec.structs.replace(asking, sentence=sentence)
+    asking = msgspec.structs.replace(asking, sentence=sentence, hint=likely.hint if likely else "")
     return UnknownArchitecture(sentence, hint=hint, candidates=names, question=asking)
 
 

@@ -213,12 +213,15 @@ class OpenQuestion(msgspec.Struct, frozen=True, kw_only=True):
         Names of the sets of weights in the file, the one that was looked at first.
     code
         Whether a Python file that defines the network would help.
+    hint
+        What would help where the tensors tell what they are; empty otherwise.
     """
 
     path: str
     file: str
     weights_sha256: str = ""
     sentence: str = ""
+    hint: str = ""
     candidates: tuple[Candidate, ...] = ()
     nearest: tuple[KeyReport, ...] = ()
     weights: tuple[str, ...] = ()

@@ -5,6 +5,8 @@ import torch
 
 from interp_gui.checkpoints.inert import TensorRef
 from interp_gui.checkpoints.likely_kinds import in_place_of_weights, likely_kind
+from interp_gui.checkpoints.refusals import does_not_fit
+from interp_gui.core.opening import OpenQuestion
 
 KINDS = {
     "adapters": {"blocks.0.attn.qkv.lora_A.default.weight": (4, 8)},
@@ -67,3 +69,10 @@ def test_a_part_of_several_is_told_by_its_name():
 def test_nothing_is_said_of_what_is_not_known(state):
     assert likely_kind({key: tuple(value.shape) for key, value in state.items()}) is None
     assert likely_kind({"a.weight": (3,)}) is None
+
+
+def test_the_question_says_what_would_help():
+    question = OpenQuestion(path="lora.pth", file="lora.pth")
+    told = does_not_fit({"a.lora_A.weight": torch.zeros(2, 4)}, question)
+    assert "merge_and_unload" in told.question.hint
+    assert does_not_fit({"a.weight": torch.zeros(3)}, question).question.hint == ""

@@ -88,8 +88,8 @@ def explanation_of(question: OpenQuestion) -> str:
     if len(question.weights) > 1:
         return "The file holds several sets, such as the last weights and their running average."
     return (
-        "Nothing was opened, because a wrong or partial match would show another network's "
-        "answers. A Python file that defines the network opens it, if you have one."
+        "Nothing was opened, because a wrong or partial match would show another network's answers."
+        f" {question.hint or 'A Python file that defines the network opens it, if you have one.'}"
     )
 
 

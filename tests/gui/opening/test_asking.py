@@ -21,6 +21,7 @@ from interp_gui.gui.opening.code_dialog import CodeDialog, read_code
 from interp_gui.gui.opening.file_dialog import FileDialog, size_text
 from interp_gui.gui.opening.model_list import Wish
 from interp_gui.gui.opening.question_dialog import OpenQuestionDialog
+from interp_gui.gui.opening.question_words import explanation_of
 from interp_gui.gui.state import OpenModelState
 
 CANDIDATES = (
@@ -131,6 +132,12 @@ def test_sets_of_weights_can_be_chosen(qtbot):
     qtbot.addWidget(dialog)
     dialog.weights.setCurrentText("model_ema")
     assert dialog.choice.weights == "model_ema"
+
+
+def test_what_would_help_is_said_where_the_tensors_tell_what_they_are(qtbot):
+    question = msgspec.structs.replace(QUESTION, candidates=(), hint="Merge them where it was.")
+    assert explanation_of(question).endswith("Merge them where it was.")
+    assert "Python file" in explanation_of(msgspec.structs.replace(question, hint=""))
 
 
 def test_what_does_not_fit_is_shown_in_full(qtbot):
