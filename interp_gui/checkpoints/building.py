@@ -167,7 +167,12 @@ def build_match(match: Match, tensors: Tensors, *, head: Sequence[str] = ()) -> 
     if match.head is not None:
         _put_head(module, answered(match.head, head))
     surplus = frozenset(match.architecture.surplus)
-    whole = {key: value for key, value in tensors.items() if key not in surplus}
+    # parts that serve training only are left out where they have other classes than the network
+    auxiliary = () if match.config.get("aux_logits", True) else match.architecture.auxiliary
+    whole = {
+        key: value for key, value in tensors.items()
+        if key not in surplus and not (auxiliary and key.startswith(auxiliary))
+    }  # fmt: skip
     optional = frozenset(match.architecture.optional)
     return fill(module, whole, optional=optional, name=match.name)
 

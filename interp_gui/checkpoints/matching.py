@@ -146,6 +146,7 @@ def _body(
         size = None
     auxiliary = architecture.auxiliary
     optional = frozenset(architecture.optional)
+    auxiliary_head = {key for key in architecture.head if auxiliary and key.startswith(auxiliary)}
     left_out = auxiliary and not any(key.startswith(auxiliary) for key in shapes)
     explained = _explained(shapes, architecture, channels, size)
     missing, reshaped = [], []
@@ -156,6 +157,8 @@ def _body(
         if shape is None:
             if key not in optional and not (left_out and key.startswith(auxiliary)):
                 missing.append(key)
+        elif key in auxiliary_head and shape[1:] == usual[1:]:
+            continue  # a head for training only may be left with other classes than the one in use
         elif shape != usual and key not in optional and shape != explained.get(key):
             reshaped.append(key)
     agreed = size if architecture.grown or architecture.fixed_size else (0, 0)
@@ -202,7 +205,9 @@ def _match(
 ) -> Match | None:
     config = dict(head.config)
     if architecture.auxiliary:
-        config["aux_logits"] = any(key.startswith(architecture.auxiliary) for key in shapes)
+        heads = [key for key in architecture.head if key.startswith(architecture.auxiliary)]
+        classes = config.get("num_classes", _USUAL_CLASSES)
+        config["aux_logits"] = all(shapes.get(key, (0,))[0] == classes for key in heads)
     if body.channels != _USUAL_CHANNELS:
         config["in_chans"] = body.channels
     size = body.size or (0, 0)

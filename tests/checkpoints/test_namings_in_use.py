@@ -7,6 +7,7 @@ from torch import nn
 from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.formats import inspect_file
 from interp_gui.checkpoints.opening import open_checkpoint
+from interp_gui.core.errors import UnknownArchitecture
 from interp_gui.core.opening import OpenChoice
 from tests.checkpoints.conftest import randomised
 
@@ -143,3 +144,30 @@ def test_a_transformer_that_classifies_the_mean_of_its_tokens(tmp_path, classes)
     opened = open_checkpoint(saved(tmp_path, {"model": net.state_dict()}))
     assert opened.description.config["global_pool"] == "avg"
     assert agrees(opened, net)
+
+
+@pytest.mark.parametrize("names", [("resnet", "fc"), ("features", "classifier"),
+                                   ("body", "output_layer"), ("backbone", "final")])  # fmt: skip
+def test_a_body_and_a_head_under_names_of_the_author(tmp_path, reference, names):
+    net = reference("resnet18", num_classes=5)
+    body = {key: value for key, value in net.state_dict().items() if not key.startswith("fc.")}
+    content = {**prefixed(f"{names[0]}.", body), **prefixed(f"{names[1]}.", net.fc.state_dict())}
+    opened = open_checkpoint(saved(tmp_path, content), choice=RESNET)
+    assert agrees(opened, net)
+
+
+def test_a_layer_beside_a_body_that_is_no_head_is_not_taken_for_one(tmp_path, reference):
+    net = reference("resnet18", num_classes=5)
+    body = {key: value for key, value in net.state_dict().items() if not key.startswith("fc.")}
+    content = {**prefixed("resnet.", body), **prefixed("gate.", net.fc.state_dict())}
+    with pytest.raises(UnknownArchitecture) as refused:
+        open_checkpoint(saved(tmp_path, content))
+    assert not any(each.certain for each in refused.value.question.candidates)
+
+
+def test_a_head_for_training_may_keep_the_classes_it_had(tmp_path, reference):
+    net = reference("googlenet", num_classes=1000, transform_input=True, init_weights=False)
+    net.fc = nn.Linear(1024, 5)
+    opened = open_checkpoint(saved(tmp_path, net.state_dict()))
+    assert opened.description.config["aux_logits"] is False
+    assert agrees(opened, net.eval(), side=96)

@@ -1,6 +1,7 @@
 """What training frameworks put around a network's own names, and heads under other names."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from interp_gui.checkpoints.keymaps.reshaping import zeros_for_rows
@@ -59,7 +60,8 @@ _HEAD_NAMES = (
     "head.layers.head", "heads.0.clf.0", "heads.head", "head.fc_cls", "head.fc", "head.classifier",
     "head.linear", "classification_head", "classifier.fc", "classifier", "cls_head", "last_linear",
     "_fc", "fc", "linear", "logits", "fc_cls", "clf", "output", "online_classifier",
-    "linear_classifier", "head",
+    "linear_classifier", "output_layer", "final", "final_layer", "fc_out", "out", "mlp",
+    "mlp_head", "last_layer", "new_fc", "head",
 )  # fmt: skip
 _HEADS = (
     # a name that tells how the body is called, and where such a body keeps its classifier
@@ -95,6 +97,10 @@ def views(plain: View) -> Iterator[View]:
         if stripped is not None:
             yield stripped
             yield from _with_head(stripped)
+    stripped = _strip_body(plain)
+    if stripped is not None:
+        yield stripped
+        yield from _with_head(stripped)
     yield from _with_head(plain)
     yield from _without_buffers(plain)
 
@@ -142,6 +148,23 @@ def _strip(plain: View, prefix: str, name: str) -> View | None:
     return view_of(plain.shapes, origin, name=name, dropped=dropped)
 
 
+def _strip_body(plain: View) -> View | None:
+    """A body under a name of its author's (`resnet.`), with nothing beside it but a head."""
+    firsts = Counter(key.partition(".")[0] for key in plain.shapes)
+    if not firsts:
+        return None
+    body, count = firsts.most_common(1)[0]
+    beside = [key for key in plain.shapes if not key.startswith(f"{body}.")]
+    known = any(prefix == f"{body}." for prefix, _ in _PREFIXES)
+    if known or not beside or count <= len(beside) or not all(_is_head(key) for key in beside):
+        return None
+    if not all(_dense(key, plain) for key in beside):
+        return None
+    stripped = _strip(plain, f"{body}.", f"names of a part '{body}'")
+    usual = stripped is not None and any(mark in stripped.text for mark, _ in _HEADS)
+    return stripped if usual else None
+
+
 def _is_head(key: str) -> bool:
     return any(key.startswith(f"{name}.") for name in _HEAD_NAMES)
 
@@ -154,8 +177,11 @@ def _with_head(view: View) -> Iterator[View]:
     for name in _HEAD_NAMES:
         if f"\n{name}." not in view.text:
             continue
-        moved = [key for key in view.shapes if key.startswith(f"{name}.")]
-        if not all(_under(key, name) and _dense(key, view) for key in moved):
+        inside = [key for key in view.shapes if key.startswith(f"{name}.")]
+        # a body's own last norm may stand below the name that its head was given (`head.norm`)
+        own = wanted.startswith(f"{name}.")
+        moved = [key for key in inside if not own or _under(key, name)]
+        if not moved or not all(_under(key, name) and _dense(key, view) for key in moved):
             continue
         origin = {
             wanted + key.removeprefix(name) if _under(key, name) else key: view.origin[key]
