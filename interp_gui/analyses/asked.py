@@ -1,7 +1,7 @@
 """What an analysis was asked about: the current image, the layer, the features, the answer."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,6 +16,8 @@ from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import as_seen, preprocess, read_for
 from interp_gui.core.runtime import Forward
 from interp_gui.core.target import Target
+
+NOT_A_NUMBER = "The answer is not a number."
 
 
 class Seen(NamedTuple):
@@ -100,7 +102,19 @@ def fixed_target(context: Context, batch: NDArray[np.float32]) -> Target:
     if target.index is not None or target.kind in ("scalar", "similarity"):
         return target
     outputs = context.model.forward(batch).outputs[main_output(context)]
+    if np.isnan(outputs[0]).any():
+        check_number(outputs[0])
     return target.fixed(outputs[0])
+
+
+def check_number(values: NDArray[np.floating[Any]]) -> None:
+    """Raise InvalidValue for answers of which one is not a number: nothing explains those."""
+    if not np.isfinite(np.asarray(values, np.float64)).all():
+        raise InvalidValue(
+            NOT_A_NUMBER,
+            hint="Where the model's notes say that tensors are not finite, open an earlier "
+            "checkpoint.",
+        )
 
 
 def run_edited(

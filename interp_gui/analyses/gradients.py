@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import main_output
+from interp_gui.analyses.asked import check_number, main_output
 from interp_gui.core.analysis import Context
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.target import Target
@@ -38,6 +38,8 @@ def layer_gradient(
     ------
     MissingAbility
         The model's runtime cannot differentiate.
+    InvalidValue
+        The Target's value is not a finite number.
     """
     runtime = context.differentiable
     import torch
@@ -56,6 +58,7 @@ def layer_gradient(
         if output is None:
             output = next(iter(traced.outputs.values()))
         value = evaluate_target({target.output: output}, target)
+        check_number(value.detach().cpu().numpy())
         gradient = None
         if value.requires_grad:  # not where edits behind the layer put all that follows in place
             (gradient,) = torch.autograd.grad(value.sum(), captured, allow_unused=True)

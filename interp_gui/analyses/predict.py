@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import edit_notes, run_edited, see
+from interp_gui.analyses.asked import NOT_A_NUMBER, edit_notes, run_edited, see
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.errors import ImageProblem, InvalidValue
@@ -28,7 +28,10 @@ def probabilities(values: NDArray[Any], kind: str) -> NDArray[np.float64] | None
     """Probabilities of an image's outputs (C,); None where the outputs are no classes."""
     logits = np.asarray(values, np.float64)
     if kind == "softmax":
-        shares: NDArray[np.float64] = np.exp(logits - logits.max())
+        top = logits.max()
+        if not np.isfinite(top):
+            return np.full(logits.shape, np.nan)
+        shares: NDArray[np.float64] = np.exp(logits - top)
         shares /= shares.sum()
         return shares
     if kind == "sigmoid":
@@ -73,6 +76,14 @@ def answers(
     ]
 
 
+def _without_number(values: NDArray[Any], kind: str) -> bool:
+    """Whether an image's answer holds what is not a number, as logits or as probabilities."""
+    numbers = np.asarray(values, np.float64)
+    if kind == "softmax" and numbers.ndim == 1:
+        return bool(np.isnan(numbers).any() or not np.isfinite(numbers.max()))
+    return bool(np.isnan(numbers).any())
+
+
 def _bars(
     key: str, name: str, found: list[dict[str, Any]], classes: bool, *, notes: tuple[str, ...]
 ) -> Bars:
@@ -96,7 +107,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     """One `Bars` an image, keyed by its place in the order asked.
 
     `provenance["top"]` lists the answers as in `answers`. An image that cannot be read gives
-    empty bars with `provenance["problem"]`, unless it is the only one.
+    empty bars with `provenance["problem"]`, unless it is the only one; so does an answer that is
+    not a number, which `provenance["not_a_number"]` tells.
     """
     images = context.inputs.images
     if not images:
@@ -123,6 +135,13 @@ def run(context: Context, parameters: Parameters) -> Steps:
         outputs = run_edited(context, seen.batch).outputs
         values = outputs[output.name] if output.name in outputs else next(iter(outputs.values()))
         found = answers(values[0], output, model, top=parameters.top)
+        if _without_number(values[0], output.kind):
+            yield Bars(
+                key=str(i), title=f"Answer for {name}", labels=(), values=(),
+                notes=(*notes, NOT_A_NUMBER),
+                provenance={"top": [], "problem": NOT_A_NUMBER, "not_a_number": True},
+            )  # fmt: skip
+            continue
         classes = output.kind in ("softmax", "sigmoid")
         finite = bool(np.isfinite(values[0]).all())
         told = notes if finite else (*notes, "The model's outputs are not all finite numbers.")

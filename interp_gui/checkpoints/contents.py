@@ -86,6 +86,7 @@ def _read(found: FoundSet, notes: tuple[str, ...], tell: Tell) -> WeightSet:
         tensors=tensors,
         notes=(*found.notes, *notes, *part_notes),
         ignored=found.ignored,
+        in_file=found.in_file,
     )
 
 

@@ -15,12 +15,20 @@ from interp_gui.checkpoints.candidates import alternatives, described, uncertain
 from interp_gui.checkpoints.differences import seen_otherwise
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.index import PublishedWeights, imagenet_classes
-from interp_gui.checkpoints.match import Decision, Hints, Match, Recognition, Tensors, Wishes
-from interp_gui.checkpoints.preparing import Builder
+from interp_gui.checkpoints.match import (
+    Decision,
+    Hints,
+    InFile,
+    Match,
+    Recognition,
+    Tensors,
+    Wishes,
+)
+from interp_gui.checkpoints.preparing import Builder, broken_sentence, mended
 from interp_gui.checkpoints.probing import MOST_PROBED, Group, group
 from interp_gui.checkpoints.published import Origin, find_published, origin_of
 from interp_gui.checkpoints.ranking import hinted, ranked
-from interp_gui.checkpoints.refusals import does_not_fit, does_not_fit_asked
+from interp_gui.checkpoints.refusals import does_not_fit, does_not_fit_asked, named_as
 from interp_gui.checkpoints.scoring import Hits, clear_winner, hits, labelled_images
 from interp_gui.core.choices import remember_groups, remembered_groups
 from interp_gui.core.errors import UnknownArchitecture
@@ -41,6 +49,7 @@ def decide(
     wishes: Wishes,
     earlier: OpenChoice = OpenChoice(),
     sets: tuple[str, ...] = (),
+    in_file: InFile = InFile(),
 ) -> Decision:
     """The architecture that a file is opened as.
 
@@ -52,6 +61,8 @@ def decide(
         What was decided about these weights before; what is wished now goes before it.
     sets
         Names of the sets of weights in the file, the one at hand first.
+    in_file
+        What the tensors are called in the file, for refusals.
 
     Raises
     ------
@@ -60,7 +71,9 @@ def decide(
     UnknownName
         The architecture that was asked for is not known.
     """
-    deciding = _Deciding(recognition, tensors, file, weights_sha256, hints, wishes, earlier, sets)
+    deciding = _Deciding(
+        recognition, tensors, file, weights_sha256, hints, wishes, earlier, sets, in_file
+    )
     return deciding.decide()
 
 
@@ -69,10 +82,10 @@ class _Deciding:
 
     def __init__(
         self, recognition: Recognition, tensors: Tensors, file: CheckpointFile, digest: str,
-        hints: Hints, wishes: Wishes, earlier: OpenChoice, sets: tuple[str, ...],
+        hints: Hints, wishes: Wishes, earlier: OpenChoice, sets: tuple[str, ...], in_file: InFile,
     ) -> None:  # fmt: skip
         self.name, self.file, self.hints, self.wishes = file.path.name, file, hints, wishes
-        self.tensors, self.nearest = tensors, recognition.nearest
+        self.tensors, self.in_file = tensors, in_file
         self.matches = ranked(recognition.matches, self.name)
         self.earlier = earlier
         asked = wishes.choice
@@ -85,16 +98,17 @@ class _Deciding:
         self.build = Builder(tensors, self.choice.head)
         self.question = OpenQuestion(
             path=str(file.path), file=self.name, weights_sha256=digest,
-            nearest=recognition.nearest, weights=sets if len(sets) > 1 else (),
-            choice=self.choice,
+            nearest=tuple(named_as(each, in_file) for each in recognition.nearest),
+            weights=sets if len(sets) > 1 else (), choice=self.choice,
         )  # fmt: skip
+        self.broken: tuple[str, ...] = ()
         self._origins: dict[str, Origin] = {}
 
     def decide(self) -> Decision:
         if self.wishes.choice.architecture:
             return self._as_asked()
         if not self.matches:
-            raise does_not_fit(self.tensors, self.question)
+            raise does_not_fit(self.tensors, self.question, in_file=self.in_file)
         if self.earlier.architecture:
             before = self._fitting(self.earlier)
             if before:
@@ -123,7 +137,9 @@ class _Deciding:
     def _as_asked(self) -> Decision:
         fitting = self._fitting(self.wishes.choice)
         if not fitting:
-            raise does_not_fit_asked(self.wishes.choice, self.tensors, self.question)
+            raise does_not_fit_asked(
+                self.wishes.choice, self.tensors, self.question, in_file=self.in_file
+            )
         match = fitting[0]
         if len(fitting) > 1:  # the same name in several libraries
             groups, _ = self._grouped(fitting)
@@ -167,8 +183,10 @@ class _Deciding:
     def _grouped(self, matches: Sequence[Match]) -> tuple[tuple[Group, ...], tuple[Match, ...]]:
         count = min(len(matches), MOST_PROBED)
         self.wishes.tell(f"Comparing {count} networks that fit")
+        tensors, self.broken = mended(self.tensors)
+        build = Builder(tensors, self.choice.head) if self.broken else self.build
         return group(
-            matches, self.build, self._size, most=MOST_PROBED, check=lambda: self.wishes.tell("")
+            matches, build, self._size, most=MOST_PROBED, check=lambda: self.wishes.tell("")
         )
 
     def _by_labels(self, groups: tuple[Group, ...], beyond: tuple[Match, ...]) -> Decision:
@@ -177,7 +195,7 @@ class _Deciding:
             self.wishes.labelled, self._class_names(match, None), classes=match.classes
         )
         scores: list[Hits | None] = []
-        if images:
+        if images and not self.broken:  # else they were compared with other weights
             self.wishes.tell(f"Asking {len(groups)} networks about the labelled images")
             scores = [
                 None if one.first.problem
@@ -208,6 +226,8 @@ class _Deciding:
             f"'{self.name}' may be any of {len(found)} networks that take the same tensors and "
             f"answer differently: {names}{more}."
         )
+        if self.broken:
+            sentence += f" {broken_sentence(self.broken)}"
         head = groups[0].first.match.head if groups else None
         return UnknownArchitecture(
             sentence,

@@ -43,14 +43,24 @@ class _Sign:
     applies: Callable[[Shapes], bool]
 
 
-def likely_kind(shapes: Shapes, file_name: str = "") -> Likely | None:
-    """What the weights look like; None where nothing speaks for anything."""
+def likely_kind(
+    shapes: Shapes, file_name: str = "", *, whole: Shapes | None = None
+) -> Likely | None:
+    """What the weights look like; None where nothing speaks for anything.
+
+    Parameters
+    ----------
+    whole
+        All tensors beside them in the file too, under the names there: a wrapper's prefix says
+        `backbone`, and what was left alone may tell most.
+    """
     if is_shard(file_name):
         return Likely(
             "one of several parts of a checkpoint",
             "Open the folder that holds all parts and their index (.index.json).",
         )
-    return next((sign.likely for sign in _SIGNS if sign.applies(shapes)), None)
+    both = (shapes, whole) if whole else (shapes,)
+    return next((sign.likely for sign in _SIGNS if any(map(sign.applies, both))), None)
 
 
 def in_place_of_weights(tree: Any) -> tuple[str, str]:
@@ -162,7 +172,9 @@ _SIGNS = (
     ),
     _Sign(
         Likely("a network that answers for every place (segmentation)", _BACKBONE_HINT),
-        lambda shapes: _named(r"(^|\.)(decode_head|segmentation_head|aux_classifier)\.")(shapes)
+        lambda shapes: _named(
+            r"(^|\.)(decode_head|segmentation_head|aux_classifier|(low|high)_classifier)\."
+        )(shapes)
         or any(key.startswith("classifier.") and len(shape) == 4 and max(shape[2:]) > 1
                and any(other.startswith("backbone.") for other in shapes)
                for key, shape in shapes.items()),

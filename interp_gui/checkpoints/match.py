@@ -46,6 +46,22 @@ class Wishes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InFile:
+    """The names that a file itself gives its tensors, before wrappers' prefixes are taken off.
+
+    Parameters
+    ----------
+    names
+        By the name without prefixes.
+    shapes
+        Of all tensors at that place of the file, also of those that are left alone.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WeightSet:
     """One flat dict of tensors found in a file, under a network's own names.
 
@@ -57,12 +73,15 @@ class WeightSet:
         Sentences on where it was found and what was taken off the names.
     ignored
         What else the file holds beside it (`optimizer`, `epoch`, `lr_schedulers`).
+    in_file
+        What its tensors are called in the file.
     """
 
     name: str
     tensors: Tensors
     notes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    in_file: InFile = field(default_factory=InFile)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +271,6 @@ class OpenedOnnx:
 Opened = OpenedCheckpoint | OpenedOnnx
 
 __all__ = [
-    "Contents", "Decision", "HeadLayer", "Hints", "Match", "Opened", "OpenedCheckpoint",
+    "Contents", "Decision", "HeadLayer", "Hints", "InFile", "Match", "Opened", "OpenedCheckpoint",
     "OpenedOnnx", "OwnHead", "Recognition", "Renaming", "Shapes", "Tensors", "WeightSet", "Wishes",
 ]  # fmt: skip

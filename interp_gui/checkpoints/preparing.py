@@ -1,5 +1,6 @@
 """From a set of tensors to the networks that are built with it: numbers, names, heads, settings."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -11,6 +12,9 @@ from interp_gui.core.errors import FileProblem
 
 _WEIGHTS = frozenset(("weight", "bias"))
 _VARIANCE = "running_var"
+_SHOWN = 3
+_SEED = 21
+_LARGEST = 1e3  # deviation of weights: beyond, sums would overflow
 _WITH_INPUT_TRANSFORM = frozenset(("googlenet", "inception_v3"))
 
 
@@ -100,16 +104,66 @@ def make_float32(tensors: Tensors) -> tuple[str, ...]:
     if kinds:
         notes.append(f"Weights of kind {', '.join(sorted(kinds))} were converted to float32.")
     if broken:
-        notes.append(
-            f"{len(broken)} of its tensors hold values that are no finite numbers, "
-            f"for example '{broken[0]}'."
-        )
+        notes.append(broken_sentence(broken))
     if negative:
         notes.append(
             f"{len(negative)} of its variances are below zero, for example '{negative[0]}': the "
             "file is damaged or tensors were exchanged, and its answers may be no numbers."
         )
     return tuple(notes)
+
+
+def broken_sentence(keys: Sequence[str]) -> str:
+    """What is said of tensors with numbers that are not finite."""
+    some = ", ".join(keys[:_SHOWN]) + (", …" if len(keys) > _SHOWN else "")
+    what = "1 tensor holds" if len(keys) == 1 else f"{len(keys)} tensors hold"
+    return (
+        f"{what} numbers that are not finite ({some}): training diverged, most likely; answers "
+        "will not be numbers."
+    )
+
+
+def mended(tensors: Tensors) -> tuple[Tensors, tuple[str, ...]]:
+    """The same with random numbers in the place of tensors that would make every answer NaN.
+
+    So networks can be told apart although the file's answers are no numbers. Those tensors are
+    copies, all others are shared.
+
+    Parameters
+    ----------
+    tensors
+        Floating ones as float32.
+
+    Returns
+    -------
+    tuple
+        The tensors, and the names of those that are not finite or variances below zero.
+    """
+    found, names = dict(tensors), []
+    generator = torch.Generator().manual_seed(_SEED)
+    for key, value in tensors.items():
+        if not value.is_floating_point():
+            continue
+        variance = key.endswith(_VARIANCE)
+        if _all_finite(value) and not (variance and value.numel() and bool(value.min() < 0)):
+            continue
+        names.append(key)
+        noise = torch.randn(value.shape, generator=generator)
+        if variance:
+            found[key] = 0.5 + noise.abs()
+        elif value.ndim < 2:
+            found[key] = 0.1 * noise + (1.0 if key.endswith("weight") else 0.0)
+        else:
+            found[key] = noise * _deviation(value)
+    return found, tuple(names)
+
+
+def _deviation(value: torch.Tensor) -> float:
+    """Of the finite numbers of a tensor; that of a fresh layer where there are none."""
+    finite = value[torch.isfinite(value)]
+    fresh = (2 / max(1, value[0].numel())) ** 0.5
+    scale = float(finite.std()) if finite.numel() > 1 else fresh
+    return scale if 0 < scale < _LARGEST else fresh
 
 
 def check_numbers(tensors: Tensors, file_name: str) -> None:
@@ -123,6 +177,12 @@ def check_numbers(tensors: Tensors, file_name: str) -> None:
     for key, value in tensors.items():
         if key.rpartition(".")[2] in _WEIGHTS and not value.is_floating_point():
             kind = str(value.dtype).removeprefix("torch.")
+            if value.is_complex():
+                raise FileProblem(
+                    f"'{file_name}' holds complex weights: '{key}' is of kind {kind}. Networks "
+                    "with real numbers open.",
+                    hint="Export the network to ONNX, with its complex parts written as real ones.",
+                )
             raise FileProblem(
                 f"'{file_name}' holds weights that are no floating numbers: '{key}' is of kind "
                 f"{kind}, as in quantised networks.",

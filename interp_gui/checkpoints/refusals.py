@@ -4,7 +4,7 @@ import msgspec
 
 from interp_gui.checkpoints import recognition
 from interp_gui.checkpoints.likely_kinds import likely_kind
-from interp_gui.checkpoints.match import Tensors
+from interp_gui.checkpoints.match import InFile, Tensors
 from interp_gui.core.errors import UnknownArchitecture
 from interp_gui.core.opening import KeyReport, OpenChoice, OpenQuestion
 
@@ -18,12 +18,33 @@ _SHOWN_KEYS = 3
 _LEAST_LIKENESS = 0.2
 
 
-def does_not_fit(tensors: Tensors, question: OpenQuestion) -> UnknownArchitecture:
-    """No architecture takes these tensors: the nearest is named with all that differs."""
+def named_as(report: KeyReport, in_file: InFile) -> KeyReport:
+    """The same with tensors of the file under the names that they have there."""
+    names = in_file.names
+    return msgspec.structs.replace(
+        report,
+        unexpected=tuple(names.get(key, key) for key in report.unexpected),
+        reshaped=tuple(
+            msgspec.structs.replace(each, key=names.get(each.key, each.key))
+            for each in report.reshaped
+        ),
+    )
+
+
+def does_not_fit(
+    tensors: Tensors, question: OpenQuestion, *, in_file: InFile = InFile()
+) -> UnknownArchitecture:
+    """No architecture takes these tensors: the nearest is named with all that differs.
+
+    Parameters
+    ----------
+    question
+        Its reports name tensors as they are called in the file.
+    """
     asking = msgspec.structs.replace(question, code=True)
     found = question.nearest[0] if question.nearest else None
     if found is None or found.likeness < _LEAST_LIKENESS:
-        keys = ", ".join(list(tensors)[:_SHOWN_KEYS])
+        keys = ", ".join([in_file.names.get(key, key) for key in tensors][:_SHOWN_KEYS])
         sentence = f"The weights in '{question.file}' are of no known architecture" + (
             f" (they are named {keys}, …)." if keys else "."
         )
@@ -35,7 +56,7 @@ def does_not_fit(tensors: Tensors, question: OpenQuestion) -> UnknownArchitectur
         )
         names = (found.architecture,)
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
-    likely = likely_kind(shapes, question.file)
+    likely = likely_kind(shapes, question.file, whole=in_file.shapes)
     if likely is not None:
         sentence = f"{sentence.removesuffix('.')}. They look like {likely.words}."
     hint = HINT if likely is None else likely.hint
@@ -44,7 +65,7 @@ def does_not_fit(tensors: Tensors, question: OpenQuestion) -> UnknownArchitectur
 
 
 def does_not_fit_asked(
-    choice: OpenChoice, tensors: Tensors, question: OpenQuestion
+    choice: OpenChoice, tensors: Tensors, question: OpenQuestion, *, in_file: InFile = InFile()
 ) -> UnknownArchitecture:
     """The architecture asked for does not take these tensors: all that differs is reported.
 
@@ -54,7 +75,7 @@ def does_not_fit_asked(
         There is no architecture of that name.
     """
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
-    report = recognition.compare(shapes, *choice.split())
+    report = named_as(recognition.compare(shapes, *choice.split()), in_file)
     sentence = (
         f"The weights in '{question.file}' are not those of {report.library}:"
         f"{report.architecture}: {_differences(report)}."

@@ -8,7 +8,7 @@ student, two encoders). Every copy is offered; what is left out is told.
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -22,6 +22,7 @@ from interp_gui.checkpoints.inert_modules import (
     flatten_module,
     is_module,
 )
+from interp_gui.checkpoints.match import InFile
 from interp_gui.checkpoints.prefixes import Part, split_parts
 
 Refs = dict[str, TensorRef]
@@ -62,6 +63,7 @@ class FoundSet:
     tensors: Refs
     notes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    in_file: InFile = field(default_factory=InFile)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +107,7 @@ def unwrap(content: Any) -> tuple[FoundSet, ...]:
     found = _without_copies(found[:_MOST_SETS])
     if len(found) == 1:
         only = found[0]
-        return (
-            FoundSet(name="weights", tensors=only.tensors, notes=only.notes, ignored=only.ignored),
-        )
+        return (replace(only, name="weights"),)
     return _told_apart(found)
 
 
@@ -120,12 +120,26 @@ def _as_set(group: _Group, part: Part, beside: tuple[str, ...]) -> FoundSet:
         notes.append(f"The prefix '{part.prefix}' was taken off all names.")
     if part.note:
         notes.append(part.note)
+    tensors = {_current_name(key): value for key, value in part.tensors.items()}
     return FoundSet(
         name=".".join(each for each in (road, part.name) if each) or "weights",
-        tensors={_current_name(key): value for key, value in part.tensors.items()},
+        tensors=tensors,
         notes=tuple(notes),
         ignored=(*beside, *part.ignored)[:_MOST_LISTED],
+        in_file=_in_file(tensors, group.tensors),
     )
+
+
+def _in_file(tensors: Refs, whole: Refs) -> InFile:
+    """What tensors are called in the file: the same references stand under both names."""
+    known: dict[int, list[str]] = {}
+    for name, ref in whole.items():
+        known.setdefault(id(ref), []).append(name)
+    names = {}
+    for key, ref in tensors.items():
+        found = known.get(id(ref), [])
+        names[key] = next((name for name in found if name.endswith(key)), (*found, key)[0])
+    return InFile(names=names, shapes={name: ref.shape for name, ref in whole.items()})
 
 
 def _told_apart(found: list[FoundSet]) -> tuple[FoundSet, ...]:
@@ -142,8 +156,12 @@ def _told_apart(found: list[FoundSet]) -> tuple[FoundSet, ...]:
         only_averages = all(_AVERAGE.search(other) for other in others)
         what = "averages of the training's steps" if only_averages else "other weights"
         listed = ", ".join(f"'{other}'" for other in others)
-        notes = (*each.notes, f"The file holds {what} too, which can be chosen: {listed}.")
-        sets.append(FoundSet(name=name, tensors=each.tensors, notes=notes, ignored=each.ignored))
+        note = (
+            f"This is '{name}'. The file holds {what} too, which --weights or the Model panel "
+            f"chooses: {listed}."
+        )
+        notes = (*each.notes, note)
+        sets.append(replace(each, name=name, notes=notes))
     return tuple(sets)
 
 

@@ -79,7 +79,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
     names = [chosen.name, *(each.name for each in contents.sets if each.name != chosen.name)]
     decision = decide(
         recognition, chosen.tensors, file=file, weights_sha256=digest, hints=contents.hints,
-        wishes=wishes, earlier=earlier, sets=tuple(names),
+        wishes=wishes, earlier=earlier, sets=tuple(names), in_file=chosen.in_file,
     )  # fmt: skip
     match = configured(decision.match)
     wishes.tell(f"Building {match.architecture.name}")
@@ -104,7 +104,7 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         outputs=(output,),
         class_names=decision.class_names,
         notes=(
-            *chosen.notes, *_set_notes(contents, chosen), *decision.notes,
+            *chosen.notes, *decision.notes,
             *_renaming_notes(match.renaming), *_head_notes(match.head, decision.choice.head),
             *configuration_notes(decision.match), *number_notes, *output_notes,
             *_ignored_notes(chosen),
@@ -188,16 +188,6 @@ def _keep(digest: str, choice: OpenChoice) -> None:
     kept = OpenChoice(architecture=choice.architecture, head=choice.head, output=choice.output)
     if kept != OpenChoice():
         remember(digest, kept)
-
-
-def _set_notes(contents: Contents, chosen: WeightSet) -> tuple[str, ...]:
-    others = [each.name for each in contents.sets if each.name != chosen.name]
-    if not others:
-        return ()
-    return (
-        f"The file holds several sets of weights; this is '{chosen.name}'. Others: "
-        f"{', '.join(others)} (--weights or the Model panel chooses).",
-    )
 
 
 def _renaming_notes(renaming: Renaming | None) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def predict(options: argparse.Namespace, output: Output) -> int:
             problem = result.provenance.get("problem")
             if problem:
                 entry["problem"] = problem
-                failed = failed or named
+                failed = failed or named or bool(result.provenance.get("not_a_number"))
                 output.note(f"interp-gui: {problem}")
             else:
                 for note in result.notes:

@@ -16,7 +16,7 @@ from interp_gui.cli.results import ResultFolder
 from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
 from interp_gui.cli.targets import parse_target, reference_image
 from interp_gui.core.analysis import Inputs, Progress
-from interp_gui.core.errors import FileProblem, RecipeMismatch
+from interp_gui.core.errors import FileProblem, InvalidValue, RecipeMismatch
 from interp_gui.core.export import make_folder, read_recipe
 from interp_gui.core.export.code import read_preprocessing
 from interp_gui.core.feature import Feature
@@ -97,6 +97,8 @@ def _target(engine: "LocalEngine", text: str, model: ModelDescription) -> Target
     with redirect_stdout(sys.stderr):
         for step in engine.run(asked):
             if not isinstance(step, Progress):
+                if step[0].provenance.get("not_a_number"):
+                    raise InvalidValue(step[0].provenance["problem"])
                 top = step[0].provenance["top"]
                 numbers = {one["index"]: one.get("value", one.get("logit")) for one in top}
     reference = tuple(float(numbers[i]) for i in sorted(numbers))

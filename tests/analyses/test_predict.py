@@ -62,7 +62,31 @@ def test_outputs_that_are_not_finite_are_said(runtimes, pictures, run_analysis, 
 
     monkeypatch.setattr("interp_gui.analyses.predict.run_edited", broken)
     bars = run_analysis(ANALYSIS, runtimes["cnn"], images=pictures[:1]).results[0]
-    assert "not all finite" in bars.notes[0]
+    assert bars.labels == ()
+    assert bars.notes == ("The answer is not a number.",)
+    assert bars.provenance["problem"] == bars.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "refused"),
+    [
+        ("softmax", [0.0, -np.inf, 1.0], False),
+        ("softmax", [0.0, np.inf, 1.0], True),
+        ("softmax", [0.0, np.nan, 1.0], True),
+        ("sigmoid", [0.0, np.inf, 1.0], False),
+        ("embedding", [0.0, np.nan, 1.0], True),
+    ],
+)
+def test_an_answer_is_refused_only_where_it_is_no_number(
+    small_cnn, pictures, run_analysis, monkeypatch, kind, values, refused
+):
+    answer = SimpleNamespace(outputs={"output": np.resize(np.float32(values), (1, 6))})
+    monkeypatch.setattr("interp_gui.analyses.predict.run_edited", lambda context, batch: answer)
+    output = OutputInfo(name="output", kind=kind, size=6)
+    runtime = small_cnn(outputs=(output,))
+    bars = run_analysis(ANALYSIS, runtime, images=pictures[:1]).results[0]
+    assert bool(bars.provenance.get("not_a_number")) == refused
+    assert not np.isnan(bars.values).any()
 
 
 def test_probabilities_of_extreme_numbers():

@@ -1,13 +1,14 @@
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.analyses.unit_ranking import ANALYSIS
 from interp_gui.analyses.unit_ranking.baselines import sample
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Baseline, Edit, EditStack
-from interp_gui.core.errors import Cancelled
+from interp_gui.core.errors import Cancelled, InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.place import Place
 from interp_gui.core.preprocessing import load_batch
@@ -232,3 +233,17 @@ def test_the_mean_does_not_depend_on_the_order_or_the_names_of_the_images(
         )  # fmt: skip
         changes.append([row["fall of target"] for row in rows(ran.last["ranking"])])
     assert changes[0] == changes[1] == changes[2]
+
+
+@pytest.mark.parametrize("target", [Target(kind="logit", index=2), Target()])
+def test_an_answer_that_is_not_a_number_is_not_explained(runtimes, pictures, run_analysis, target):
+    runtime = runtimes["cnn"]
+    with torch.no_grad():
+        bias = runtime.module.head.bias.clone()
+        runtime.module.head.bias.fill_(float("nan"))
+    try:
+        with pytest.raises(InvalidValue, match="answer is not a number"):
+            run_analysis(ANALYSIS, runtime, images=pictures[:1], layer="last", target=target)
+    finally:
+        with torch.no_grad():
+            runtime.module.head.bias.copy_(bias)

@@ -213,13 +213,33 @@ def test_order_and_shapes_alone_never_open(tmp_path, tensors):
     assert any("may be exchanged" in note for note in chosen.notes)
 
 
-@pytest.mark.parametrize("broken", ["zero head", "not a number"])
-def test_a_probe_that_tells_nothing_decides_nothing(tmp_path, tensors, broken):
-    if broken == "zero head":
-        tensors["fc.weight"] = torch.zeros_like(tensors["fc.weight"])
-        tensors["fc.bias"] = torch.zeros_like(tensors["fc.bias"])
-    else:
-        tensors["fc.bias"] = torch.full_like(tensors["fc.bias"], float("nan"))
+def diverged(tensors, *keys):
+    for key in keys:
+        tensors[key] = torch.full_like(tensors[key], float("nan"))
+    return tensors
+
+
+@pytest.mark.parametrize(
+    "keys", [("fc.weight",), ("bn1.running_var", "layer1.0.conv1.weight", "fc.bias")]
+)
+def test_networks_whose_answers_are_no_numbers_are_told_apart(tmp_path, tensors, keys):
+    assert deciding(tmp_path, diverged(tensors, *keys), TIMM, PLAIN).match is PLAIN
+    asked = question(tmp_path, tensors, BLUR, TIMM, PLAIN)
+    assert [each.name for each in asked.candidates] == ["torchvision:resnet18", "timm:resnetblur18"]
+    assert asked.candidates[0].same == ("timm:resnet18",)
+    assert "not finite" in asked.sentence
+    assert "fc." in asked.sentence
+    assert all(torch.isnan(tensors[key]).all() for key in keys)  # those that are opened
+
+
+def test_a_variance_below_zero_does_not_hide_that_networks_are_the_same(tmp_path, tensors):
+    tensors["bn1.running_var"] = -tensors["bn1.running_var"]
+    assert deciding(tmp_path, tensors, TIMM, PLAIN).match is PLAIN
+
+
+def test_a_probe_that_tells_nothing_decides_nothing(tmp_path, tensors):
+    tensors["fc.weight"] = torch.zeros_like(tensors["fc.weight"])
+    tensors["fc.bias"] = torch.zeros_like(tensors["fc.bias"])
     asked = question(tmp_path, tensors, PLAIN, TIMM)
     assert len(asked.candidates) == 2
     assert all(asked.candidates[1].differs)

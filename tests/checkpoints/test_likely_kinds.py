@@ -5,8 +5,10 @@ import torch
 
 from interp_gui.checkpoints.inert import TensorRef
 from interp_gui.checkpoints.likely_kinds import in_place_of_weights, likely_kind
+from interp_gui.checkpoints.opening import open_checkpoint
 from interp_gui.checkpoints.refusals import does_not_fit
-from interp_gui.core.opening import OpenQuestion
+from interp_gui.core.errors import UnknownArchitecture
+from interp_gui.core.opening import OpenChoice, OpenQuestion
 
 KINDS = {
     "adapters": {"blocks.0.attn.qkv.lora_A.default.weight": (4, 8)},
@@ -76,3 +78,34 @@ def test_the_question_says_what_would_help():
     told = does_not_fit({"a.lora_A.weight": torch.zeros(2, 4)}, question)
     assert "merge_and_unload" in told.question.hint
     assert does_not_fit({"a.weight": torch.zeros(3)}, question).question.hint == ""
+
+
+def test_a_segmentation_network_is_named_by_the_names_in_the_file(tmp_path):
+    from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+    module = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=5)
+    path = tmp_path / "seg.pth"
+    torch.save({"state_dict": {f"model.{k}": v for k, v in module.state_dict().items()}}, path)
+    with pytest.raises(UnknownArchitecture) as caught:
+        open_checkpoint(path)
+    assert "segmentation" in caught.value.message
+    assert "model.backbone.0.0.weight" in caught.value.message
+
+
+def test_what_is_unexpected_bears_the_name_in_the_file(tmp_path):
+    from torchvision.models import resnet18
+
+    state = {f"module.{key}": value for key, value in resnet18(num_classes=3).state_dict().items()}
+    state["module.layer1.0.extra.weight"] = torch.randn(5, 7)
+    state["module.layer2.0.conv1.weight"] = torch.randn(128, 64, 5, 5)
+    path = tmp_path / "mine.pth"
+    torch.save(state, path)
+    with pytest.raises(UnknownArchitecture) as caught:
+        open_checkpoint(path)
+    nearest = caught.value.question.nearest[0]
+    assert "module.layer1.0.extra.weight" in nearest.unexpected
+    assert "module.layer2.0.conv1.weight" in {each.key for each in nearest.reshaped}
+    assert "module.layer1.0.extra.weight" in caught.value.message
+    with pytest.raises(UnknownArchitecture) as caught:
+        open_checkpoint(path, choice=OpenChoice(architecture="torchvision:resnet18"))
+    assert "module.layer1.0.extra.weight" in caught.value.message

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import Seen, main_output, run_edited
+from interp_gui.analyses.asked import Seen, check_number, main_output, run_edited
 from interp_gui.analyses.gradients import layer_gradient
 from interp_gui.analyses.unit_maps import Floats, region_weights, unit_maps
 from interp_gui.core.analysis import Context
@@ -96,4 +96,6 @@ def _passed(
     ran = run_edited(context, seen.batch, capture=[layer.name])
     name = main_output(context)
     rows = ran.outputs[name] if name in ran.outputs else next(iter(ran.outputs.values()))
-    return ran.captured[layer.name], None, float(target.evaluate(rows)[0])
+    value = target.evaluate(rows)
+    check_number(value)
+    return ran.captured[layer.name], None, float(value[0])
