@@ -178,6 +178,8 @@ def _reaching(
     edges: list[tuple[str, str]] = []
     noisy: dict[str, str] = {}
     sources = list(own.node)
+    own.initializer.append(helper.make_tensor("probe_zero", TensorProto.INT64, [1], [0]))
+    own.initializer.append(helper.make_tensor("probe_small", TensorProto.FLOAT, [1], [1e-3]))
     for node in graph.nodes:
         for place, value in enumerate(node.inputs):
             if kinds.get(value) not in _EDITABLE or value not in shapes:
@@ -230,9 +232,6 @@ def _add_noise(own: Any, value: str, name: str, kind: str, shape: tuple[int, ...
         own.initializer.append(
             helper.make_tensor(constant, TensorProto.INT64, [len(numbers)], numbers)
         )
-    if not any(tensor.name == "probe_small" for tensor in own.initializer):
-        own.initializer.append(helper.make_tensor("probe_zero", TensorProto.INT64, [1], [0]))
-        own.initializer.append(helper.make_tensor("probe_small", TensorProto.FLOAT, [1], [1e-3]))
     return name
 
 

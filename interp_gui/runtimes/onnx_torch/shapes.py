@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -171,7 +172,8 @@ def _expand(node: Node) -> Built:
 
 def _together(a: Sequence[int], b: Sequence[int]) -> list[int]:
     """The shape that two shapes broadcast to."""
-    return list(torch.broadcast_shapes(tuple(a), tuple(b)))  # type: ignore[no-untyped-call]
+    # not torch.broadcast_shapes, which loads a library of symbolic mathematics for seconds
+    return list(np.broadcast_shapes(tuple(a), tuple(b)))
 
 
 def _tile(x: Tensor, times: Tensor) -> Tensor:
