@@ -18,6 +18,7 @@ from interp_gui.checkpoints.other_kinds import (
 )
 from interp_gui.checkpoints.safe_header import BadHeader, parse_json
 from interp_gui.core.errors import FileProblem
+from interp_gui.core.opening import OpenQuestion
 
 CONFIG = "config.json"
 
@@ -116,6 +117,7 @@ def folder_weights(folder: Path) -> CheckpointFile:
             f"The folder '{shown}' holds {len(names)} checkpoints: "
             f"{', '.join(names[:_SHOWN_NAMES])}{more}.",
             hint="Open one of them.",
+            question=OpenQuestion(path=str(folder), file=shown, files=tuple(names)),
         )
     if len(problems) == 1:
         raise problems[0]

@@ -80,7 +80,8 @@ def look(
         path=str(path), format=file.format, title=_TITLES[file.format], size_bytes=size,
         needed_bytes=found.needed_bytes, free_bytes=free, sha256=digest,
         files=tuple(each.name for each in files), foreign=found.foreign,
-        concerns=tuple(concerns), notes=tuple(found.notes), problem=problem, hint=hint,
+        concerns=tuple(concerns), notes=tuple(found.notes), weights=found.weights,
+        problem=problem, hint=hint,
     )  # fmt: skip
 
 
@@ -107,6 +108,7 @@ class _Inside:
         self.needed_bytes = needed_bytes
         self.foreign: tuple[ForeignName, ...] = ()
         self.notes: list[str] = []
+        self.weights = True
 
 
 def _inside(file: CheckpointFile) -> _Inside:
@@ -138,6 +140,7 @@ def _inside(file: CheckpointFile) -> _Inside:
             if sets[0].ignored:
                 found.notes.append(f"Not used: {_listed(sets[0].ignored)}.")
         else:
+            found.weights = False
             found.notes.append("No named weights of a network were found in it.")
         whole = outermost_class(source.tree)
         if whole:

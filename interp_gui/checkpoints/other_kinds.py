@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from interp_gui.core.errors import FileProblem
+from interp_gui.core.opening import OpenQuestion
 
 KINDS_HINT = (
     "Checkpoints are .pt, .pth, .ckpt, .bin, .safetensors, .pt2 or .onnx files, or folders with "
@@ -242,6 +243,7 @@ def unknown_folder(folder: Path, below: Sequence[str] = ()) -> FileProblem:
             f"The folder '{shown}' holds no checkpoint itself, but folders in it do: "
             f"{listed}{more}.",
             hint="Open that one." if len(below) == 1 else "Open one of them.",
+            question=OpenQuestion(path=str(folder), file=shown, files=tuple(below)),
         )
     return FileProblem(f"The folder '{shown}' holds no checkpoint.", hint=KINDS_HINT)
 

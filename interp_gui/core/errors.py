@@ -50,7 +50,14 @@ class InterpError(Exception):
 
 
 class FileProblem(InterpError):
-    """A file is missing, empty, truncated, of another kind, or cannot be read."""
+    """A file is missing, empty, truncated, of another kind, or cannot be read.
+
+    `question` is a `core.opening.OpenQuestion` where it is a folder of files that can be opened.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", question: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.question = question
 
 
 class UnsafeCheckpoint(InterpError):

@@ -107,6 +107,8 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
         What else the file holds and was left alone (`optimizer`, `epoch`).
     sets
         Names of the sets of weights in the file, the opened one first; empty where there is one.
+    guessed_outputs
+        What `outputs` would be, had nobody said what they are; empty where they are just that.
     """
 
     name: str
@@ -130,6 +132,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     alternatives: tuple[Candidate, ...] = ()
     ignored: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    guessed_outputs: tuple[OutputInfo, ...] = ()
 
     def __post_init__(self) -> None:
         # words out of files are shown in windows, terminals and reports: they command none of them

@@ -57,6 +57,8 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True):
         Names that a pickle asks for beyond tensors.
     concerns
         Why the user is to look before it opens; empty where nothing speaks against it.
+    weights
+        Whether named weights of a network were found, as far as it was looked into.
     problem, hint
         Why it is refused; empty if it is not.
     """
@@ -72,6 +74,7 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True):
     foreign: tuple[ForeignName, ...] = ()
     concerns: tuple[Concern, ...] = ()
     notes: tuple[str, ...] = ()
+    weights: bool = True
     problem: str = ""
     hint: str = ""
 
@@ -215,6 +218,8 @@ class OpenQuestion(msgspec.Struct, frozen=True, kw_only=True):
         Whether a Python file that defines the network would help.
     hint
         What would help where the tensors tell what they are; empty otherwise.
+    files
+        Names of checkpoints in the folder `path`, of which one is to be opened.
     """
 
     path: str
@@ -227,5 +232,6 @@ class OpenQuestion(msgspec.Struct, frozen=True, kw_only=True):
     weights: tuple[str, ...] = ()
     head: HeadQuestion | None = None
     code: bool = False
+    files: tuple[str, ...] = ()
     choice: OpenChoice = OpenChoice()
     """What was decided so far."""

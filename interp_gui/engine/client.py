@@ -15,10 +15,12 @@ from interp_gui.engine.failures import describe, ending, lost
 from interp_gui.engine.ledger import Ledger
 from interp_gui.engine.messages import (
     Cancel,
+    Ended,
     EngineLost,
     FromEngine,
     Pause,
     Priority,
+    Reopening,
     Reprioritise,
     Request,
     Resume,
@@ -193,7 +195,10 @@ class EngineClient:
 
     def _accept(self, event: FromEngine) -> FromEngine | None:
         with self._lock:
-            return self._ledger.accept(event)
+            told = self._ledger.accept(event)
+            if isinstance(event, Ended) and self._ledger.all_reopened(event.job):
+                self._delivery.settle(Reopening())
+            return told
 
     def _unsent(self, submit: Submit, problem: InterpError) -> None:
         with self._lock:
@@ -310,12 +315,17 @@ class EngineClient:
         respawning = not guilty or self._crashes.another()
         if not respawning:
             reason += " It ended too often within a minute and is not started again."
-        self._tell_lost(reason, process, respawning=respawning)
+        with self._lock:
+            opening = self._ledger.opening(process.running) if guilty else ""
+        blamed = f"Opening '{opening}' ended the engine: {reason[:1].lower()}{reason[1:]}"
+        again = (process.running or 0) < 0  # of a job that was asked for, its own end tells
+        self._tell_lost(blamed if opening and again else reason, process, respawning=respawning)
         with self._lock:
             ends = self._ledger.drop(self._ledger.waiting_cancel_s())
             if process.running is not None and (guilty or drop_running):
                 self._ledger.blame(process.running)
-                error = lost(reason, process.stderr_tail) if guilty else None
+                told = blamed if opening else reason
+                error = lost(told, process.stderr_tail, opening=opening) if guilty else None
                 ends += self._ledger.drop([process.running], error=error)
             if not respawning:
                 self._down = True

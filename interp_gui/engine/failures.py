@@ -89,12 +89,21 @@ def ending(code: int) -> str:
     return f"The engine ended unexpectedly (exit code {code})."
 
 
-def lost(reason: str, details: str) -> ErrorInfo:
-    """Failure of a job whose engine process ended; `details` holds its last words."""
+def lost(reason: str, details: str, *, opening: str = "") -> ErrorInfo:
+    """Failure of a job whose engine process ended; `details` holds its last words.
+
+    Parameters
+    ----------
+    opening
+        Name of the file that the job was to open, if that is what it was.
+    """
+    hint = "Try again with smaller pictures or batches; restart the engine if it is down."
+    if opening:
+        hint = f"'{opening}' is not opened again by itself; what else was open is."
     return ErrorInfo(
         cause="EngineLost",
         message=reason,
-        hint="Try again with smaller pictures or batches; restart the engine if it is down.",
+        hint=hint,
         details=details,
     )
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from interp_gui.engine.messages import (
     Produced,
     Progressed,
     RegisterDataset,
+    Reopening,
     Request,
     Run,
     SetOutputs,
@@ -57,6 +59,7 @@ class Ledger:
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
         self._errands: dict[int, Request] = {}
+        self._reopened = 0
         self._models: dict[str, OpenModel] = {}
         self._datasets: dict[str, RegisterDataset] = {}
         self._last = 0
@@ -64,11 +67,13 @@ class Ledger:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Handles of open models."""
+        """Handles of open models, the one that was used last at the end."""
         return tuple(self._models)
 
     def add(self, request: Request, *, priority: Priority, generation: int, title: str) -> Submit:
         """Enter a new job."""
+        if isinstance(request, Run) and priority == "interactive" and request.model in self._models:
+            self._models[request.model] = self._models.pop(request.model)  # the last one is newest
         self._last += 1
         submit = Submit(
             job=self._last, request=request, priority=priority, generation=generation, title=title
@@ -100,6 +105,8 @@ class Ledger:
         """
         if isinstance(event, Ended):
             return self._accept_end(event)
+        if isinstance(event, Started) and isinstance(self._errands.get(event.job), OpenModel):
+            return self._reopening(event.job)
         if not isinstance(event, Started | Progressed | Produced | Estimated | StateSaved):
             return event
         entry = self.entries.get(event.job)
@@ -147,8 +154,34 @@ class Ledger:
         elif isinstance(request, ForgetDataset):
             self._datasets.pop(request.dataset, None)
 
+    def _reopening(self, begun: int) -> Reopening:
+        """How far the reopening of what was open is, with the errand that has begun."""
+        waiting = {
+            job: errand for job, errand in self._errands.items() if isinstance(errand, OpenModel)
+        }
+        now = waiting[begun]
+        others = (errand.model for job, errand in waiting.items() if job != begun)
+        return Reopening(
+            model=now.model, name=Path(now.path).name, waiting=(now.model, *others),
+            at=self._reopened + 1, count=self._reopened + len(waiting),
+        )  # fmt: skip
+
+    def all_reopened(self, ended: int) -> bool:
+        """Whether an errand that has ended was the last model that was opened again."""
+        open_still = any(isinstance(each, OpenModel) for each in self._errands.values())
+        return ended < 0 and self._reopened > 0 and not open_still
+
+    def opening(self, job: int | None) -> str:
+        """Name of the file that a job opens, or opens again; empty if it is another job."""
+        entry = self.entries.get(job) if job is not None else None
+        request = entry.submit.request if entry is not None else self._errands.get(job or 0)
+        return Path(request.path).name if isinstance(request, OpenModel) else ""
+
     def _end_errand(self, errand: Request, event: Ended) -> LogLine | None:
-        if event.outcome == "finished" or not isinstance(errand, OpenModel):
+        if not isinstance(errand, OpenModel):
+            return None
+        self._reopened += 1
+        if event.outcome == "finished":
             return None
         self._models.pop(errand.model, None)
         reason = event.error.message if event.error is not None else event.outcome
@@ -183,12 +216,17 @@ class Ledger:
     def replay(self) -> list[ToEngine]:
         """What a new process is told: models and datasets, then jobs from their last state."""
         self._errands.clear()
+        self._reopened = 0
         messages: list[ToEngine] = []
-        setup: list[Request] = [*self._models.values(), *self._datasets.values()]
+        models = list(self._models.values())[::-1]  # the one that is looked at comes first
+        setup: list[Request] = [*models, *self._datasets.values()]
         for request in setup:
             self._last_errand -= 1
             self._errands[self._last_errand] = request
-            messages.append(Submit(job=self._last_errand, request=request))
+            # what is asked of a model opens it before: the engine knows what depends on what
+            later = isinstance(request, OpenModel) and request is not models[0]
+            priority: Priority = "background" if later else "interactive"
+            messages.append(Submit(job=self._last_errand, request=request, priority=priority))
         for job, entry in self.entries.items():
             submit = msgspec.structs.replace(entry.submit, priority=entry.priority)
             run = submit.request

@@ -63,6 +63,8 @@ class SetOutputs(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     model: str
     outputs: tuple[OutputInfo, ...]
+    keep: bool = False
+    """Whether it is remembered for these weights; saying what is guessed anyway forgets it."""
 
 
 class RegisterDataset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -275,7 +277,27 @@ class EngineLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     stderr_tail: str = ""
 
 
+class Reopening(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Made by the client: a new engine opens again what was open.
+
+    Parameters
+    ----------
+    model, name
+        Handle of the model that is opened now, and its file; empty once all of them are.
+    at, count
+        Which one it is, from 1, and how many there are.
+    waiting
+        Handles of those that are not open yet, the one that is opened now first.
+    """
+
+    model: str = ""
+    name: str = ""
+    at: int = 0
+    count: int = 0
+    waiting: tuple[str, ...] = ()
+
+
 FromEngine = (
     Hello | Heartbeat | Started | Progressed | Produced | Estimated | StateSaved | Ended | LogLine
-    | EngineLost
+    | EngineLost | Reopening
 )  # fmt: skip

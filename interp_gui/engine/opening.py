@@ -5,9 +5,16 @@ from pathlib import Path
 from threading import get_ident
 
 from interp_gui.core.analysis import Progress
+from interp_gui.core.choices import (
+    KnownCode,
+    remember_code,
+    remember_outputs,
+    remembered_outputs,
+)  # fmt: skip
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.describing import LayerDescriber
 from interp_gui.core.memory import memory_bounded
+from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.opening import FileReport
 from interp_gui.core.runtime import Runtime
 from interp_gui.engine.jobs import Check, Pulse
@@ -54,6 +61,26 @@ def open_on_engine(
         runtime = open_runtime(opened, device=device, describers=describers, tell=tell)
     yield Progress(done=2, total=2, text=f"{name} is open")
     return runtime
+
+
+def keep_decisions(opened: ModelDescription) -> None:
+    """Remember by its weights what was said of a model's output, and which code it was made by."""
+    choice, digest = opened.choice, opened.weights_sha256
+    if choice.output:
+        remember_outputs(digest, opened.outputs)
+    if choice.code:
+        known = KnownCode(
+            path=str(Path(choice.code).absolute()), sha256=choice.code_sha256,
+            name=choice.code_class,
+        )  # fmt: skip
+        remember_code(digest, known)
+
+
+def outputs_of(opened: ModelDescription) -> tuple[OutputInfo, ...]:
+    """What the outputs of an opened model are: as said now, as said before, or as guessed."""
+    if opened.choice.output:
+        return opened.outputs
+    return remembered_outputs(opened.weights_sha256) or opened.outputs
 
 
 def look_at(request: LookAtModel, check: Check) -> Generator[Progress, None, FileReport]:

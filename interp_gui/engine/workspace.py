@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import msgspec
 
 from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Progress, Saved
+from interp_gui.core.choices import remember_outputs
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
 from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
@@ -40,7 +41,13 @@ from interp_gui.engine.messages import (
     SetPreprocessing,
 )  # fmt: skip
 from interp_gui.engine.needs import check_needs
-from interp_gui.engine.opening import Opener, look_at, open_on_engine
+from interp_gui.engine.opening import (
+    Opener,
+    keep_decisions,
+    look_at,
+    open_on_engine,
+    outputs_of,
+)  # fmt: skip
 from interp_gui.engine.recipes import (
     compute_threads,
     hashing,
@@ -90,6 +97,7 @@ class Workspace:
         self.plugins: tuple[PluginInfo, ...] = ()
         self._origins: dict[str, str] = {}
         self._models: dict[str, Runtime] = {}
+        self._guessed: dict[str, tuple[OutputInfo, ...]] = {}
         self._datasets: dict[str, Dataset] = {}
         self._probes: dict[str, float] = {}
         self._open = open_model or open_on_engine
@@ -147,6 +155,7 @@ class Workspace:
                 return (yield from self._open_model(request, check))
             case CloseModel():
                 self._models.pop(request.model, None)
+                self._guessed.pop(request.model, None)
             case SetPreprocessing():
                 return self._set_preprocessing(request, check)
             case SetOutputs():
@@ -170,15 +179,29 @@ class Workspace:
     ) -> Generator[JobStep, None, ModelDescription]:
         labelled = self._datasets.get(request.dataset) if request.dataset else None
         runtime = yield from self._open(request, labelled, self.device, check)
-        if request.outputs and same_outputs(request.outputs, runtime.description.outputs):
-            runtime = _with_outputs(runtime, request.outputs)
+        found = runtime.description
+        keep_decisions(found)
+        wanted = request.outputs or outputs_of(found)
+        if wanted != found.outputs and same_outputs(wanted, found.outputs):
+            runtime = _with_outputs(runtime, wanted)
         self._models[request.model] = runtime
-        return runtime.description
+        self._guessed[request.model] = () if found.choice.output else found.outputs
+        return self._described(request.model)
+
+    def _described(self, handle: str) -> ModelDescription:
+        """A model's description, with what its outputs would be if nobody had said."""
+        found, guessed = self._models[handle].description, self._guessed.get(handle, ())
+        other = guessed if guessed != found.outputs else ()
+        return msgspec.structs.replace(found, guessed_outputs=other) if other else found
 
     def _set_outputs(self, request: SetOutputs) -> ModelDescription:
         changed = _with_outputs(self.model(request.model), request.outputs)
         self._models[request.model] = changed
-        return changed.description
+        if request.keep:
+            is_guess = request.outputs == self._guessed.get(request.model)
+            told = () if is_guess else request.outputs
+            remember_outputs(changed.description.weights_sha256, told)
+        return self._described(request.model)
 
     def _set_preprocessing(self, request: SetPreprocessing, check: Check) -> ModelDescription:
         runtime = self.model(request.model)
@@ -187,7 +210,7 @@ class Workspace:
         with cancelling(runtime, check):
             changed = cast(Repreparable, runtime).with_preprocessing(request.preprocessing)
         self._models[request.model] = changed
-        return changed.description
+        return self._described(request.model)
 
     # --- runs ----------------------------------------------------------------------------------
 

@@ -20,9 +20,11 @@ from interp_gui.engine.messages import (
     Heartbeat,
     Hello,
     LogLine,
+    OpenModel,
     Priority,
     Produced,
     Progressed,
+    Reopening,
     Request,
     Run,
     Started,
@@ -32,6 +34,7 @@ from interp_gui.gui.jobs.row import KEPT_ROWS as KEPT_ROWS
 from interp_gui.gui.jobs.row import OVER as OVER
 from interp_gui.gui.jobs.row import JobRow as JobRow
 from interp_gui.gui.jobs.row import JobState as JobState
+from interp_gui.gui.jobs.row import can_be_asked
 from interp_gui.gui.relay import Relay
 
 OnResult = Callable[[AnyResult, Recipe | None], None]
@@ -95,6 +98,8 @@ class EngineBridge(QObject):
     """JobRow, also for a new one."""
     described = Signal(str, object)
     """Handle of a model and its description, once a run found out what it runs fastest on."""
+    reopening = Signal()
+    """`reopened` is another."""
     restarting = Signal()
     """A new engine was asked for."""
     log = Signal(object)
@@ -113,6 +118,8 @@ class EngineBridge(QObject):
         self.hello: Hello | None = None
         self.stopped: EngineLost | None = None
         """Why there is no engine and none is being started; None while there is hope."""
+        self.reopened = Reopening()
+        """Which of the models that were open a new engine opens again now."""
         self.confirm_after_s = LONG_S
         """Runs that are estimated to take longer are asked about."""
         self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
@@ -246,9 +253,12 @@ class EngineBridge(QObject):
                 self.analyses = {info.id: info for info in event.analyses}
                 self.ready.emit(event)
             case EngineLost():
-                self.hello = None
+                self.hello, self.reopened = None, Reopening()
                 self.stopped = None if event.respawning else event
                 self.lost.emit(event)
+            case Reopening():
+                self.reopened = event
+                self.reopening.emit()
             case Heartbeat():
                 self.beat.emit(event)
             case LogLine():
@@ -297,10 +307,12 @@ class EngineBridge(QObject):
     def _on_ended(self, event: Ended) -> None:
         row = self.jobs.get(event.job)
         if row is not None:
+            request, error = row.request, event.error
+            state: JobState = event.outcome
+            if isinstance(request, OpenModel) and error and can_be_asked(error, request.choice):
+                state, error = "asked", None  # its question is shown, and no failure
             now_s = time.monotonic()
-            self._change(
-                replace(row, state=event.outcome, left_s=None, ended_s=now_s, error=event.error)
-            )
+            self._change(replace(row, state=state, left_s=None, ended_s=now_s, error=error))
             if event.description is not None and isinstance(row.request, Run):
                 self.described.emit(row.request.model, event.description)
             self._forget_old_rows()

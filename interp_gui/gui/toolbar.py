@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from interp_gui.engine.messages import EngineLost, Heartbeat, Hello
+from interp_gui.engine.messages import EngineLost, Heartbeat, Hello, Reopening
 from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.jobs.row import total_text
@@ -70,6 +70,7 @@ class EngineBadge(Badge):
         self._memory = ""
         bridge.ready.connect(lambda _hello: self._follow())
         bridge.job_changed.connect(lambda _row: self._follow())
+        bridge.reopening.connect(self._follow)
         bridge.lost.connect(self._on_lost)
         bridge.restarting.connect(self._on_restart)
         bridge.beat.connect(self._on_beat)
@@ -79,6 +80,11 @@ class EngineBadge(Badge):
 
     def _follow(self) -> None:
         if not self._bridge.is_ready:
+            return
+        again = reopening_text(self._bridge.reopened)
+        if again:
+            tip = "A new engine opens what was open. What you ask of a model opens it first."
+            self.show_state(again, tip, "warning")
             return
         jobs = total_text(self._bridge.active)
         level: Level = "info" if jobs else "success"
@@ -105,6 +111,13 @@ class EngineBadge(Badge):
             self.show_state("Engine restarting…", lost.reason, "warning")
         else:
             self.show_state("Engine stopped", f"{lost.reason} Restart it from Help.", "error")
+
+
+def reopening_text(now: Reopening) -> str:
+    """Which of the models that were open is opened again; empty where none is."""
+    if not now.model:
+        return ""
+    return f"Reopening {now.name} ({now.at} of {now.count})…"
 
 
 class DeviceBadge(Badge):

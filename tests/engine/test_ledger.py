@@ -18,8 +18,10 @@ from interp_gui.engine.messages import (
     Produced,
     Progressed,
     RegisterDataset,
+    Reopening,
     Run,
     SetPreprocessing,
+    Started,
     StateSaved,
     Submit,
 )
@@ -115,8 +117,31 @@ def test_a_model_whose_reopening_killed_the_engine_is_not_tried_again():
     finish(ledger, OpenModel(model="m", path="p"))
     finish(ledger, OpenModel(model="n", path="q"))
     first, _ = ledger.replay()
+    assert ledger.opening(first.job) == "q"
     ledger.blame(first.job)
-    assert [m.request.model for m in ledger.replay()] == ["n"]
+    assert [m.request.model for m in ledger.replay()] == ["m"]
+
+
+def test_the_model_that_is_looked_at_is_opened_again_first_and_the_others_wait_for_questions():
+    ledger = Ledger()
+    for model in "mno":
+        finish(ledger, OpenModel(model=model, path=f"/x/{model}.pth"))
+    finish(ledger, RegisterDataset(dataset="d", value=Dataset(name="x")))
+    ledger.add(msgspec.structs.replace(RUN, model="n"), priority="background", generation=0, title="")
+    ledger.add(RUN, priority="interactive", generation=0, title="")
+    told = [m for m in ledger.replay() if m.job < 0]
+    assert [getattr(m.request, "model", "") for m in told] == ["m", "o", "n", ""]
+    assert [m.priority for m in told] == ["interactive", "background", "background", "interactive"]
+
+    now = ledger.accept(Started(told[0].job))
+    assert now == Reopening(model="m", name="m.pth", at=1, count=3, waiting=("m", "o", "n"))
+    ledger.accept(Ended(job=told[0].job, generation=0, outcome="finished"))
+    assert not ledger.all_reopened(told[0].job)
+    now = ledger.accept(Started(told[2].job))  # it was asked for
+    assert (now.name, now.at, now.count, now.waiting) == ("n.pth", 2, 3, ("n", "o"))
+    ledger.accept(Ended(job=told[2].job, generation=0, outcome="failed"))
+    ledger.accept(Ended(job=told[1].job, generation=0, outcome="finished"))
+    assert ledger.all_reopened(told[1].job)
 
 
 def test_jobs_that_were_to_be_cancelled_do_not_fail():

@@ -37,7 +37,7 @@ def file_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             toolbar=True,
         ),
         ActionSpec(
-            id="file.open_folder", title="Open &folder…", shortcut="Ctrl+Shift+I",
+            id="file.open_folder", title="Open &folder of images…", shortcut="Ctrl+Shift+I",
             icon="open-folder", tooltip="Open a folder of images, or of classes", menu="File",
             group="1", handler=files.ask_folder,
         ),

@@ -6,10 +6,11 @@ from typing import Literal
 
 from interp_gui.core.analysis import Progress
 from interp_gui.core.cost import duration_text
+from interp_gui.core.opening import OpenChoice
 from interp_gui.engine.messages import ErrorInfo, OpenModel, Priority, Request, Run
 
-JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
-OVER: frozenset[JobState] = frozenset(("finished", "cancelled", "failed"))
+JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed", "asked"]
+OVER: frozenset[JobState] = frozenset(("finished", "cancelled", "failed", "asked"))
 KEPT_ROWS = 200
 
 
@@ -17,7 +18,8 @@ KEPT_ROWS = 200
 class JobRow:
     """A new object for every change.
 
-    Jobs without a title are errands of the window itself and are not listed.
+    Jobs without a title are errands of the window itself and are not listed. One that was `asked`
+    is over because it had a question; with the answer, another is begun.
     """
 
     job: int
@@ -68,6 +70,12 @@ class JobRow:
         if self.started_s is None:
             return None
         return max(0.0, (self.ended_s if self.ended_s is not None else now_s) - self.started_s)
+
+
+def can_be_asked(error: ErrorInfo, choice: OpenChoice) -> bool:
+    """Whether an answer of the user can open what failed to open."""
+    unsafe = error.cause == "UnsafeCheckpoint" and not choice.stubs
+    return error.question is not None or unsafe
 
 
 def total_text(rows: Iterable[JobRow]) -> str:

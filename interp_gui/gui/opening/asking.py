@@ -8,6 +8,7 @@ import msgspec
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from interp_gui.core.choices import remembered_code
 from interp_gui.core.errors import FileProblem
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.opening import Candidate, FileReport, OpenChoice, OpenQuestion
@@ -16,6 +17,7 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.opening.code_dialog import CodeDialog, CodeFile, read_code
 from interp_gui.gui.opening.file_dialog import FileDialog
 from interp_gui.gui.opening.model_list import ModelList, Wish
+from interp_gui.gui.opening.pick_dialog import PickDialog
 from interp_gui.gui.opening.question_dialog import OpenQuestionDialog
 from interp_gui.gui.state import AppState, OpenModelState
 
@@ -46,15 +48,26 @@ class OpeningDesk(QObject):
     # --- questions -------------------------------------------------------------------------------
 
     def _on_asked(self, wish: Wish, error: ErrorInfo) -> None:
-        if error.question is not None:
-            self._ask(wish, error.question)
+        if error.question is not None and error.question.files:
+            self._pick(wish, error.question)
+        elif error.question is not None:
+            if not self._ask_known_code(wish, error.question):
+                self._ask(wish, error.question)
         else:
             self._look(wish)
 
-    def _ask(self, wish: Wish, question: OpenQuestion) -> None:
-        dialog = OpenQuestionDialog(question, self._window)
+    def _ask(self, wish: Wish, question: OpenQuestion, *, again: bool = False) -> None:
+        dialog = OpenQuestionDialog(question, self._window, again=again)
         dialog.chosen.connect(partial(self._open_with, wish))
         dialog.code_wanted.connect(partial(self._ask_code, wish, question))
+        dialog.refused.connect(partial(self._models.refuse, wish))
+        dialog.open()
+
+    def _pick(self, wish: Wish, question: OpenQuestion) -> None:
+        dialog = PickDialog(question, self._window)
+        dialog.picked.connect(
+            lambda path: self._models.add(dataclasses.replace(wish, path=path, looked_at=False))
+        )
         dialog.refused.connect(partial(self._models.refuse, wish))
         dialog.open()
 
@@ -107,6 +120,29 @@ class OpeningDesk(QObject):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
+    def _ask_known_code(self, wish: Wish, question: OpenQuestion) -> bool:
+        """Ask at once about the file that was run for these weights before, if it is there."""
+        known = remembered_code(question.weights_sha256) if question.code else None
+        if known is None:
+            return False
+        name = Path(known.path).name
+        try:
+            code = read_code(known.path)
+        except FileProblem as problem:
+            self._state.notify(
+                "info", f"'{name}', which made this network before, cannot be read.",
+                f"{problem.message} Name the file that defines it now.",
+            )  # fmt: skip
+            return False
+        if not code.names:
+            return False
+        dialog = CodeDialog(code, question.file, self._window, known=known)
+        dialog.agreed.connect(partial(self._run_code, wish, question, code))
+        dialog.other_wanted.connect(partial(self._ask, wish, question))
+        dialog.refused.connect(partial(self._models.refuse, wish))
+        dialog.open()
+        return True
+
     def ask_to_run(self, wish: Wish, question: OpenQuestion, path: str) -> None:
         """Show a Python file and ask whether it may be run."""
         try:
@@ -144,7 +180,7 @@ class OpeningDesk(QObject):
         wish = Wish(
             model.path, preprocessing=None, choice=model.description.choice, replaces=model.handle
         )
-        self._ask(wish, question)
+        self._ask(wish, question, again=True)
 
 
 def question_of(model: OpenModelState) -> OpenQuestion:

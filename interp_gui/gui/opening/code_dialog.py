@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from interp_gui.core.choices import KnownCode
 from interp_gui.core.errors import FileProblem
 from interp_gui.core.paths import open_regular
 from interp_gui.gui import parts, theme
@@ -88,18 +89,34 @@ def _needs_arguments(node: ast.FunctionDef) -> bool:
 class CodeDialog(QDialog):
     """Shows path, hash and source of a file that would be run, and asks.
 
+    Parameters
+    ----------
+    known
+        What was run for these weights before, if that is why it is asked about this file. It tells
+        whether the file has changed, and answers nothing.
+
     Signals
     -------
     agreed
         Run it; carries the name of the class or function, empty for the only one.
+    other_wanted
+        It is not this file that defines the network.
     refused
         Do not.
     """
 
     agreed = Signal(str)
+    other_wanted = Signal()
     refused = Signal()
 
-    def __init__(self, code: CodeFile, model: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        code: CodeFile,
+        model: str,
+        parent: QWidget | None = None,
+        *,
+        known: KnownCode | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.code, self._is_answered = code, False
@@ -115,6 +132,9 @@ class CodeDialog(QDialog):
                 "Run it only if you wrote it, have read it, or trust who did."
             )
         )
+        self.known = parts.label(_since(known, code)) if known is not None else None
+        if self.known is not None:
+            column.addWidget(self.known)
         form = QFormLayout()
         form.setHorizontalSpacing(theme.SPACE_L)
         for name, text in (("File", code.path), ("SHA-256", code.sha256)):
@@ -125,6 +145,8 @@ class CodeDialog(QDialog):
         self.names = QComboBox()
         self.names.setAccessibleName("What makes the network")
         self.names.addItems(code.names)
+        if known is not None and known.name in code.names:
+            self.names.setCurrentText(known.name)
         form.addRow(parts.label("Network", dim=True, wrap=False), self.names)
         column.addLayout(form)
         source = QPlainTextEdit(code.source)
@@ -143,6 +165,15 @@ class CodeDialog(QDialog):
         self.run_button.setAutoDefault(False)
         self.run_button.clicked.connect(self._agree)
         buttons.addButton(self.run_button, QDialogButtonBox.ButtonRole.AcceptRole)
+        self.other_button = QPushButton("Another file…")
+        self.other_button.setToolTip("See the question again, and name another file")
+        self.other_button.setAutoDefault(False)
+        self.other_button.clicked.connect(self._want_other)
+        if known is not None:
+            buttons.addButton(self.other_button, QDialogButtonBox.ButtonRole.ActionRole)
+        else:
+            self.other_button.setParent(self)
+            self.other_button.hide()
         cancel = buttons.button(QDialogButtonBox.StandardButton.Cancel)
         cancel.setDefault(True)
         buttons.rejected.connect(self.reject)
@@ -160,8 +191,21 @@ class CodeDialog(QDialog):
             self.agreed.emit(self.names.currentText())
             self.close()
 
+    def _want_other(self) -> None:
+        if not self._is_answered:
+            self._is_answered = True
+            self.other_wanted.emit()
+            self.close()
+
     def done(self, result: int) -> None:
         if not self._is_answered:
             self._is_answered = True
             self.refused.emit()
         super().done(result)
+
+
+def _since(known: KnownCode, code: CodeFile) -> str:
+    """Whether a file is the one that was run before."""
+    if known.sha256 == code.sha256:
+        return "It made this network before, and has not changed since. You are asked every time."
+    return "It made this network before, but has changed since then: read it again."

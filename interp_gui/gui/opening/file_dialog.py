@@ -23,6 +23,11 @@ _CONCERNS = {
     "legacy": "It is in an old format.",
 }
 
+_NOTHING_TO_READ = (
+    "It names code, and no weights of a network were found in it. None of the code runs here, so "
+    "there is nothing to open."
+)
+
 
 class FileDialog(QDialog):
     """Format, size against free memory, hash, and what speaks against opening a file.
@@ -65,6 +70,9 @@ class FileDialog(QDialog):
 
     def _sentences(self) -> list[str]:
         hint = [self.report.hint] if self.report.hint else []
+        if not self.report.weights and "foreign-code" in self.report.concerns:
+            others = (_CONCERNS[each] for each in self.report.concerns if each != "foreign-code")
+            return [*hint, _NOTHING_TO_READ, *others]
         return hint + [_CONCERNS[concern] for concern in self.report.concerns]
 
     def _facts(self) -> QFormLayout:
@@ -105,6 +113,9 @@ class FileDialog(QDialog):
             self.open_button = QPushButton(title)
             self.open_button.clicked.connect(lambda: self._open(through))
             buttons.addButton(self.open_button, roles.AcceptRole)
+            if through and not self.report.weights:
+                self.open_button.setEnabled(False)
+                self.open_button.setToolTip("There are no weights of a network in it to be read")
             # where code is named, the way on is to be a decision, not a press of Enter
             self.open_button.setAutoDefault(not through)
             cancel = buttons.button(QDialogButtonBox.StandardButton.Cancel)

@@ -15,12 +15,12 @@ from interp_gui.core.opening import OpenChoice
 from interp_gui.engine.messages import (
     CloseModel,
     Ended,
-    ErrorInfo,
     OpenModel,
     SetOutputs,
     SetPreprocessing,
 )  # fmt: skip
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.jobs.row import can_be_asked
 from interp_gui.gui.settings import Settings
 from interp_gui.gui.state import AppState, OpenModelState
 from interp_gui.gui.views.pins import fits_layer
@@ -78,8 +78,11 @@ class ModelList(QObject):
         self._waiting: deque[Wish] = deque()
         self._stamps: dict[str, tuple[int, int] | None] = {}
         self._is_busy = False
+        self._job = 0
         self.opening = ""
         """Name of the model that is being opened, or waits for the engine; empty if none is."""
+        self.was_refused = False
+        """Whether the last one that did not open was given up by the user."""
         self.can_ask = False
         """Whether someone listens to `asked`; without one a question is told as a failure."""
         bridge.ready.connect(self._next)
@@ -133,8 +136,16 @@ class ModelList(QObject):
         self._waiting.append(wish)
         self._next()
 
+    def cancel(self) -> None:
+        """Give up the checkpoint that `opening` names."""
+        if self._is_busy:
+            self._bridge.cancel(self._job)
+        elif self._waiting:
+            self.refuse(self._waiting.popleft())
+
     def refuse(self, wish: Wish) -> None:
         """Give up a checkpoint about which there was a question."""
+        self.was_refused = True
         self._done(wish.failed)
 
     def _next(self, _hello: object = None) -> None:
@@ -164,7 +175,7 @@ class ModelList(QObject):
     def _start(self, wish: Wish) -> None:
         self._is_busy = True
         handle = f"model-{uuid.uuid4().hex[:8]}"
-        self._bridge.run(
+        self._job = self._bridge.run(
             OpenModel(
                 model=handle,
                 path=wish.path,
@@ -184,11 +195,12 @@ class ModelList(QObject):
         description = ended.description
         if description is None:
             self._tell("")
-            if self.can_ask and ended.error is not None and can_be_asked(ended.error, wish):
+            if self.can_ask and ended.error is not None and can_be_asked(ended.error, wish.choice):
                 self.asked.emit(wish, ended.error)
                 self._next()
                 return
             self._tell_failure(ended, f"'{Path(wish.path).name}' could not be opened.")
+            self.was_refused = ended.outcome == "cancelled"
             self._done(wish.failed)
             return
         state = self._state
@@ -291,7 +303,7 @@ class ModelList(QObject):
         """Say what a model's outputs are; the current one's by default."""
         wanted = self._known(handle)
         if wanted:
-            self._change(wanted, SetOutputs(model=wanted, outputs=outputs), "outputs")
+            self._change(wanted, SetOutputs(model=wanted, outputs=outputs, keep=True), "outputs")
 
     def _known(self, handle: str) -> str:
         state = self._state
@@ -312,12 +324,6 @@ class ModelList(QObject):
                     state.set_model(new)
 
         self._bridge.run(request, view=f"{what}:{handle}", on_end=ended)
-
-
-def can_be_asked(error: ErrorInfo, wish: Wish) -> bool:
-    """Whether an answer of the user can open what failed to open."""
-    unsafe = error.cause == "UnsafeCheckpoint" and not wish.choice.stubs
-    return error.question is not None or unsafe
 
 
 def first_layer(model: ModelDescription) -> str:

@@ -22,6 +22,11 @@ from interp_gui.gui.opening.question_words import detail_of, explanation_of, hea
 class OpenQuestionDialog(QDialog):
     """Puts candidates to the user, with what differs; shows what does not fit where none does.
 
+    Parameters
+    ----------
+    again
+        Whether the first candidate is open, and another one is wanted.
+
     Signals
     -------
     chosen
@@ -36,7 +41,9 @@ class OpenQuestionDialog(QDialog):
     code_wanted = Signal()
     refused = Signal()
 
-    def __init__(self, question: OpenQuestion, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, question: OpenQuestion, parent: QWidget | None = None, *, again: bool = False
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.question = question
@@ -48,7 +55,7 @@ class OpenQuestionDialog(QDialog):
         self.heading.setFont(theme.heading_font(self.font()))
         column.addWidget(self.heading)
         column.addWidget(parts.label(explanation_of(question), dim=True))
-        self.candidates = CandidateTable(question.candidates)
+        self.candidates = CandidateTable(question.candidates, start=int(again))
         self.candidates.setVisible(bool(question.candidates))
         column.addWidget(self.candidates, 2)
         self.detail = parts.label()

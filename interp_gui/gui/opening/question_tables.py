@@ -19,9 +19,9 @@ _NAME = Qt.ItemDataRole.UserRole
 
 
 class CandidateTable(QTreeWidget):
-    """Architectures that take the tensors, the likeliest first."""
+    """Architectures that take the tensors, the likeliest first; `start` is the row chosen."""
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], *, start: int = 0) -> None:
         super().__init__()
         self._candidates = {each.name: each for each in candidates}
         self._height_px = 0
@@ -50,7 +50,7 @@ class CandidateTable(QTreeWidget):
         header.setStretchLastSection(True)
         for at, width in enumerate((220, 100, 230, 150) if scored else (230, 260, 170)):
             self.setColumnWidth(at, width)
-        first = self.topLevelItem(0)
+        first = self.topLevelItem(min(start, len(candidates) - 1))
         if first is not None:
             self.setCurrentItem(first)
             rows = min(max(len(candidates), 3), _MOST_ROWS)

@@ -43,6 +43,8 @@ FORMATS = {
 }
 
 
+_MANY_CLASSES = 1000
+"""Networks of so many classes are those of ImageNet and the like, where one is right."""
 _NARROWEST_PX = 60
 """So that one long word does not make the panel scroll sideways."""
 
@@ -69,6 +71,10 @@ class FactsView(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.kinds: list[QComboBox] = []
         self.other: QPushButton | None = None
+        self.back: QPushButton | None = None
+        """Takes back what was said of the outputs."""
+        self.told = ""
+        """How the kind of the output was found, where that is worth a sentence."""
 
     def show_model(self, model: ModelDescription, path: str) -> None:
         """Show what is known of a model."""
@@ -99,6 +105,30 @@ class FactsView(QScrollArea):
         for at, output in enumerate(model.outputs):
             name = "Output" if output.name == "output" else f"Output {output.name}"
             form.addRow(_name(name), self._kind_box(model.outputs, at, name))
+        told = parts.label(dim=True)
+        told.setMinimumWidth(_NARROWEST_PX)
+        if model.guessed_outputs or model.choice.output:
+            told.setText("Chosen by you.")
+        elif is_assumed(model):
+            told.setText(
+                "Taken for one of N classes; if each class is answered for itself, change it here."
+            )
+        self.told = told.text()
+        self.back = None
+        if not self.told:
+            told.deleteLater()
+            return
+        form.addRow(told)
+        if model.guessed_outputs:
+            kind = OUTPUT_KINDS[model.guessed_outputs[0].kind][1].partition(":")[0]
+            self.back = QPushButton("Take the guess again")
+            self.back.setToolTip(f"{kind}: what it is taken for where nobody says otherwise")
+            guessed = model.guessed_outputs
+            self.back.clicked.connect(lambda: self.outputs_chosen.emit(guessed))
+            row = parts.row()
+            row.addWidget(self.back)
+            row.addStretch(1)
+            form.addRow(row)
 
     def _kind_box(self, outputs: tuple[OutputInfo, ...], at: int, name: str) -> QWidget:
         output = outputs[at]
@@ -162,6 +192,17 @@ class FactsView(QScrollArea):
             label.setMinimumWidth(_NARROWEST_PX)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             column.addWidget(label)
+
+
+def is_assumed(model: ModelDescription) -> bool:
+    """Whether nothing but habit says that one of the classes is right.
+
+    Weights never tell; a graph or a configuration may, and of networks with the usual classes it
+    is known.
+    """
+    kinds = {output.kind for output in model.outputs}
+    bare = model.format.startswith(("torch", "safetensors")) or model.format == "pt2"
+    return kinds == {"softmax"} and bare and model.class_count < _MANY_CLASSES
 
 
 def _choices(model: ModelDescription) -> list[str]:

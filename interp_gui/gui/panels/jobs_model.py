@@ -14,6 +14,7 @@ JOB, PROGRESS, RATE, LEFT, STARTED, ELAPSED, STATE = range(7)
 _STATES = {
     "waiting": "Waiting", "running": "Running", "paused": "Paused",
     "finished": "Finished", "cancelled": "Cancelled", "failed": "Failed",
+    "asked": "Asked",
 }  # fmt: skip
 
 
@@ -114,6 +115,8 @@ def progress_text(row: JobRow) -> str:
     progress = row.progress
     if row.error is not None:
         return row.error.message
+    if row.state == "asked":
+        return "It had a question; the answer opens it"
     if row.over:
         if not row.results:
             return ""

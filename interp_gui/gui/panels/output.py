@@ -15,6 +15,7 @@ from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.panels.beside import BesideAnswers
 from interp_gui.gui.state import AppState
+from interp_gui.gui.toolbar import reopening_text
 from interp_gui.gui.undoing.changes import choose_target
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class OutputPanel(QWidget):
         self.heading = parts.label()
         self.message = parts.label(dim=True)
         self.bars: AnswerBars | None = None
+        self._is_waiting = False
         self.target = parts.label(dim=True)
         self.target.setVisible(False)
         column = parts.column(self, margin=theme.SPACE_M, spacing=theme.SPACE_M)
@@ -57,6 +59,7 @@ class OutputPanel(QWidget):
         state.image_changed.connect(self.ask)
         state.target_changed.connect(self._show_target)
         bridge.ready.connect(self.ask)
+        bridge.reopening.connect(self._on_reopening)
         bridge.lost.connect(lambda _lost: self.ask())
         self.ask()
 
@@ -73,8 +76,9 @@ class OutputPanel(QWidget):
         self.heading.setVisible(True)
         if self.bars is not None:
             self.bars.setEnabled(self.bars.hasFocus())  # which it would lose
-        else:
-            self.message.setText("Asking the model…")
+        if self.bars is None or self.bars.isHidden():
+            self._is_waiting = True
+            self.message.setText(self._waiting_text())
             self.message.setVisible(True)
         request = Run(
             analysis=ANALYSIS,
@@ -84,7 +88,19 @@ class OutputPanel(QWidget):
         self._bridge.run(request, view=VIEW, on_result=self._on_result, on_end=self._on_end)
         return None
 
+    def _waiting_text(self) -> str:
+        """Why there is no answer yet."""
+        model, again = self._state.model, self._bridge.reopened
+        if model is not None and model.handle in again.waiting:
+            return reopening_text(again)
+        return "Asking the model…"
+
+    def _on_reopening(self) -> None:
+        if self._is_waiting:
+            self.message.setText(self._waiting_text())
+
     def _say(self, text: str) -> None:
+        self._is_waiting = False
         self._bridge.drop(VIEW)
         self.heading.setVisible(False)
         self.target.setVisible(False)
@@ -96,10 +112,11 @@ class OutputPanel(QWidget):
     def _on_result(self, result: AnyResult, recipe: Recipe | None) -> None:
         if not isinstance(result, Bars):
             return
+        self._is_waiting = False
         if self.bars is None:
             self.bars = self._make_bars()
         self.bars.set_result(result, recipe)
-        self.bars.setVisible(True)
+        self.bars.setVisible(bool(result.labels))  # none where the answer is not a number
         self.bars.setEnabled(True)
         self._show_target()
         self.message.setText("\n".join(result.notes))

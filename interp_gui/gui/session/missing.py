@@ -21,6 +21,8 @@ class MissingModel(QDialog):
         Where to begin to look.
     other
         A file in its place that holds other weights; empty if there is none.
+    refused
+        Its file, where it was found and the user did not want to open it; empty otherwise.
 
     Signals
     -------
@@ -39,16 +41,20 @@ class MissingModel(QDialog):
     skipped = Signal()
     forgotten = Signal()
 
-    def __init__(self, ref: ModelRef, folder: str, parent: QWidget, *, other: str = "") -> None:
+    def __init__(
+        self, ref: ModelRef, folder: str, parent: QWidget, *, other: str = "", refused: str = ""
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Where is this model?")
+        self.setWindowTitle("Go on without this model?" if refused else "Where is this model?")
         self.setMinimumWidth(480)
         self._folder, self._is_answered = folder, False
         name = ref.name or os.path.basename(ref.path)
-        self.heading = parts.label(_what_is_wrong(ref, name, other))
+        self.heading = parts.label(
+            f"'{name}' was not opened." if refused else _what_is_wrong(ref, name, other)
+        )
         self.heading.setFont(theme.heading_font(self.font()))
-        facts = [f"It was at {ref.path}."]
+        facts = [f"Its file is in its place: {refused}." if refused else f"It was at {ref.path}."]
         if other and other != ref.path:
             facts.append(f"Found in its place: {other}.")
         if ref.architecture:
@@ -61,8 +67,14 @@ class MissingModel(QDialog):
         role = QDialogButtonBox.ButtonRole
         buttons = QDialogButtonBox()
         self.locate = buttons.addButton("Locate…", role.ActionRole)
-        self.locate.setDefault(True)
+        self.locate.setDefault(not refused)
+        self.locate.setAutoDefault(not refused)
         self.locate.clicked.connect(self._locate)
+        if refused:
+            self.again = buttons.addButton("Open it after all…", role.ActionRole)
+            self.again.setToolTip("You are asked about it once more")
+            self.again.setDefault(True)
+            self.again.clicked.connect(lambda: self.choose(refused))
         if other:
             self.use = buttons.addButton("Use it all the same", role.ActionRole)
             self.use.clicked.connect(lambda: self._answer(self.use_other))

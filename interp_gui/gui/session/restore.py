@@ -154,7 +154,7 @@ class Restorer(QObject):
         self._documents.open_model(
             path,
             then=partial(self._on_open, run, ref, path, rest, other),
-            failed=partial(self._on_failed, run, ref, rest, other),
+            failed=partial(self._on_failed, run, ref, path, rest, other),
             preprocessing=ref.preprocessing,
             choice=_safe(ref.choice),
             outputs=ref.outputs,
@@ -172,9 +172,15 @@ class Restorer(QObject):
             self._documents.close_model(model.handle)
         self._try(ref, rest, path)
 
-    def _on_failed(self, run: int, ref: ModelRef, rest: Sequence[str], other: str) -> None:
-        if run == self._run:
-            self._try(ref, rest, other)
+    def _on_failed(
+        self, run: int, ref: ModelRef, path: str, rest: Sequence[str], other: str
+    ) -> None:
+        if run != self._run:
+            return
+        if self._documents.models.was_refused:  # the file is found: no other is looked for
+            self._ask(ref, "", refused=path)
+            return
+        self._try(ref, rest, other)
 
     def _accept(self, model: OpenModelState) -> None:
         document = self._document
@@ -186,9 +192,9 @@ class Restorer(QObject):
 
     # --- asking --------------------------------------------------------------------------------
 
-    def _ask(self, ref: ModelRef, other: str) -> None:
+    def _ask(self, ref: ModelRef, other: str, *, refused: str = "") -> None:
         run = self._run
-        dialog = MissingModel(ref, self._folder, self._window, other=other)
+        dialog = MissingModel(ref, self._folder, self._window, other=other, refused=refused)
         dialog.located.connect(partial(self._on_located, run, ref))
         dialog.use_other.connect(partial(self._on_other, run, ref, other))
         dialog.skipped.connect(partial(self._on_skipped, run, ref))
@@ -207,7 +213,7 @@ class Restorer(QObject):
 
         if run == self._run:
             self._documents.open_model(
-                path, then=opened, failed=partial(self._on_failed, run, ref, (), ""),
+                path, then=opened, failed=partial(self._on_failed, run, ref, path, (), ""),
                 preprocessing=ref.preprocessing, choice=_safe(ref.choice), outputs=ref.outputs,
                 anyway=True,
             )  # fmt: skip

@@ -31,10 +31,13 @@ class DropZone(Surface):
         What was dropped, a `QMimeData` with files of this machine.
     offer_taken
         The button that `tell` offered was pressed.
+    cancelled
+        What is being opened is no longer wanted.
     """
 
     dropped = Signal(object)
     offer_taken = Signal()
+    cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, dashed=True)
@@ -54,6 +57,11 @@ class DropZone(Surface):
         self.offer.setToolTip("A new engine; what was open is opened anew")
         self.offer.clicked.connect(self.offer_taken)
         self.offer.hide()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Do not open it")
+        self.cancel.setAccessibleName("Cancel opening")
+        self.cancel.clicked.connect(self.cancelled)
+        self.cancel.hide()
         column = parts.column(self, margin=theme.SPACE_L, spacing=theme.SPACE_M)
         column.addStretch(1)
         for widget in (self._sign, self.heading, self.words):
@@ -62,6 +70,7 @@ class DropZone(Surface):
             column.addWidget(widget)
         column.addWidget(self.progress, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.cancel, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
         self._said = (HEADING, TEXT)
         self.invite()
@@ -70,11 +79,13 @@ class DropZone(Surface):
         """Say what can be done here."""
         self.progress.hide()
         self.offer.hide()
+        self.cancel.hide()
         self._say(HEADING, TEXT)
         self.setEnabled(True)
 
-    def tell(self, heading: str, text: str, *, offer: str = "") -> None:
+    def tell(self, heading: str, text: str, *, offer: str = "", cancellable: bool = False) -> None:
         """Say what is being opened, or what is in the way, with a button that helps."""
+        self.cancel.setVisible(cancellable)
         self.offer.setText(offer)
         self.offer.setAccessibleName(offer or "What helps")
         self.offer.setVisible(bool(offer))

@@ -49,6 +49,7 @@ class Welcome(QScrollArea):
         self.zone.dropped.connect(self.dropped)
         self.zone.offer_taken.connect(lambda: self._trigger(RESTART))
         self.zone.clicked.connect(lambda: self._trigger(BUTTONS[0]))
+        self.zone.cancelled.connect(documents.models.cancel)
         self.cards = [SampleCard(sample) for sample in samples()]
         self.recent = RecentList(actions)
         self._rest: list[QWidget] = []
@@ -159,7 +160,7 @@ class Welcome(QScrollArea):
             waits = f" '{opening}' opens once it runs again." if opening else ""
             self.zone.tell("The engine stopped", f"{stopped}{waits}", offer="Restart the engine")
         elif heading:
-            self.zone.tell(heading, text)
+            self.zone.tell(heading, text, cancellable=bool(opening))
         else:
             self.zone.invite()
         for widget in self._rest:
