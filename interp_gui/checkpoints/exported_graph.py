@@ -19,6 +19,8 @@ from torch import nn
 from interp_gui.checkpoints.exported_archive import DTYPES, Archive
 from interp_gui.checkpoints.exported_layers import own_module
 from interp_gui.checkpoints.exported_operators import ALLOWED, ARITHMETIC, WITHOUT_EFFECT
+from interp_gui.checkpoints.exported_origins import Operated, read_origins
+from interp_gui.core.origin import ATTRIBUTE
 
 MOST_NODES = 100_000
 MOST_ELEMENTS = 1 << 28
@@ -111,7 +113,9 @@ class ExportedNetwork(nn.Module):
                 "it asks for operators that are not known to compute and do no more: "
                 + ", ".join(forbidden[:6])
             )
-        self._steps = list(self._read_steps(nodes))
+        operations: list[Operated] = []
+        self._steps = list(self._read_steps(nodes, operations))
+        setattr(self, ATTRIBUTE, read_origins(operations, self.results))
         self._tensors = {}
         # torch's own modules hold theirs, and may be exchanged by faster copies of the network
         used = {
@@ -210,7 +214,7 @@ class ExportedNetwork(nn.Module):
             parent = child
         return parent
 
-    def _read_steps(self, nodes: list[Any]) -> Iterator[_Step]:
+    def _read_steps(self, nodes: list[Any], operations: list[Operated]) -> Iterator[_Step]:
         paths = [_module_of(node) for node in nodes]
         counts = Counter(paths)
         holders = {p[: m.start()] for p in paths for m in re.finditer(r"\.", p)}
@@ -240,6 +244,10 @@ class ExportedNetwork(nn.Module):
             if alone:
                 module = own_module(base, node["inputs"], self._weights, path, self._tensors)
             self._put_operation(where, module or Operation(base, function))
+            operations.append(Operated(
+                stack=_text(node.get("metadata", {}).get("nn_module_stack", "")), address=where,
+                operator=base, taken=frozenset(_names([*args, *kwargs.values()])), given=outputs,
+            ))  # fmt: skip
             yield _Step(
                 path=where,
                 args=args[:1] if module is not None else args,

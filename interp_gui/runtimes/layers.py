@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from interp_gui.core.describing import LayerDescriber, SeenNetwork, SiteView
 from interp_gui.core.errors import MissingAbility
 from interp_gui.core.layer import Address, LayerInfo
+from interp_gui.core.origin import ATTRIBUTE, Origins
 from interp_gui.runtimes.axes import CHANNELS_FIRST, Axes, Layouts
 from interp_gui.runtimes.describers.describe import Described
 from interp_gui.runtimes.describers.discovery import discover
@@ -18,6 +19,7 @@ from interp_gui.runtimes.describers.sites import Sites, is_virtual, tapping
 from interp_gui.runtimes.describers.tokens import TokenWatch, describe_tokens
 from interp_gui.runtimes.disturbing import alike, first_of, floats_in, not_offered
 from interp_gui.runtimes.hooks import INPUT_SITE, Visit, plain_attention, tensors_in, visiting
+from interp_gui.runtimes.originals import worthwhile_originals
 from interp_gui.runtimes.worthwhile import worthwhile_layers
 
 PROBE_BATCH = 2
@@ -147,7 +149,13 @@ def probe(
 def _layers(prober: "_Prober", seen: Sequence["_Seen"]) -> tuple[LayerInfo, ...]:
     modules = prober.modules
     outputs = [s for s in seen if s.address.site != INPUT_SITE]
-    chosen = worthwhile_layers(modules, [(s.address, s.shape) for s in outputs])
+    called = [(s.address, s.shape) for s in outputs]
+    origins: Origins | None = getattr(prober.module, ATTRIBUTE, None)
+    chosen = (
+        worthwhile_layers(modules, called)
+        if origins is None
+        else worthwhile_originals(origins, called)
+    )
     depths = {str(s.address): depth for depth, s in enumerate(outputs)}
     return tuple(
         LayerInfo(

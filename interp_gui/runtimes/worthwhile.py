@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from torch import nn
 
@@ -20,12 +21,17 @@ ACTIVATIONS = (
     nn.Softplus, nn.Tanh, nn.SELU, nn.CELU,
 )  # fmt: skip
 _NEVER = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d,
+                 nn.ConvTranspose3d)  # fmt: skip
 
+T = TypeVar("T")
 Called = Sequence[tuple[Address, tuple[int, ...]]]
 
 
 def worthwhile_layers(modules: Mapping[str, nn.Module], called: Called) -> set[str]:
     """Addresses of block outputs, stages, activations outside blocks, MLP hidden, last pooling.
+
+    Convolutions behind all blocks whose activation is no module stand for it.
 
     Parameters
     ----------
@@ -60,12 +66,39 @@ def worthwhile_layers(modules: Mapping[str, nn.Module], called: Called) -> set[s
             last_norm = address
         if not any(module.children()) and not isinstance(module, _NEVER):
             previous = module
+    chosen += _without_activation(modules, called, blocks)
     ends = [a for a in (last_norm, last_pool) if a is not None]
     keep = {a.path for a in ends} | whole
     order = [str(a) for a, _ in called if not a.site]
     found = _thinned([*chosen, *ends], hidden, keep, order)
     room = min(MOST - len(found), len(heads), _MOST_HEADS)
-    return found | {str(a) for a in _evenly(heads, room)}
+    return found | {str(a) for a in evenly(heads, room)}
+
+
+def _without_activation(
+    modules: Mapping[str, nn.Module], called: Called, blocks: set[str]
+) -> list[Address]:
+    """Convolutions behind the last block that no activation module follows."""
+    own = [
+        address
+        for address, _ in called
+        if not address.site
+        and (address.path in blocks or not any(modules[address.path].children()))
+    ]
+    found: list[Address] = []
+    waiting: Address | None = None
+    for address in own:
+        module = modules[address.path]
+        if address.path in blocks or _inside(address.path, blocks):
+            found, waiting = [], None
+        elif isinstance(module, ACTIVATIONS):
+            waiting = None
+        elif isinstance(module, (*_CONVOLUTIONS, nn.Linear)):
+            if waiting is not None:
+                found.append(waiting)
+            waiting = address if isinstance(module, _CONVOLUTIONS) else None
+    # one that nothing follows is what the network answers
+    return found if waiting is None or waiting == own[-1] else [*found, waiting]
 
 
 def blocks_and_parents(
@@ -135,17 +168,17 @@ def _thinned(
     if len(hidden) <= room:
         chosen += hidden
     elif room > 0:
-        chosen += _evenly(hidden, room)
+        chosen += evenly(hidden, room)
     if len(chosen) > MOST:
         kept = [a for a in chosen if a.path in keep]
         rest = [a for a in chosen if a.path not in keep]
-        chosen = kept[-MOST:] + _evenly(rest, max(MOST - len(kept), 0))
+        chosen = kept[-MOST:] + evenly(rest, max(MOST - len(kept), 0))
     if not chosen and order:
         return {order[-1]}
     return {str(a) for a in chosen}
 
 
-def _evenly(items: list[Address], count: int) -> list[Address]:
+def evenly(items: Sequence[T], count: int) -> list[T]:
     """`count` items, evenly spread, the last one among them."""
     if count <= 0:
         return []
