@@ -131,7 +131,7 @@ def test_a_model_is_fully_like_itself(compare, small_cnn):
     assert all(v == pytest.approx(1, abs=1e-6) for v in column(layers, "CKA").values() if v)
     assert set(column(layers, "relative difference").values()) == {0.0}
     assert layers.numbers["same_answer_share"] == 1.0
-    assert set(column(found["answers"], "B − A").values()) == {0.0}
+    assert set(column(found["answers"], "B − A, points").values()) == {0.0}
 
 
 def test_a_change_shows_from_its_layer_on(compare, small_cnn):
@@ -156,7 +156,15 @@ def test_answers_are_those_of_both_models(compare, small_cnn, pictures):
     names = [first.description.class_name(i) for i in range(6)]
     for name, p, q in zip(names, a, b, strict=True):
         row = next(row for row in table.cells if row[0] == name)
-        assert row[1:] == pytest.approx((p, q, q - p), abs=1e-6)
+        assert row[1:] == pytest.approx((100 * p, 100 * q, 100 * (q - p)), abs=0.0051)
+    largest = table.numbers["largest_difference_percent"]
+    assert largest == pytest.approx(100 * np.abs(a - b).max(), abs=1e-4)
+    tops = [names[int(each.argmax())] for each in (a, b)]
+    assert table.notes[-1] == (
+        f"Both answer {tops[0]}."
+        if tops[0] == tops[1]
+        else f"A answers {tops[0]}, and B answers {tops[1]}."
+    )
 
 
 def test_each_model_sees_its_own_preprocessing(compare, small_cnn):
@@ -201,10 +209,76 @@ def test_the_same_input_shows_that_two_files_compute_the_same(compare, small_cnn
     first, second = small_cnn(), small_cnn(preprocessing=other)
     found = compare(first, second, layers="all", same_input=True)
     assert set(column(found["layers"], "relative difference").values()) == {0.0}
-    assert set(column(found["answers"], "B − A").values()) == {0.0}
+    assert set(column(found["answers"], "B − A, points").values()) == {0.0}
     assert compare(first, second)["layers"].numbers["first_different_layer"]
 
 
 def test_a_second_model_is_needed(compare, small_cnn):
     with pytest.raises(InvalidValue, match="second model"):
         compare(small_cnn(), None)
+
+
+class Flat(nn.Module):
+    """Its last layer takes every position, so images of one size only."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU())
+        self.out = nn.Linear(8 * (side // 2) ** 2, 6)
+
+    def forward(self, x):
+        return self.out(self.body(x).flatten(1))
+
+
+def at(side):
+    return Preprocessing(size=(side, side), resize="exact", resize_px=side)
+
+
+def renamed(runtime):
+    """The same network, its layers under other names."""
+    inner = nn.Sequential()
+    for name in ("first", "act", "second", "last"):
+        inner.add_module(f"x_{name}", getattr(runtime.module, name))
+    inner.append(nn.AdaptiveAvgPool2d(1)).append(nn.Flatten()).append(runtime.module.head)
+    return inner
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_models_of_two_sizes_are_paired_by_value_at_one(compare, small_cnn, swapped):
+    first = small_cnn(preprocessing=at(64))
+    module = renamed(small_cnn())
+    second = TorchRuntime(module, small_cnn(name="other.pt", preprocessing=at(32)).description)
+    pair = (second, first) if swapped else (first, second)
+    found = compare(*pair, layers="all", same_input=True)["layers"]
+    own = {name.rpartition("x_")[2]: by for name, by in column(found, "paired by").items()}
+    assert all(own[name] == "value" for name in ("first", "act", "second", "last"))
+    differences = [v for v in column(found, "relative difference").values() if v is not None]
+    assert len(differences) >= 4
+    assert max(differences) < 1e-5
+    side = 32 if swapped else 64
+    assert any(f"both at {side} × {side}" in note for note in found.notes)
+    apart = compare(*pair, layers="all")["layers"]
+    assert "value" not in column(apart, "paired by").values()
+
+
+def test_the_size_is_that_of_the_model_that_takes_no_other(compare, small_cnn):
+    free = small_cnn(preprocessing=at(64))
+    fixed = TorchRuntime(
+        randomise(Flat(32), 3), small_cnn(name="flat.pt", preprocessing=at(32)).description
+    )
+    for pair in ((free, fixed), (fixed, free)):
+        found = compare(*pair, layers="all", same_input=True)
+        assert any("flat.pt, both at 32 × 32" in note for note in found["layers"].notes)
+
+
+def test_two_models_of_fixed_sizes_are_not_given_the_same_input(compare, small_cnn):
+    pair = [
+        TorchRuntime(
+            randomise(Flat(side), 3),
+            small_cnn(name=f"flat{side}.pt", preprocessing=at(side)).description,
+        )
+        for side in (32, 48)
+    ]
+    with pytest.raises(InvalidValue, match=r"flat32\.pt takes images of 32 × 32 only, and flat48"):
+        compare(*pair, same_input=True)
+    assert compare(*pair)["layers"].cells

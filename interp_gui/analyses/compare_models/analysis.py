@@ -16,6 +16,7 @@ from interp_gui.analyses.compare_models.layers import (
 )
 from interp_gui.analyses.compare_models.likeness import FEWEST_SAMPLES, Sums, all_alike, cka, gram
 from interp_gui.analyses.compare_models.pairing import Pair, Pairing, pair_layers
+from interp_gui.analyses.compare_models.sizes import Common, own_inputs, same_input, words
 from interp_gui.analyses.dataset_pass import Known, broken_notes, identified, sampled
 from interp_gui.analyses.predict import answers, probabilities
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
@@ -50,8 +51,8 @@ class Parameters:
         help="The layers worth looking at, or all of them.",
     )  # fmt: skip
     same_input: bool = parameter(
-        False, help="Give both models the images in the first one's preprocessing, to see whether "
-        "they compute the same.",
+        False, help="Give both models the images in the first one's preprocessing (the second "
+        "one's, where it takes no other size), to see whether they compute the same.",
     )  # fmt: skip
     top: int = parameter(
         5, help="How many answers to the current image are listed.", minimum=1, maximum=1000
@@ -70,30 +71,36 @@ def run(context: Context, parameters: Parameters) -> Steps:
     if other is None:
         raise InvalidValue("A second model is needed.", hint="Open another model first.")
     yield Progress(text="Asking both models")
+    common = (
+        same_input(context.model, other, check=context.check)
+        if parameters.same_input
+        else own_inputs(context.model, other)
+    )
     if context.inputs.images:
-        yield _answers(context, other, context.inputs.images[0], parameters)
+        yield _answers(context, other, context.inputs.images[0], parameters, common)
     if context.inputs.dataset is None or not context.inputs.dataset.images:
         if not context.inputs.images:
             raise InvalidValue("An image is needed.", hint="Open an image or a folder of images.")
         return
-    yield from _compare_layers(context, other, parameters)
+    yield from _compare_layers(context, other, parameters, common)
 
 
-def _compare_layers(context: Context, other: Runtime, parameters: Parameters) -> Steps:
+def _compare_layers(
+    context: Context, other: Runtime, parameters: Parameters, common: Common
+) -> Steps:
     yield Progress(text="Pairing layers")
     pairing = pair_layers(
-        context.model, other, everything=parameters.layers == "all", check=context.check
-    )
-    if not (each_with_each(context.model) and each_with_each(other)):
+        context.model, other, everything=parameters.layers == "all", common=common,
+        check=context.check,
+    )  # fmt: skip
+    if not all(each_with_each(layers) for layers in common.layers):
         raise MissingAbility("One of the models has no layer with units that could be compared.")
     broken: dict[int, str] = {}
     images = yield from identified(context, broken)
     count = kept_images(pairing.pairs, parameters.images)
     chosen: list[Known] = sampled(images, count, seed=context.inputs.seed, stratified=False)
     gathered = Gathered()
-    yield from gather(
-        context, other, pairing.pairs, chosen, broken, gathered, same_input=parameters.same_input
-    )
+    yield from gather(context, other, pairing.pairs, chosen, broken, gathered, common=common)
     if not gathered.images:
         raise InvalidValue("None of the images at hand can be read.")
     alike = _alike(gathered)
@@ -109,7 +116,7 @@ def _compare_layers(context: Context, other: Runtime, parameters: Parameters) ->
         rows.sort(key=lambda row: places[str(row[0])])
     elif alike is not None:
         rows = _most_alike(context, gathered, alike)
-    yield _layer_table(context, other, rows, gathered, pairing, broken, parameters)
+    yield _layer_table(context, other, rows, gathered, pairing, broken, common)
     if alike is not None:
         yield _alike_table(context, other, gathered, alike)
 
@@ -148,16 +155,16 @@ def _most_alike(
 
 def _layer_table(
     context: Context, other: Runtime, rows: list[tuple[Number, ...]], gathered: Gathered,
-    pairing: Pairing, broken: dict[int, str], parameters: Parameters,
+    pairing: Pairing, broken: dict[int, str], common: Common,
 ) -> Table:  # fmt: skip
     names = _names(context.model.description, other.description)
-    notes = [f"A is {names[0]}, B is {names[1]}.", *_pairing_notes(context, other, pairing)]
-    if parameters.same_input:
-        notes.append(f"Both models are given the images in the preprocessing of {names[0]}.")
+    notes = [f"A is {names[0]}, B is {names[1]}.", *_pairing_notes(context, other, pairing, common)]
+    if common.like is not None:
+        notes.append(_same_note(context, other, common.like, names))
     elif context.model.preprocessing != other.preprocessing:
         notes.append(
             "Each model is given the images in its own preprocessing; they differ. With 'same "
-            "input' both get that of A."
+            "input' both get the same."
         )
     if gathered.images < FEW_IMAGES:
         notes.append(
@@ -184,7 +191,15 @@ def _layer_table(
     )
 
 
-def _pairing_notes(context: Context, other: Runtime, pairing: Pairing) -> list[str]:
+def _same_note(context: Context, other: Runtime, like: Runtime, names: Sequence[str]) -> str:
+    """Whose preprocessing both have, and at which size."""
+    whose = names[0] if like is context.model else names[1]
+    sizes = [model.preprocessing.size for model in (context.model, other)]
+    at = "" if sizes[0] == sizes[1] else f", both at {words(like.preprocessing.size)}"
+    return f"Both models are given the images in the preprocessing of {whose}{at}."
+
+
+def _pairing_notes(context: Context, other: Runtime, pairing: Pairing, common: Common) -> list[str]:
     """Sentences about how layers were paired, and which were not."""
     if not pairing.pairs:
         return [
@@ -192,24 +207,24 @@ def _pairing_notes(context: Context, other: Runtime, pairing: Pairing) -> list[s
             "of B that is most alike, over means of units in the images: that says what they "
             "tell apart alike, not that they are the same."
         ]
-    words = {
+    grounds = {
         "name": "by name", "value": "by equal values on a test input",
         "exporter's scope": "by the module that the exporter noted",
     }  # fmt: skip
     counts = pairing.counts
-    parts = [f"{counts[by]} {said}" for by, said in words.items() if by in counts]
+    parts = [f"{counts[by]} {said}" for by, said in grounds.items() if by in counts]
     notes = [f"Layers are paired: {', '.join(parts)}."]
     if pairing.alone:
         listed = ", ".join(layer.name for layer in pairing.alone[:LISTED])
         more = len(pairing.alone) - LISTED
         listed += f" and {more} more" if more > 0 else ""
         notes.append(f"{len(pairing.alone)} of A have no counterpart in B: {listed}.")
-        sizes = [m.preprocessing.size for m in (context.model, other)]
-        if sizes[0] != sizes[1]:
-            own, theirs = (f"{height} × {width}" for height, width in sizes)
+        if common.size is None:
+            own, theirs = (words(m.preprocessing.size) for m in (context.model, other))
             notes.append(
                 f"A takes images of {own} and B of {theirs}, so no values could be compared to "
-                "find more pairs. Set the same size under Preprocessing."
+                "find more pairs. With 'same input' both are run at one size, where one of them "
+                "takes the other's."
             )
         if context.model.description.runtime != other.description.runtime:
             notes.append(
@@ -252,43 +267,62 @@ def _agreement(context: Context, other: Runtime, gathered: Gathered) -> dict[str
     return {"same_answer_share": same}
 
 
-def _answers(context: Context, other: Runtime, path: str, parameters: Parameters) -> Table:
+def _answers(
+    context: Context, other: Runtime, path: str, parameters: Parameters, common: Common
+) -> Table:
     """The strongest answers of both, of either's top ones."""
     models, top = (context.model, other), parameters.top
-    outputs = [
-        _output(model, path, context.model if parameters.same_input else model) for model in models
-    ]
+    outputs = [_output(model, path, common.like or model) for model in models]
     names = _names(*(model.description for model in models))
     kinds = [model.description.outputs[0] for model in models]
     comparable = kinds[0].kind == kinds[1].kind and outputs[0].shape == outputs[1].shape
     if not comparable:
         return _side_by_side(models, outputs, kinds, names, top)
-    shown = [
-        probabilities(values, kind.kind) if kind.kind in ("softmax", "sigmoid") else values
+    is_class = kinds[0].kind in ("softmax", "sigmoid")
+    a, b = (
+        np.asarray(probabilities(values, kind.kind) if is_class else values, np.float64)
         for values, kind in zip(outputs, kinds, strict=True)
-    ]
-    a, b = (np.asarray(values, np.float64) for values in shown)
+    )
     listed = dict.fromkeys(
         int(one["index"])
         for values, kind, model in zip(outputs, kinds, models, strict=True)
         for one in answers(values, kind, model.description, top=top)
     )
     description = context.model.description
-    is_class = kinds[0].kind in ("softmax", "sigmoid")
-    rows = [
-        (description.class_name(i) if is_class else f"value {i}", float(a[i]), float(b[i]),
-         float(b[i] - a[i]))
-        for i in listed
-    ]  # fmt: skip
-    same = int(a.argmax()) == int(b.argmax())
+    notes = [f"A is {names[0]}, B is {names[1]}."]
+    largest = float(np.abs(b - a).max())
+    if not is_class:
+        return Table(
+            key="answers",
+            title=f"Answers of {names[0]} and {names[1]}",
+            columns=("answer", "A", "B", "B − A"),
+            cells=tuple((f"value {i}", float(a[i]), float(b[i]), float(b[i] - a[i]))
+                        for i in listed),
+            numbers={"largest_difference": largest},
+            notes=tuple(notes),
+        )  # fmt: skip
+    tops = [description.class_name(int(each.argmax())) for each in (a, b)]
+    same = bool(a.argmax() == b.argmax())
+    notes.append(
+        f"Both answer {tops[0]}." if same else f"A answers {tops[0]}, and B answers {tops[1]}."
+    )
     return Table(
         key="answers",
         title=f"Answers of {names[0]} and {names[1]}",
-        columns=("answer", "A", "B", "B − A"),
-        cells=tuple(rows),
-        numbers={"same_answer": same, "largest_difference": float(np.abs(b - a).max())},
-        notes=(f"A is {names[0]}, B is {names[1]}.",),
+        columns=("answer", "A, %", "B, %", "B − A, points"),
+        cells=tuple(
+            (description.class_name(i), *(_percent(p) for p in (a[i], b[i], b[i] - a[i])))
+            for i in listed
+        ),
+        numbers={"largest_difference_percent": 100 * largest},
+        notes=tuple(notes),
+        provenance={"same_answer": same},
     )
+
+
+def _percent(share: float) -> float:
+    """A share in per cent, with as many decimals as the Output panel shows."""
+    return round(100 * float(share), 2)
 
 
 def _side_by_side(
@@ -299,7 +333,8 @@ def _side_by_side(
     rows: list[tuple[Number, ...]] = []
     for model, values, kind, letter in zip(models, outputs, kinds, "AB", strict=True):
         for one in answers(values, kind, model.description, top=top):
-            rows.append((letter, one["name"], one.get("probability", one.get("value"))))
+            value = f"{one['probability']:.2%}" if "probability" in one else one["value"]
+            rows.append((letter, one["name"], value))
     return Table(
         key="answers",
         title=f"Answers of {names[0]} and {names[1]}",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.compare_models.likeness import Sums
 from interp_gui.analyses.compare_models.pairing import Pair
+from interp_gui.analyses.compare_models.sizes import Common, Layers
 from interp_gui.analyses.dataset_pass import Known
 from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.core.analysis import Context, Progress
@@ -56,20 +57,20 @@ def kept_images(pairs: Sequence[Pair], wanted: int) -> int:
     return max(8, min(wanted, MOST_BYTES // max(an_image, 1)))
 
 
-def each_with_each(model: Runtime) -> list[LayerInfo]:
+def each_with_each(layers: Layers) -> list[LayerInfo]:
     """Layers of a model that are compared with all of another one's: those worth looking at."""
-    layers = [layer for layer in model.description.layers if layer.units]
+    layers = [layer for layer in layers if layer.units]
     return [layer for layer in layers if layer.worthwhile] or layers[:MOST_LAYERS]
 
 
 def gather(
     context: Context, other: Runtime, pairs: Sequence[Pair], images: Sequence[Known],
-    broken: dict[int, str], gathered: Gathered, *, same_input: bool = False,
+    broken: dict[int, str], gathered: Gathered, *, common: Common,
 ) -> Generator[Progress, None, None]:  # fmt: skip
-    """Run both models on each image, each with its own preprocessing or both with the first's."""
+    """Run both models on each image, each with its own preprocessing or both with one's."""
     rng = np.random.default_rng(context.inputs.seed)
     models = (context.model, other)
-    wide = [each_with_each(model) for model in models]
+    wide = [each_with_each(layers) for layers in common.layers]
     asked = [
         tuple(dict.fromkeys([*(_side(pair, side).name for pair in pairs),
                              *(layer.name for layer in wide[side])]))
@@ -79,8 +80,7 @@ def gather(
         context.check()
         yield Progress(done=done, total=len(images), text="Running both models")
         try:
-            batches = [batch_for(m, image.entry.path, models[0] if same_input else m)
-                       for m in models]  # fmt: skip
+            batches = [batch_for(m, image.entry.path, common.like or m) for m in models]
         except ImageProblem as problem:
             broken[image.place] = problem.message
             continue

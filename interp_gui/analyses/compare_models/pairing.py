@@ -7,13 +7,14 @@ little there: norms are folded into the convolutions that bear their names.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.analyses.compare_models.sizes import Common, Layers, Size, own_inputs, passes
 from interp_gui.core.layer import Address, LayerInfo
 from interp_gui.core.runtime import Runtime
 
@@ -25,7 +26,6 @@ TOLERANCE = 1e-4
 _IMAGES = 2
 _SAMPLES = 2048
 """Numbers of a value that are compared, spread over all of it."""
-_BYTES_A_PASS = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,12 @@ class _Sample:
 
 
 def pair_layers(
-    first: Runtime, second: Runtime, *, everything: bool, check: Callable[[], None] = lambda: None
+    first: Runtime,
+    second: Runtime,
+    *,
+    everything: bool,
+    common: Common | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Pairing:
     """Pair the layers of two models.
 
@@ -77,18 +82,21 @@ def pair_layers(
     everything
         All layers of the first model that have units, instead of those worth looking at; its
         counterparts are looked for among all of the second one's.
+    common
+        The size that both are run at, and their layers there; None for each its own.
     check
         Raises where the work is to stop.
 
     Notes
     -----
     Values are compared on the same random input, so that other preprocessing does not hide that
-    two layers are the same, and only where both models take images of one size.
+    two layers are the same, and only where both models are run at one size.
     """
-    own = [layer for layer in first.description.layers if layer.units]
+    common = common if common is not None else own_inputs(first, second)
+    own = [layer for layer in common.layers[0] if layer.units]
     if not everything:
         own = [layer for layer in own if layer.worthwhile] or own
-    theirs = [layer for layer in second.description.layers if layer.units]
+    theirs = [layer for layer in common.layers[1] if layer.units]
     mixed = first.description.runtime != second.description.runtime
     found: dict[str, tuple[LayerInfo, PairedBy]] = {}
     by_name = {layer.name: layer for layer in theirs}
@@ -101,11 +109,11 @@ def pair_layers(
     if not mixed:
         take_names()
     left = [layer for layer in own if layer.name not in found]
-    for name, partner in _by_value(first, second, left, theirs, check).items():
+    for name, partner in _by_value(first, second, left, theirs, common.size, check).items():
         found[name] = (partner, "value")
     if mixed:
         taken = {partner.name for partner, _ in found.values()}
-        _take_scopes(first, second, own, found, taken)
+        _take_scopes(first, second, common.layers, own, found, taken)
         take_names()
     pairs = tuple(Pair(layer, *found[layer.name]) for layer in own if layer.name in found)
     return Pairing(pairs, tuple(layer for layer in own if layer.name not in found))
@@ -113,14 +121,15 @@ def pair_layers(
 
 def _by_value(
     first: Runtime, second: Runtime, own: Sequence[LayerInfo], theirs: Sequence[LayerInfo],
-    check: Callable[[], None],
+    size: Size | None, check: Callable[[], None],
 ) -> dict[str, LayerInfo]:  # fmt: skip
     """Layers of the second model whose values equal those of the first, by the first's names."""
-    shapes = [(len(m.preprocessing.mean), *m.preprocessing.size) for m in (first, second)]
+    planes = [len(model.preprocessing.mean) for model in (first, second)]
     common = {layer.shape for layer in own} & {layer.shape for layer in theirs}
-    if shapes[0] != shapes[1] or not common:
+    if size is None or planes[0] != planes[1] or not common:
         return {}
-    noise = np.random.default_rng(5).standard_normal((_IMAGES, *shapes[0])).astype(np.float32)
+    shape = (_IMAGES, planes[0], *size)
+    noise = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
     ours = _samples(first, noise, [layer for layer in own if layer.shape in common], check)
     others = _samples(second, noise, [layer for layer in theirs if layer.shape in common], check)
     by_shape: dict[tuple[int, ...], list[LayerInfo]] = {}
@@ -147,7 +156,7 @@ def _samples(
 ) -> dict[str, _Sample]:  # fmt: skip
     """Some numbers of each layer's value; layers that are the same for all images are left out."""
     found: dict[str, _Sample] = {}
-    for part in _passes(layers):
+    for part in passes(layers, images=_IMAGES):
         check()
         captured: Mapping[Any, Any] = model.forward(
             batch, capture=tuple(layer.name for layer in part)
@@ -161,21 +170,6 @@ def _samples(
             at = np.arange(flat.size) if flat.size <= _SAMPLES else at
             found[layer.name] = _Sample(flat[at].astype(np.float64), float(np.abs(flat).max()))
     return found
-
-
-def _passes(layers: Sequence[LayerInfo]) -> Iterable[list[LayerInfo]]:
-    """Layers in parts whose values together fit into the memory that one pass may take."""
-    part: list[LayerInfo] = []
-    held = 0
-    for layer in layers:
-        size = 4 * _IMAGES * int(np.prod(layer.shape))
-        if part and held + size > _BYTES_A_PASS:
-            yield part
-            part, held = [], 0
-        part.append(layer)
-        held += size
-    if part:
-        yield part
 
 
 def _nearest(layer: LayerInfo, equal: Sequence[LayerInfo], *, onnx: bool) -> LayerInfo:
@@ -194,17 +188,17 @@ def _within(value: str, module: str, prefix: str = "") -> bool:
 
 
 def _take_scopes(
-    first: Runtime, second: Runtime, own: Sequence[LayerInfo],
+    first: Runtime, second: Runtime, layers: tuple[Layers, Layers], own: Sequence[LayerInfo],
     found: dict[str, tuple[LayerInfo, PairedBy]], taken: set[str],
 ) -> None:  # fmt: skip
     """Pair what is left by the modules that the exporter noted: where values part, by place."""
     onnx_first = first.description.runtime == "onnx"
-    modules, values = (second, first) if onnx_first else (first, second)
+    modules, values = reversed(layers) if onnx_first else layers
     known = {
         (partner.name if onnx_first else name): (name if onnx_first else partner.name)
         for name, (partner, _) in found.items()
     }
-    scopes = last_in_scopes(modules.description.layers, values.description.layers, known)
+    scopes = last_in_scopes(modules, values, known)
     asked = {layer.name for layer in own}
     for module, value in scopes.items():
         name, partner = (value, module) if onnx_first else (module, value)
