@@ -69,7 +69,7 @@ def described(
                 library=match.library,
                 same=tuple(each.name for each in one.matches[1:]),
                 differs=differs,
-                why="; ".join(why) or _usual_why(match),
+                why="; ".join(why) or _place_why(match, one is groups[0], len(one.members)),
                 input=seeing(sees(match)),
                 score=None if hits is None else float(hits.mean()),
                 certain=match.certain,
@@ -165,6 +165,15 @@ def _built(match: Match, build: Build) -> nn.Module | None:
 
 def _share(hits: Hits | None) -> float:
     return float(hits.mean()) if hits is not None else -1.0
+
+
+def _place_why(match: Match, first: bool, networks: int) -> str:
+    """Why a candidate of which nothing more is known stands where it does."""
+    if first and networks > 1:
+        return f"{networks} networks in use compute this"
+    if first:
+        return "the plain one of them, by its name"
+    return f"a variant that {match.library} has"
 
 
 def _usual_why(match: Match) -> str:

@@ -114,6 +114,17 @@ def head_note(head: OwnHead, answers: Sequence[str] = ()) -> str:
     return note
 
 
+def lone_in_sequence(head: OwnHead) -> str:
+    """Path of the only layer with tensors, where it is the first of a sequence; else empty.
+
+    Whoever writes a sequence puts more than one layer in it: here the others have no tensors.
+    """
+    if len(head.layers) != 1 or head.layers[0].kind != "Linear":
+        return ""
+    prefix = head.layers[0].prefix
+    return prefix if prefix.endswith(".0") else ""
+
+
 def _words(layer: HeadLayer) -> str:
     o = layer.options
     if layer.kind == "Linear":

@@ -14,7 +14,7 @@ from interp_gui.checkpoints.custom_code import LIBRARY, build_from_code
 from interp_gui.checkpoints.deciding import decide
 from interp_gui.checkpoints.formats import CheckpointFile
 from interp_gui.checkpoints.hashing import weights_sha256
-from interp_gui.checkpoints.heads import head_note
+from interp_gui.checkpoints.heads import head_note, lone_in_sequence
 from interp_gui.checkpoints.imports import import_patiently
 from interp_gui.checkpoints.match import (
     Contents,
@@ -23,6 +23,7 @@ from interp_gui.checkpoints.match import (
     OpenedCheckpoint,
     OwnHead,
     Renaming,
+    Shapes,
     WeightSet,
     Wishes,
 )
@@ -40,7 +41,7 @@ from interp_gui.checkpoints.recognition import recognise
 from interp_gui.checkpoints.unknown_input import find_input
 from interp_gui.core.choices import remember, remembered
 from interp_gui.core.errors import unknown_name
-from interp_gui.core.model import ModelDescription, Preprocessing
+from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.core.opening import OpenChoice, OpenQuestion
 
 _SHOWN = 6
@@ -106,7 +107,8 @@ def open_set(file: CheckpointFile, contents: Contents, wishes: Wishes) -> Opened
         notes=(
             *chosen.notes, *decision.notes,
             *_renaming_notes(match.renaming), *_head_notes(match.head, decision.choice.head),
-            *configuration_notes(decision.match), *number_notes, *output_notes,
+            *configuration_notes(decision.match), *_auxiliary_notes(match, shapes), *number_notes,
+            *output_notes, *_activation_notes(match, output, decision.choice, contents.hints),
             *_ignored_notes(chosen),
         ),
         choice=decision.choice,
@@ -200,6 +202,37 @@ def _renaming_notes(renaming: Renaming | None) -> tuple[str, ...]:
 
 def _head_notes(head: OwnHead | None, answers: tuple[str, ...]) -> tuple[str, ...]:
     return () if head is None else (head_note(head, answers),)
+
+
+def _activation_notes(
+    match: Match, output: OutputInfo, choice: OpenChoice, hints: Hints
+) -> tuple[str, ...]:
+    """That an activation may have stood behind the head, which no tensor tells."""
+    if match.head is None or output.kind != "softmax" or choice.output or hints.outputs:
+        return ()
+    at = lone_in_sequence(match.head)
+    if not at:
+        return ()
+    return (
+        f"Its head is one layer in a sequence, '{at}'; behind such a one there often stood an "
+        "activation such as Sigmoid, which no tensor tells. It is taken for softmax: where it was "
+        "Sigmoid, say so with --output sigmoid, or under Facts in the Model panel.",
+    )
+
+
+def _auxiliary_notes(match: Match, shapes: Shapes) -> tuple[str, ...]:
+    """That a head which serves training only was left out."""
+    inside = match.architecture.auxiliary
+    if not inside or match.config.get("aux_logits", True):
+        return ()
+    left = [key for key in shapes if key.startswith(inside)]
+    if not left:
+        return ()
+    heads = " and ".join(dict.fromkeys(key.partition(".")[0] for key in left))
+    return (
+        f"{heads} ({len(left)} tensors) serves training only, has other classes than the network "
+        "and is left out.",
+    )
 
 
 def _ignored_notes(chosen: WeightSet) -> tuple[str, ...]:

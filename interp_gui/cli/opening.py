@@ -116,19 +116,24 @@ def question_lines(question: "OpenQuestion", words: Sequence[str]) -> Iterator[s
         The command line that asked.
     """
     again = shlex.join(["interp-gui", *_without_choice(words)])
+    arch = question.choice.architecture
     if question.candidates:
+        arch = question.candidates[0].name
         yield from columns(list(_candidate_rows(question)))
         yield ""
-        yield "To choose one:"
-        yield f"  {again} --arch {question.candidates[0].name}"
+        if question.head is None:
+            yield "To choose one:"
+            yield f"  {again} --arch {arch}"
     for report in question.nearest:
         yield from _key_lines(report)
     if question.head is not None:
         answers = ["relu" for _ in question.head.gaps]
         yield f"Its head: {', '.join(question.head.layers)}"
-        yield f"At each '?' may stand {', '.join(question.head.options)}. To say what it is:"
-        arch = f" --arch {question.choice.architecture}" if question.choice.architecture else ""
-        yield f"  {again}{arch} --head {','.join(answers)}"
+        yield f"At each '?' may stand {', '.join(question.head.options)}."
+        both = " a network and" if question.candidates else ""
+        yield f"To choose{both} what stands there:"
+        chosen = f" --arch {arch}" if arch else ""
+        yield f"  {again}{chosen} --head {','.join(answers)}"
     if len(question.weights) > 1:
         yield f"Sets of weights (--weights): {', '.join(question.weights)}"
 

@@ -1,5 +1,6 @@
 """Namings that training programs outside the libraries give the same networks."""
 
+import msgspec
 import pytest
 import torch
 from torch import nn
@@ -170,4 +171,20 @@ def test_a_head_for_training_may_keep_the_classes_it_had(tmp_path, reference):
     net.fc = nn.Linear(1024, 5)
     opened = open_checkpoint(saved(tmp_path, net.state_dict()))
     assert opened.description.config["aux_logits"] is False
+    notes = [note for note in opened.description.notes if "left out" in note]
+    assert len(notes) == 1
+    assert "aux1 and aux2" in notes[0]
     assert agrees(opened, net.eval(), side=96)
+
+
+@pytest.mark.parametrize("behind", ["sigmoid", "nothing", "said"])
+def test_a_lone_layer_in_a_sequence_may_have_had_an_activation_behind(tmp_path, reference, behind):
+    net = reference("resnet18", num_classes=5)
+    head = nn.Linear(512, 5)
+    net.fc = head if behind == "nothing" else nn.Sequential(head, nn.Sigmoid())
+    kind = "sigmoid" if behind == "said" else ""
+    choice = msgspec.structs.replace(RESNET, output=kind)
+    opened = open_checkpoint(saved(tmp_path, net.state_dict()), choice=choice)
+    told = [note for note in opened.description.notes if "--output sigmoid" in note]
+    assert len(told) == (behind == "sigmoid")
+    assert opened.description.outputs[0].kind == (kind or "softmax")

@@ -175,3 +175,39 @@ def test_options_of_opening_are_checked(run_json, resnet):
         code, document = run_json(*fitting, *words)
         assert code == 1
         assert hint in document["error"]["hint"]
+
+
+def test_a_changed_head_and_several_networks_are_one_command(run, tmp_path):
+    from torch import nn
+    from torchvision.models import resnet18
+
+    module = resnet18(weights=None, num_classes=CLASSES)
+    module.fc = nn.Sequential(nn.Linear(512, 16), nn.ReLU(), nn.Linear(16, 4))
+    path = tmp_path / "head.pth"
+    torch.save(randomised(module), path)
+    code, _, errors = run("inspect", path)
+    assert code == 1
+    typed = [line.split() for line in errors.splitlines() if line.startswith("  interp-gui ")]
+    assert len(typed) == 1
+    code, out, _ = run(*typed[0][1:])
+    assert code == 0
+    assert "relu" in out
+
+
+def test_answers_that_are_not_numbers_are_a_failure(run, run_json, tmp_path):
+    from torchvision.models import resnet18
+
+    state = randomised(resnet18(weights=None, num_classes=CLASSES))
+    state["fc.weight"].fill_(float("nan"))
+    path, image = tmp_path / "diverged.pth", tmp_path / "a.png"
+    torch.save(state, path)
+    Image.fromarray(np.full((32, 32, 3), 9, np.uint8)).save(image)
+    command = ("predict", path, tmp_path, "--arch", "torchvision:resnet18")
+    code, document = run_json(*command)
+    assert code == 1
+    assert document["images"][0]["problem"] == "The answer is not a number."
+    assert document["images"][0]["top"] == []
+    code, out, _ = run(*command)
+    assert code == 1
+    assert "The answer is not a number." in out
+    assert "nan" not in out
