@@ -84,6 +84,8 @@ class AppState(QObject):
         self._dataset: Dataset | None = None
         self._dataset_handle = ""
         self._target = Target()
+        self.references: dict[tuple[float, ...], str] = {}
+        """Names of the images whose embeddings were taken as references of a Target."""
         self._layer = ""
         self._feature: Feature | None = None
         self._tab = ""

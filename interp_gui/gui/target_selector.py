@@ -1,5 +1,6 @@
 """Choosing the Target in the toolbar: which number, of which class, and against what."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from interp_gui.gui.state import AppState
 from interp_gui.gui.undoing.changes import choose_target
 
 TOP_CLASS = "Top class"
+_WIDEST_NAME_PX = 180
 MOST_NUMBERS = 20_000
 """So many numbers of an embedding the engine gives at most."""
 KINDS: dict[TargetKind, tuple[str, str]] = {
@@ -56,12 +58,16 @@ class TargetSelector(QWidget):
         self.versus = _class_box("Other class", "The class that it is compared with")
         self.reference = QPushButton("Like this image")
         self.reference.setToolTip("Explain how alike the embedding is to that of the current image")
+        self._asked_about = ""
+        self.alike = parts.label(wrap=False)
+        self.alike.setMaximumWidth(_WIDEST_NAME_PX)
         caption = parts.label("Target", dim=True, wrap=False)
         caption.setBuddy(self.classes)
         layout = parts.row(spacing=theme.SPACE_S)
         self.setLayout(layout)
         for widget in (
-            caption, self.kind, self.classes, self.minus, self.versus, self.reference,
+            caption, self.kind, self.classes, self.minus, self.versus, self.alike,
+            self.reference,
         ):  # fmt: skip
             layout.addWidget(widget)
         self.kind.activated.connect(self._chosen)
@@ -136,6 +142,10 @@ class TargetSelector(QWidget):
         self.versus.setVisible(difference)
         self.reference.setVisible(similarity)
         self.reference.setEnabled(self._state.image is not None)
+        name = self._state.shared.references.get(self._state.target.reference, "")
+        self.alike.setText(f"to {name}" if name else "to a reference image")
+        self.alike.setToolTip(f"The reference is {name}" if name else "")
+        self.alike.setVisible(similarity and bool(self._state.target.reference))
         is_long = difference  # two boxes share the room of one
         for box in (self.classes, self.versus):
             box.setMinimumContentsLength(13 if is_long else 20)
@@ -194,6 +204,7 @@ class TargetSelector(QWidget):
             )  # fmt: skip
             self._follow()
             return
+        self._asked_about = Path(image).name
         self._bridge.run(
             Run(
                 analysis="predict", model=model.handle, inputs=Inputs(images=(image,)),
@@ -207,6 +218,7 @@ class TargetSelector(QWidget):
         numbers = {int(one["index"]): float(one["value"]) for one in found if "value" in one}
         if numbers:
             reference = tuple(numbers.get(i, 0.0) for i in range(max(numbers) + 1))
+            self._state.shared.references[reference] = self._asked_about
             target = msgspec.structs.replace(
                 self._state.target, kind="similarity", index=None, versus=None, reference=reference
             )

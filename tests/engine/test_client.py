@@ -19,6 +19,7 @@ from interp_gui.engine.messages import (
     Produced,
     Progressed,
     RegisterDataset,
+    Reopening,
     Run,
     Started,
     StateSaved,
@@ -162,9 +163,16 @@ def test_a_model_whose_opening_kills_the_engine_is_not_opened_again(harness):
     h = harness()
     h.open()
     job = h.client.submit(OpenModel(model="big", path="kill"))
-    assert h.events.wait(Ended, job).outcome == "failed"
+    ended = h.events.wait(Ended, job)
+    assert ended.outcome == "failed"
+    assert ended.error.message.startswith("Opening 'kill' ended the engine: the engine ")
+    assert "smaller pictures" not in ended.error.hint
     assert h.events.wait(Ended, h.run("count", to=1)).outcome == "finished"
     assert len(h.events.of(EngineLost)) == 1
+    again = h.events.of(Reopening)
+    assert (again[0].at, again[0].count) == (1, 1)
+    h.events.wait(Reopening, count=2)
+    assert h.events.of(Reopening)[-1] == Reopening()
 
 
 def test_an_engine_that_cannot_start_says_why(harness, monkeypatch):

@@ -127,7 +127,9 @@ def test_the_model_that_is_looked_at_is_opened_again_first_and_the_others_wait_f
     for model in "mno":
         finish(ledger, OpenModel(model=model, path=f"/x/{model}.pth"))
     finish(ledger, RegisterDataset(dataset="d", value=Dataset(name="x")))
-    ledger.add(msgspec.structs.replace(RUN, model="n"), priority="background", generation=0, title="")
+    ledger.add(
+        msgspec.structs.replace(RUN, model="n"), priority="background", generation=0, title=""
+    )
     ledger.add(RUN, priority="interactive", generation=0, title="")
     told = [m for m in ledger.replay() if m.job < 0]
     assert [getattr(m.request, "model", "") for m in told] == ["m", "o", "n", ""]

@@ -111,7 +111,8 @@ class FactsView(QScrollArea):
             told.setText("Chosen by you.")
         elif is_assumed(model):
             told.setText(
-                "Taken for one of N classes; if each class is answered for itself, change it here."
+                f"Taken for one of {model.class_count:,} classes; if each class is answered for "
+                "itself, change it here."
             )
         self.told = told.text()
         self.back = None

@@ -149,7 +149,11 @@ class OutputPanel(QWidget):
         self.bars.is_difference = target.kind == "logit_difference"
         self.bars.comparable = model.description.class_count > 1
         self.bars.set_target(index)
-        self.target.setText(f"Explained: {target.title(model.description)}")
+        title = target.title(model.description)
+        named = self._state.shared.references.get(target.reference, "")
+        if target.kind == "similarity" and named:
+            title = f"similarity to {named}"
+        self.target.setText(f"Explained: {title}")
         self.target.setVisible(not self.bars.isHidden())
 
     def _explain(self, index: int) -> None:

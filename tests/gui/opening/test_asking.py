@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialogButtonBox, QLabel
 
+from interp_gui.core.choices import KnownCode, remember_code
 from interp_gui.core.opening import (
     Candidate,
     FileReport,
@@ -20,8 +21,10 @@ from interp_gui.gui.opening.asking import question_of
 from interp_gui.gui.opening.code_dialog import CodeDialog, read_code
 from interp_gui.gui.opening.file_dialog import FileDialog, size_text
 from interp_gui.gui.opening.model_list import Wish
+from interp_gui.gui.opening.pick_dialog import PickDialog
 from interp_gui.gui.opening.question_dialog import OpenQuestionDialog
 from interp_gui.gui.opening.question_words import explanation_of
+from interp_gui.gui.panels.jobs_model import progress_text
 from interp_gui.gui.state import OpenModelState
 
 CANDIDATES = (
@@ -326,3 +329,110 @@ def test_a_sentence_that_counts_all_is_left_to_the_tree(qtbot):
     dialog = OpenQuestionDialog(question)
     qtbot.addWidget(dialog)
     assert dialog.heading.text() == "'net.pth' fits no known network."
+
+
+WITHOUT = msgspec.structs.replace(QUESTION, candidates=(), code=True)
+
+
+@pytest.fixture
+def known(tmp_path):
+    """A file that made the network of the question before."""
+    path = tmp_path / "net.py"
+    path.write_text(SOURCE)
+    digest = hashlib.sha256(SOURCE.encode()).hexdigest()
+    remember_code(WITHOUT.weights_sha256, KnownCode(path=str(path), sha256=digest, name="Net"))
+    return path
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_file_that_made_a_network_before_is_asked_about_and_never_agreed_to(
+    opened, client, model_file, known, changed, qtbot
+):
+    if changed:
+        known.write_text(SOURCE + "\nimport os\n")
+    opened.documents.open_model(model_file)
+    fail(client, message="It fits none.", question=WITHOUT)
+    qtbot.waitUntil(lambda: bool(dialogs(opened, CodeDialog)))
+    (dialog,) = dialogs(opened, CodeDialog)
+    assert dialog.code.path == str(known)
+    assert dialog.code.source == known.read_text()
+    assert ("has changed since then" in dialog.known.text()) is changed
+    assert dialog.names.currentText() == "Net"
+    assert not dialog.agree.isChecked()
+    assert not dialog.run_button.isEnabled()
+    count = len(client.requests)
+    dialog.run_button.click()
+    assert len(client.requests) == count
+    dialog.other_button.click()
+    qtbot.waitUntil(lambda: bool(dialogs(opened, OpenQuestionDialog)))
+    assert len(client.requests) == count
+
+
+def test_a_file_that_is_gone_is_told_and_the_question_put(opened, client, model_file, known, qtbot):
+    known.unlink()
+    opened.documents.open_model(model_file)
+    fail(client, message="It fits none.", question=WITHOUT)
+    qtbot.waitUntil(lambda: bool(dialogs(opened, OpenQuestionDialog)))
+    assert not dialogs(opened, CodeDialog)
+
+
+def test_a_question_is_no_failure_among_the_jobs(asked, opened, client):
+    asked()
+    row = opened.bridge.jobs[client.last(OpenModel)]
+    assert (row.state, row.over, row.error) == ("asked", True, None)
+    assert progress_text(row) == "It had a question; the answer opens it"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "runs"
+    place.mkdir()
+    for name, size in (("epoch_10.pth", 3000), ("epoch_9.pth", 2000)):
+        (place / name).write_bytes(b"x" * size)
+    return place
+
+
+def test_one_of_several_checkpoints_in_a_folder_is_picked(opened, client, folder, qtbot):
+    done = []
+    opened.documents.open_model(str(folder), then=lambda: done.append(1))
+    question = OpenQuestion(path=str(folder), file="runs", files=("epoch_10.pth", "epoch_9.pth"))
+    fail(client, message="It holds 2 checkpoints.", question=question)
+    qtbot.waitUntil(lambda: bool(dialogs(opened, PickDialog)))
+    (dialog,) = dialogs(opened, PickDialog)
+    rows = [dialog.files.topLevelItem(at) for at in range(dialog.files.topLevelItemCount())]
+    assert [(row.text(0), row.text(1)) for row in rows] == [
+        ("epoch_9.pth", "2 kB"), ("epoch_10.pth", "3 kB")
+    ]  # fmt: skip
+    assert all(row.text(2).startswith("20") for row in rows)
+    qtbot.keyClick(dialog.files, Qt.Key.Key_Down)
+    qtbot.keyClick(dialog.files, Qt.Key.Key_Return)
+    assert client.requests[client.last(OpenModel)].path == str(folder / "epoch_10.pth")
+
+
+def test_picking_none_opens_none(opened, client, folder, qtbot):
+    failed = []
+    opened.documents.open_model(str(folder), failed=lambda: failed.append(1))
+    question = OpenQuestion(path=str(folder), file="runs", files=("epoch_9.pth",))
+    fail(client, message="It holds checkpoints.", question=question)
+    qtbot.waitUntil(lambda: bool(dialogs(opened, PickDialog)))
+    count = len(client.requests)
+    dialogs(opened, PickDialog)[0].reject()
+    assert (len(client.requests), failed) == (count, [1])
+
+
+def test_a_file_without_weights_is_not_offered_to_be_read(qtbot):
+    report = FileReport(
+        path="/x/evil.pth", weights=False, concerns=("foreign-code",),
+        foreign=(ForeignName(name="posix.system", dangerous=True),),
+    )  # fmt: skip
+    dialog = FileDialog(report)
+    qtbot.addWidget(dialog)
+    assert not dialog.open_button.isEnabled()
+    assert "no weights" in dialog.open_button.toolTip()
+    assert any("nothing to open" in label.text() for label in dialog.findChildren(QLabel))
+
+
+def test_choosing_another_network_begins_with_one_that_is_not_open(qtbot):
+    dialog = OpenQuestionDialog(QUESTION, again=True)
+    qtbot.addWidget(dialog)
+    assert dialog.candidates.chosen.name == "timm:resnetblur50"

@@ -68,3 +68,25 @@ def test_a_change_of_outputs_reaches_the_engine_and_can_be_undone(opened, descri
     assert state.target == Target(kind="scalar", index=0)  # there are no classes any more
     state.undo.undo()
     assert client.requests[client.last(SetOutputs)].outputs == before.outputs
+
+
+def test_what_is_only_assumed_is_said_and_what_was_chosen_can_be_taken_back(view, describe, qtbot):
+    guessed = describe()
+    view.show_model(guessed, "")
+    assert view.told.startswith("Taken for one of 10 classes")
+    assert view.back is None
+    sigmoid = (msgspec.structs.replace(guessed.outputs[0], kind="sigmoid"),)
+    chosen = msgspec.structs.replace(guessed, outputs=sigmoid, guessed_outputs=guessed.outputs)
+    view.show_model(chosen, "")
+    assert view.told == "Chosen by you."
+    with qtbot.waitSignal(view.outputs_chosen) as caught:
+        view.back.click()
+    assert caught.args[0] == guessed.outputs
+
+
+@pytest.mark.parametrize(
+    "told", [{"format": "onnx"}, {"format": "huggingface"}, {"outputs": (OutputInfo(size=1000),)}]
+)
+def test_what_a_file_tells_is_not_called_assumed(view, describe, told):
+    view.show_model(msgspec.structs.replace(describe(), **told), "")
+    assert view.told == ""

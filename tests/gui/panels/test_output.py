@@ -6,8 +6,9 @@ from PySide6.QtWidgets import QApplication, QMenu
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.result import Bars
 from interp_gui.core.target import Target
-from interp_gui.engine.messages import Produced, Run
+from interp_gui.engine.messages import EngineLost, Produced, Reopening, Run
 from interp_gui.gui.panels.output import OutputPanel
+from interp_gui.gui.toolbar import EngineBadge
 
 
 @pytest.fixture
@@ -87,3 +88,32 @@ def test_images_of_a_class_are_those_of_its_label(panel, state):
     assert "No label" in found.toolTip()
     menu_at(panel, 0)["Images of this class"].trigger()
     assert wanted == ['label:"big cat"']
+
+
+def test_a_new_engine_tells_which_model_it_opens_again(panel, state, bridge, client, greet, qtbot):
+    badge = EngineBadge(bridge)
+    qtbot.addWidget(badge)
+    with qtbot.waitSignal(bridge.lost):
+        client.emit(EngineLost(reason="It was killed.", respawning=True))
+    assert panel.message.text() == "The engine is starting again…"
+    with qtbot.waitSignal(bridge.ready):
+        client.emit(greet())
+    assert panel.message.text() == "Asking the model…"
+    handle = state.model.handle
+    now = Reopening(model=handle, name="net.pth", at=1, count=9, waiting=(handle, "other"))
+    with qtbot.waitSignal(bridge.reopening):
+        client.emit(now)
+    assert panel.message.text() == badge.text.text() == "Reopening net.pth (1 of 9)…"
+    with qtbot.waitSignal(bridge.reopening):
+        client.emit(Reopening(model="other", name="o.pth", at=2, count=9, waiting=("other",)))
+    assert panel.message.text() == "Asking the model…"
+    assert badge.text.text() == "Reopening o.pth (2 of 9)…"
+    with qtbot.waitSignal(bridge.reopening):
+        client.emit(Reopening())
+    assert badge.text.text() == "Ready"
+
+
+def test_a_similarity_names_its_reference(panel, state):
+    state.references[(1.0, 2.0)] = "cat.png"
+    state.set_target(Target(kind="similarity", reference=(1.0, 2.0)))
+    assert panel.target.text() == "Explained: similarity to cat.png"

@@ -425,6 +425,22 @@ def test_a_model_that_does_not_open_is_asked_for(ready, saved, answer, qtbot):
     qtbot.waitUntil(lambda: not ready.sessions.restorer.is_active)
 
 
+def test_a_model_that_was_given_up_is_not_looked_for_elsewhere(
+    ready, saved, checkpoint, answer, qtbot
+):
+    ready.sessions.open(str(saved))
+    answer("cancelled")
+    dialog = dialog_of(ready, MissingModel, qtbot)
+    assert dialog.heading.text() == "'small.pth' was not opened."
+    assert f"Its file is in its place: {checkpoint}." in dialog.facts.text()
+    assert dialog.again.isDefault()
+    assert not dialog.locate.isDefault()
+    dialog.again.click()
+    answer()
+    qtbot.waitUntil(lambda: not ready.sessions.restorer.is_active)
+    assert [model.path for model in ready.state.models] == [checkpoint]
+
+
 def test_a_model_that_is_skipped_stays_in_the_session(ready, saved, checkpoint, qtbot):
     os.remove(checkpoint)
     ready.sessions.open(str(saved))

@@ -124,6 +124,25 @@ def test_it_tells_how_far_the_opening_is_and_offers_nothing_else(ready, client, 
     assert card.isEnabled()
 
 
+def test_an_opening_can_be_cancelled_where_it_is_told(ready, client, page, qtbot):
+    assert page.zone.cancel.isHidden()
+    ready.documents.open_model("/models/net.pth")
+    assert not page.zone.cancel.isHidden()
+    page.zone.cancel.click()
+    job = client.last(OpenModel)
+    assert ("cancel", job) in client.calls
+    client.end(job, "cancelled")
+    qtbot.waitUntil(lambda: page.zone.cancel.isHidden())
+
+
+def test_what_waits_for_the_engine_can_be_given_up(window, client, page):
+    window.documents.open_model("/models/net.pth")
+    page.zone.cancel.click()
+    assert not window.documents.opening
+    assert page.heading.text() == HEADING
+    assert not client.requests
+
+
 def test_an_engine_that_has_given_up_is_told_and_can_be_restarted(
     ready, client, page, greet, qtbot
 ):
