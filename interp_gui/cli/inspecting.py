@@ -91,7 +91,7 @@ def _lines(model: ModelDescription) -> Iterator[str]:
     more = ", …" if len(model.class_names) > 3 else ""
     facts = [
         ("model", model.name),
-        ("architecture", f"{model.architecture} ({model.library})"),
+        ("architecture", f"{model.architecture} ({_source(model.library)})"),
         ("format", model.format),
         ("parameters", f"{model.parameters:,}"),
         ("weights sha256", model.weights_sha256),
@@ -120,6 +120,11 @@ def _lines(model: ModelDescription) -> Iterator[str]:
         for layer in model.layers
     ]
     yield from columns(rows)
+
+
+def _source(library: str) -> str:
+    """Where a network is defined, in words."""
+    return "from a Python file" if library == "file" else library
 
 
 def _values(values: tuple[float, ...]) -> str:
