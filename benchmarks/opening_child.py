@@ -58,6 +58,7 @@ def recognise(path):
 
 def warm(path):
     """Import all that opening needs, so that only the file itself is measured."""
+    import timm  # noqa: F401 - what compares candidates builds its networks too
     import torchvision
 
     from interp_gui.checkpoints.opening import open_checkpoint
@@ -89,6 +90,7 @@ def ours(path, small):
 def plain(path, small):
     """What people write by hand: build at random, load, copy into it."""
     import torch
+    import timm  # noqa: F401 - what compares candidates builds its networks too
     import torchvision
 
     warm(small)

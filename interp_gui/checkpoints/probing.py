@@ -176,5 +176,5 @@ def output_of(value: Any) -> Tensor:
 
 
 def _run(module: nn.Module, images: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return output_of(module(images)).float().clone()
+    with torch.inference_mode():  # one by one: that takes half the memory
+        return torch.cat([output_of(module(image)).float() for image in images.split(1)])
