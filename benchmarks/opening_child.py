@@ -90,7 +90,6 @@ def ours(path, small):
 def plain(path, small):
     """What people write by hand: build at random, load, copy into it."""
     import torch
-    import timm  # noqa: F401 - what compares candidates builds its networks too
     import torchvision
 
     warm(small)

@@ -177,4 +177,4 @@ def output_of(value: Any) -> Tensor:
 
 def _run(module: nn.Module, images: Tensor) -> Tensor:
     with torch.inference_mode():  # one by one: that takes half the memory
-        return torch.cat([output_of(module(image)).float() for image in images.split(1)])
+        return torch.cat([output_of(module(image[None])).float() for image in images.unbind()])
