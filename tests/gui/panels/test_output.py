@@ -117,3 +117,16 @@ def test_a_similarity_names_its_reference(panel, state):
     state.references[(1.0, 2.0)] = "cat.png"
     state.set_target(Target(kind="similarity", reference=(1.0, 2.0)))
     assert panel.target.text() == "Explained: similarity to cat.png"
+
+
+def test_an_answer_that_is_not_a_number_is_a_sentence_without_bars(panel, client, qtbot):
+    job = client.last(Run)
+    sentence = "The answer is not a number."
+    told = Bars(
+        key="0", title="Answer", labels=(), values=(), notes=(sentence,), provenance={"top": []}
+    )
+    generation = client.options[job]["generation"]
+    client.emit(Produced(job=job, generation=generation, result=told))
+    qtbot.waitUntil(panel.bars.isHidden)
+    assert panel.message.text() == sentence
+    assert panel.message.isVisible()
