@@ -217,8 +217,10 @@ class ImageRanking(QWidget):
             self._set_ranking(Ranking())
             self.heading.setText(ended.error.message)
             self.notes.setText(ended.error.hint)
+            self.list.set_hint("")  # nothing is looked for any more
         elif ended.outcome == "cancelled":
             self.heading.setText("Cancelled.")
+            self.list.set_hint("")
 
     def _set_ranking(self, ranking: Ranking) -> None:
         self._ranking = ranking

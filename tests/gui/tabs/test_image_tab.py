@@ -125,6 +125,7 @@ def test_a_broken_image_is_said_to_be_broken(tab, state, model, ready, tmp_path,
 def test_a_failure_is_told_where_the_answer_would_be(tab, engine, asked, qtbot):
     engine.end(asked, "failed", "This model cannot differentiate.")
     qtbot.waitUntil(lambda: "cannot differentiate" in tab.ranking.heading.text())
+    assert not tab.list.hint, "nothing is looked for any more"
 
 
 def test_every_control_has_a_name(tab):
