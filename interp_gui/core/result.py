@@ -6,53 +6,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.core.atlas.kinds import Atlas, Sheet
 from interp_gui.core.feature import Feature
+from interp_gui.core.result_base import RESULT_KINDS, Floats, Number, Pixels, Result
 
-RESULT_KINDS = ("picture", "grid", "heatmap", "bars", "table", "curve", "atlas", "graph")
-
-Number = float | int | str | bool | None
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
-
-class Result(msgspec.Struct, kw_only=True, eq=False, tag_field="kind"):
-    """What all kinds share.
-
-    Parameters
-    ----------
-    key
-        Stable within one run: a later result of the same key replaces the earlier one.
-    title
-        Short line for people, in the vocabulary of the design.
-    final
-        False while it is still being refined.
-    numbers
-        Figures that belong to it, by name with unit (`activation`, `rank_percent`).
-    feature
-        The feature shown, which can be dragged from it.
-    notes
-        Sentences about how far it can be trusted.
-    provenance
-        What a recipe adds for this result (`batch`, `image_sha256`), JSON-like.
-    """
-
-    key: str
-    title: str
-    final: bool = True
-    numbers: dict[str, Number] = {}
-    feature: Feature | None = None
-    notes: tuple[str, ...] = ()
-    provenance: dict[str, Any] = {}
-
-    kind: ClassVar[str] = ""
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays that an NPZ export holds."""
-        return {}
-
-    def rows(self) -> list[tuple[Number, ...]]:
-        """Rows that a CSV export holds, the first being the header."""
-        return [("name", "value"), *self.numbers.items()]
+__all__ = [
+    "RESULT_KINDS", "AnyResult", "Atlas", "Bars", "Curve", "Floats", "Grid", "GridItem", "Heatmap",
+    "Number", "Picture", "Pixels", "Result", "Sheet", "Table",
+]  # fmt: skip
 
 
 class Picture(Result, tag="picture"):
@@ -187,5 +148,5 @@ class Curve(Result, tag="curve"):
         return [header, *(tuple(float(v) for v in row) for row in np.vstack([self.x, self.ys]).T)]
 
 
-AnyResult = Picture | Grid | Heatmap | Bars | Table | Curve
-"""Kinds with a view today; atlas and graph come with the analyses that make them."""
+AnyResult = Picture | Grid | Heatmap | Bars | Table | Curve | Atlas | Sheet
+"""Kinds with a view today; graphs come with the analyses that make them."""

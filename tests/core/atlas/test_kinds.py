@@ -1,0 +1,36 @@
+"""An atlas as a result: levels, cells of points, and its way through the process boundary."""
+
+import numpy as np
+
+from interp_gui.core.atlas.kinds import Atlas, Sheet
+from interp_gui.engine.codec import Decoder, Encoder
+from interp_gui.engine.messages import FromEngine, Produced
+
+
+def test_every_point_inside_is_in_one_cell(make_atlas):
+    atlas = make_atlas(points=700)
+    for level in atlas.levels:
+        found = atlas.cell_of(level.side)
+        counts = np.bincount(found[found >= 0], minlength=len(level.count))
+        np.testing.assert_array_equal(counts, level.count)
+        assert (found < 0).sum() == atlas.numbers["outside"]
+        first = atlas.vectors[found == 0].mean(axis=0)
+        np.testing.assert_allclose(level.vectors[0], first, rtol=1e-5)
+
+
+def test_an_atlas_and_a_sheet_come_through_the_boundary(make_atlas, tmp_path):
+    atlas = make_atlas(points=5000, pictures=((20, "crop"),))
+    sheet = Sheet(key="crop/20", title="", layer="l", atlas="0", pictures=atlas.pictures[0])
+    encoder, decoder = Encoder(tmp_path, "e"), Decoder(FromEngine, tmp_path)
+    for result in (atlas, sheet):
+        sent = Produced(job=1, generation=0, result=result, recipe=None)
+        came = decoder.decode(encoder.encode(sent)).result
+        assert type(came) is type(result)
+        for name, array in result.arrays().items():
+            np.testing.assert_array_equal(came.arrays()[name], array)
+            assert came.arrays()[name].dtype == array.dtype
+    assert isinstance(came, Sheet)
+    merged = atlas.with_pictures(came.pictures)
+    assert isinstance(merged, Atlas)
+    assert len(merged.pictures) == 2
+    assert len(atlas.pictures) == 1
