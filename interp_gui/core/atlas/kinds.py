@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.core.atlas.look import Look
 from interp_gui.core.result_base import Floats, Number, Pixels, Result
 
 Source = Literal["crop", "icon"]
@@ -132,6 +133,9 @@ class Atlas(Result, tag="atlas", kw_only=True):
         Coarsest first.
     pictures
         What was made so far; see `with_pictures`.
+    look, seen, side
+        What an export draws: how the atlas is looked at, the part of the map (left, top, right,
+        bottom), and the level, 0 for the one that suits.
     """
 
     layer: str
@@ -157,6 +161,9 @@ class Atlas(Result, tag="atlas", kw_only=True):
     minimum: int = 8
     levels: tuple[AtlasLevel, ...] = ()
     pictures: tuple[CellPictures, ...] = ()
+    look: Look | None = None
+    seen: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    side: int = 0
     kind: ClassVar[str] = "atlas"
 
     def level(self, side: int) -> AtlasLevel:

@@ -1,6 +1,10 @@
 """A small display list: what layouts make and every backend draws."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from interp_gui.core.export.fonts import text_width
 from interp_gui.core.result import Pixels
@@ -17,6 +21,8 @@ TITLE_SIZE = 15.0
 HEADING_SIZE = 11.5
 TEXT_SIZE = 11.0
 SMALL_SIZE = 9.5
+HALO = 0.18
+"""Width of the edge around letters over pictures, as a share of their size."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class ImageItem:
     width: float
     height: float
     pixels: Pixels
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,31 @@ class Polyline:
     width: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Discs:
+    """Many filled circles.
+
+    Parameters
+    ----------
+    xy
+        (n, 2) centres.
+    radius
+        (n,) or one for all.
+    rgb
+        (n, 3) uint8.
+    """
+
+    xy: NDArray[np.floating[Any]]
+    radius: NDArray[np.floating[Any]]
+    rgb: NDArray[np.uint8]
+
+
 @dataclass(frozen=True)
 class Text:
-    """One line of text; `y` is its baseline, `x` its start, middle or end as `anchor` says."""
+    """One line of text; `y` is its baseline, `x` its start, middle or end as `anchor` says.
+
+    `halo` is the colour of an edge around the letters, by which they are read over pictures.
+    """
 
     x: float
     y: float
@@ -61,6 +90,7 @@ class Text:
     colour: str = INK
     bold: bool = False
     anchor: str = "start"
+    halo: str = ""
 
     @property
     def width(self) -> float:
@@ -68,7 +98,7 @@ class Text:
         return text_width(self.text, self.size, bold=self.bold)
 
 
-Item = ImageItem | Rectangle | Polyline | Text
+Item = ImageItem | Rectangle | Polyline | Discs | Text
 
 
 @dataclass

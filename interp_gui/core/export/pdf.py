@@ -7,9 +7,18 @@ import base64
 import io
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from interp_gui.core.export.drawing import Drawing, ImageItem, Polyline, Rectangle, Text
+from interp_gui.core.export.drawing import (
+    HALO,
+    Discs,
+    Drawing,
+    ImageItem,
+    Polyline,
+    Rectangle,
+    Text,
+)
 from interp_gui.core.export.fonts import PDF_BOLD, PDF_REGULAR, font_file, printable
 from interp_gui.core.export.png import RECIPE_KEYWORD
 
@@ -50,7 +59,11 @@ def _draw(canvas: Any, item: Any, faces: tuple[str, str]) -> None:
 
     match item:
         case ImageItem():
-            reader = ImageReader(Image.fromarray(item.pixels))
+            image = Image.fromarray(item.pixels)
+            if item.opacity < 1.0:
+                image = image.convert("RGBA")
+                image.putalpha(image.getchannel("A").point(lambda a: round(a * item.opacity)))
+            reader = ImageReader(image)
             bottom = -(item.y + item.height)
             canvas.drawImage(reader, item.x, bottom, item.width, item.height, mask="auto")
         case Rectangle():
@@ -65,7 +78,14 @@ def _draw(canvas: Any, item: Any, faces: tuple[str, str]) -> None:
             canvas.setLineWidth(item.width)
             canvas.setLineJoin(1)
             canvas.drawPath(path, stroke=1, fill=0)
+        case Discs():
+            radius = np.broadcast_to(item.radius, len(item.xy))
+            for (x, y), r, rgb in zip(item.xy, radius, item.rgb, strict=True):
+                canvas.setFillColorRGB(*(float(c) / 255 for c in rgb))
+                canvas.circle(float(x), -float(y), float(r), stroke=0, fill=1)
         case Text():
+            if item.halo:
+                _halo(canvas, item, faces[1 if item.bold else 0])
             canvas.setFillColor(item.colour)
             canvas.setFont(faces[1 if item.bold else 0], item.size)
             write = {
@@ -74,6 +94,23 @@ def _draw(canvas: Any, item: Any, faces: tuple[str, str]) -> None:
                 "end": canvas.drawRightString,
             }[item.anchor]
             write(item.x, -item.y, printable(item.text))
+
+
+def _halo(canvas: Any, item: Text, face: str) -> None:
+    """The letters' outlines, wide, under the letters themselves."""
+    shown = printable(item.text)
+    shift = {"start": 0.0, "middle": 0.5, "end": 1.0}[item.anchor]
+    text = canvas.beginText(item.x - shift * canvas.stringWidth(shown, face, item.size), -item.y)
+    text.setFont(face, item.size)
+    text.setTextRenderMode(1)
+    canvas.saveState()
+    canvas.setStrokeColor(item.halo)
+    canvas.setLineWidth(2 * HALO * item.size)
+    canvas.setLineJoin(1)
+    text.textOut(shown)
+    text.setTextRenderMode(0)
+    canvas.drawText(text)
+    canvas.restoreState()
 
 
 def faces() -> tuple[str, str]:

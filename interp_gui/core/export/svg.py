@@ -3,7 +3,18 @@
 import base64
 from xml.sax.saxutils import escape, quoteattr
 
-from interp_gui.core.export.drawing import Drawing, ImageItem, Item, Polyline, Rectangle, Text
+import numpy as np
+
+from interp_gui.core.export.drawing import (
+    HALO,
+    Discs,
+    Drawing,
+    ImageItem,
+    Item,
+    Polyline,
+    Rectangle,
+    Text,
+)
 from interp_gui.core.export.fonts import SVG_FAMILY
 from interp_gui.core.export.png import RECIPE_KEYWORD, encode
 
@@ -37,9 +48,10 @@ def _element(item: Item) -> str:
     match item:
         case ImageItem():
             data = base64.b64encode(encode(item.pixels)).decode("ascii")
+            faint = "" if item.opacity >= 1 else f' opacity="{_n(item.opacity)}"'
             return (
                 f'<image x="{_n(item.x)}" y="{_n(item.y)}" width="{_n(item.width)}" '
-                f'height="{_n(item.height)}" preserveAspectRatio="none" '
+                f'height="{_n(item.height)}" preserveAspectRatio="none"{faint} '
                 f'xlink:href="data:image/png;base64,{data}"/>'
             )
         case Rectangle():
@@ -53,12 +65,26 @@ def _element(item: Item) -> str:
                 f'<polyline points="{points}" fill="none" stroke="{item.colour}" '
                 f'stroke-width="{_n(item.width)}" stroke-linejoin="round"/>'
             )
+        case Discs():
+            radius = np.broadcast_to(item.radius, len(item.xy))
+            fills = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in item.rgb]
+            circles = (
+                f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(r)}" fill="{fill}"/>'
+                for (x, y), r, fill in zip(item.xy, radius, fills, strict=True)
+            )
+            return f"<g>{''.join(circles)}</g>"
         case Text():
+            halo = ""
+            if item.halo:
+                halo = (
+                    f' stroke="{item.halo}" stroke-width="{_n(2 * HALO * item.size)}" '
+                    'stroke-linejoin="round" paint-order="stroke"'
+                )
             anchor = "" if item.anchor == "start" else f' text-anchor="{item.anchor}"'
             weight = ' font-weight="bold"' if item.bold else ""
             return (
                 f'<text x="{_n(item.x)}" y="{_n(item.y)}" font-size="{_n(item.size)}" '
-                f'fill="{item.colour}"{anchor}{weight} xml:space="preserve">'
+                f'fill="{item.colour}"{anchor}{weight}{halo} xml:space="preserve">'
                 f"{_text(item.text)}</text>"
             )
 

@@ -1,8 +1,10 @@
 """An atlas as a result: levels, cells of points, and its way through the process boundary."""
 
+import msgspec
 import numpy as np
 
 from interp_gui.core.atlas.kinds import Atlas, Sheet
+from interp_gui.core.atlas.look import Look
 from interp_gui.engine.codec import Decoder, Encoder
 from interp_gui.engine.messages import FromEngine, Produced
 
@@ -20,6 +22,8 @@ def test_every_point_inside_is_in_one_cell(make_atlas):
 
 def test_an_atlas_and_a_sheet_come_through_the_boundary(make_atlas, tmp_path):
     atlas = make_atlas(points=5000, pictures=((20, "crop"),))
+    look = Look(draw="crops", values=np.arange(5000, dtype=np.float32), fade=True)
+    atlas = msgspec.structs.replace(atlas, look=look, side=20)
     sheet = Sheet(key="crop/20", title="", layer="l", atlas="0", pictures=atlas.pictures[0])
     encoder, decoder = Encoder(tmp_path, "e"), Decoder(FromEngine, tmp_path)
     for result in (atlas, sheet):
@@ -29,6 +33,9 @@ def test_an_atlas_and_a_sheet_come_through_the_boundary(make_atlas, tmp_path):
         for name, array in result.arrays().items():
             np.testing.assert_array_equal(came.arrays()[name], array)
             assert came.arrays()[name].dtype == array.dtype
+        if isinstance(came, Atlas):
+            assert came.look.fade
+            np.testing.assert_array_equal(came.look.values, look.values)
     assert isinstance(came, Sheet)
     merged = atlas.with_pictures(came.pictures)
     assert isinstance(merged, Atlas)
