@@ -75,15 +75,20 @@ def _identity(model: Runtime) -> ModelIdentity:
 
 
 def recipe_of_result(recipe: Recipe, result: AnyResult) -> Recipe:
-    """The recipe of one result of a run, with those features only that were computed with it."""
+    """The recipe of one result of a run, with those features only that were computed with it.
+
+    What its provenance says of `runtime` and `versions` (of packages that only this result depends
+    on) becomes part of the environment.
+    """
     provenance = dict(result.provenance)
     runtime = str(provenance.pop("runtime", ""))
+    versions = {**recipe.environment.versions, **dict(provenance.pop("versions", {}))}
     return msgspec.structs.replace(
         recipe,
         result=result.key,
         features=batch_group(recipe.features, provenance),
         provenance=provenance,
-        environment=msgspec.structs.replace(recipe.environment, runtime=runtime),
+        environment=msgspec.structs.replace(recipe.environment, runtime=runtime, versions=versions),
     )
 
 
