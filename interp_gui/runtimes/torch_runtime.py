@@ -198,17 +198,23 @@ class TorchRuntime:
         edits: EditStack | None = None,
         sources: Sources | None = None,
         until: str | None = None,
+        onward: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
     ) -> Trace:
         """Like `forward` on a tensor (N, C, H, W), keeping the graph.
 
         A captured tensor lies on the way to the outputs, so gradients with respect to it are
         those of that layer alone. Whether a graph is kept follows torch's own gradient mode and
         `x.requires_grad`.
+
+        Parameters
+        ----------
+        onward
+            By layer: makes of its value, behind all edits, what is captured and goes on.
         """
         if not isinstance(x, Tensor) or x.ndim != 4:
             raise InvalidValue("A batch is an array of shape (N, channels, height, width).")
         stack = edits if edits is not None else EditStack()
-        tap = _Tap(self, capture, stack, dict(sources or {}), until)
+        tap = _Tap(self, capture, stack, dict(sources or {}), until, onward or {})
         tap.differentiate = torch.is_grad_enabled() and x.requires_grad
         outputs: dict[str, Tensor] = {}
         with (
@@ -249,6 +255,7 @@ class _Tap:
         stack: EditStack,
         sources: Mapping[tuple[str, str], Array],
         until: str | None,
+        onward: Mapping[str, Callable[[Tensor], Tensor]],
     ) -> None:
         self.captured: dict[CaptureLike, Tensor] = {}
         self.differentiate = False
@@ -270,17 +277,20 @@ class _Tap:
             (runtime.layer(layer).name, image): runtime.tensor(value)
             for (layer, image), value in sources.items()
         }
-        self.asked = {*self._wanted, *self._edits} | ({self._until} if self._until else set())
+        self._onward = {runtime.layer(name).name: change for name, change in onward.items()}
+        self.asked = {*self._wanted, *self._edits, *self._onward}
+        self.asked |= {self._until} if self._until else set()
 
     def visit(self, address: Address, value: Tensor, shared: bool) -> Tensor | None:
         """Read and write one value on its way through the network."""
         name = str(address)
         keys, edits = self._wanted.get(name, []), self._edits.get(name, [])
         onward: Tensor | None = None
-        if keys or edits:
+        if keys or edits or name in self._onward:
             # A node of its own, so that gradients and in-place users of a shared value stay out.
             before = copied(value) if keys and shared else value
             after = self._edited(name, before, edits)
+            after = self._onward[name](after) if name in self._onward else after
             if keys and self.differentiate and not after.requires_grad:
                 # Where edits put all of a value in place, it is there that a graph begins anew.
                 after = after.detach().requires_grad_(after.is_floating_point())

@@ -50,6 +50,25 @@ class AtlasSettings:
         "the whole layer.",
         title="class",
     )  # fmt: skip
+    keep: int = parameter(
+        0, minimum=0, maximum=1_000_000, advanced=True, title="points of a class",
+        help="Points that a class keeps: those that argue for it most, and those of images that "
+        "are taken for it; 0: 3000 for one class, 2000 for each of two.",
+    )  # fmt: skip
+    least: float = parameter(
+        0.0, minimum=0.0, advanced=True, title="least attribution",
+        help="Keep the points that argue for a class by more than this instead of a number of "
+        "them; 0: by number.",
+    )  # fmt: skip
+    label_points: int = parameter(
+        4, minimum=1, maximum=10_000, advanced=True, title="points looked at a cell",
+        help="Points of each cell, of every level, that are looked at for what it argues for.",
+    )  # fmt: skip
+    smooth_pooling: bool = parameter(
+        False, advanced=True,
+        help="Let attribution pass maximum pooling as if it were smooth; less noise, but it hides "
+        "what the network really does.",
+    )  # fmt: skip
     minimum: int = parameter(
         8, help="Points that a cell must hold for a picture.", minimum=1, maximum=10_000,
         title="least points a cell",

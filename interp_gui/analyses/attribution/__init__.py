@@ -1,0 +1,6 @@
+"""How much what a layer holds at a position argues for each of a network's answers."""
+
+from interp_gui.analyses.attribution.answers import Answers, answers_of
+from interp_gui.analyses.attribution.run import Attributions, attributed, attributions
+
+__all__ = ["Answers", "Attributions", "answers_of", "attributed", "attributions"]
