@@ -1,6 +1,7 @@
 """The contract of an analysis: all that is needed to appear in window, command line and docs."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -14,6 +15,7 @@ from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Differentiable, Runtime, Sources, differentiable
+from interp_gui.core.stored_folder import StoredFolder, temporary_folder
 from interp_gui.core.target import Target
 
 Need = Literal[
@@ -171,9 +173,21 @@ class Context:
         except KeyError:
             return None
 
+    def folder_of(self, key: dict[str, Any]) -> StoredFolder:
+        """The cache's folder under a content key; a temporary one if there is no cache."""
+        return temporary_folder() if self.cache is None else self.cache.folder_of(key)
+
 
 class Store:
-    """What analyses see of the cache; `engine.cache.Cache` is one that keeps on disk."""
+    """What analyses see of the cache; `engine.cache.Cache` is one that keeps on disk.
+
+    Attributes
+    ----------
+    limit_bytes
+        Most that it keeps; None where it does not say.
+    """
+
+    limit_bytes: int | None = None
 
     def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
         """The arrays and JSON-like values stored under a content key."""
@@ -182,6 +196,19 @@ class Store:
     def put(self, key: dict[str, Any], value: dict[str, Any]) -> None:
         """Store them atomically."""
         raise KeyError(key)
+
+    def folder_of(self, key: dict[str, Any]) -> StoredFolder:
+        """A folder for what is too large for one file, in use until it is closed.
+
+        It is the same one whenever the key is; what lies in it is the caller's affair, who tells
+        by `StoredFolder.holds` how large it has become. This one keeps nothing on disk: its
+        folders go with it.
+        """
+        known: dict[str, StoredFolder] = self.__dict__.setdefault("_temporary_folders", {})
+        name = json.dumps(msgspec.to_builtins(key, enc_hook=str), sort_keys=True)
+        if name not in known:
+            known[name] = temporary_folder()
+        return known[name]
 
     @property
     def in_progress(self) -> dict[str, Any]:

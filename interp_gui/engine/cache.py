@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +20,18 @@ import platformdirs
 
 from interp_gui.core.analysis import Store
 from interp_gui.core.errors import InterpError
+from interp_gui.core.file_locks import FileLock
+from interp_gui.core.stored_folder import StoredFolder, folder_bytes, in_use
 from interp_gui.engine.values import pack, unpack
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 LIMIT_VARIABLE = "INTERP_GUI_CACHE_LIMIT_MB"
 _FORMAT = 1
+_FOLDER = "folder:"
+"""Before the names of folders in the index."""
+_GONE = "gone-"
+"""Before the names of folders that are being removed."""
+_GATE_S = 5.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     name TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used_s REAL NOT NULL
@@ -36,7 +44,8 @@ logger = logging.getLogger(__name__)
 class Cache(Store):
     """Values (arrays and JSON-like) under keys of content; several processes may share it.
 
-    A value is one file, written aside and renamed. The index knows sizes and last uses; where it
+    A value is one file, written aside and renamed. What is too large for that is a folder, which
+    is never removed while any process uses it. The index knows sizes and last uses; where it
     and the files disagree, the files are right. Nothing here ever fails a computation: what
     cannot be stored is computed again next time.
 
@@ -49,6 +58,8 @@ class Cache(Store):
     code_version
         Part of every key: raised when the same key would mean other numbers.
     """
+
+    limit_bytes: int
 
     def __init__(
         self,
@@ -66,15 +77,15 @@ class Cache(Store):
     def default(cls) -> "Cache | None":
         """The user's cache; `INTERP_GUI_CACHE` names another folder, or is `off`.
 
-        `INTERP_GUI_CACHE_LIMIT_MB` sets how large it may become.
+        `INTERP_GUI_CACHE_LIMIT_MB` sets how large it may become: 4 GB, or a tenth of the disk's
+        free space where that is more, if it does not.
         """
         chosen = os.environ.get("INTERP_GUI_CACHE", "")
         if chosen.lower() == "off":
             return None
         folder = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("interp-gui"))
         limit = os.environ.get(LIMIT_VARIABLE, "")
-        bytes_ = int(limit) * 2**20 if limit.isdecimal() else DEFAULT_LIMIT_BYTES
-        return cls(folder, bytes_)
+        return cls(folder, int(limit) * 2**20 if limit.isdecimal() else _ample(folder))
 
     def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
         """The value stored under a key, None if there is none; a damaged one is removed."""
@@ -108,16 +119,37 @@ class Cache(Store):
             if total > self.limit_bytes:
                 self._shrink()
         except (OSError, sqlite3.Error) as problem:
-            if not self._warned:
-                self._warned = True
-                logger.warning("Results cannot be kept in %s: %s", self.folder, problem)
+            self._warn(problem)
+
+    def folder_of(self, key: dict[str, Any]) -> StoredFolder:
+        """The folder under a key, made where it is missing, in use until it is closed.
+
+        Where none can be made, it is a temporary one.
+        """
+        name = self._name(key)
+        path = self._folder_path(name)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._gate) as gate:
+                gate.take(wait_s=_GATE_S)
+                path.mkdir(parents=True, exist_ok=True)
+                held = StoredFolder(path, tell=lambda bytes_: self._resized(name, bytes_))
+        except OSError as problem:
+            self._warn(problem)
+            return super().folder_of(key)
+        self._resized(name, folder_bytes(path))
+        return held
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything but the folders that are in use."""
         with suppress(OSError, sqlite3.Error), self._index() as index:
-            index.execute("DELETE FROM entry")
+            index.execute("DELETE FROM entry WHERE name NOT LIKE ?", (f"{_FOLDER}%",))
         if self._values.is_dir():
             shutil.rmtree(self._values, ignore_errors=True)
+        names = [f"{_FOLDER}{path.name}" for path in self._folders.glob("*/*")]
+        self._forget([name for name in names if self._remove_folder(name)])
+        for path in self.folder.glob(f"{_GONE}*"):  # of a process that was killed meanwhile
+            shutil.rmtree(path, ignore_errors=True)
 
     @property
     def size_bytes(self) -> int:
@@ -128,7 +160,13 @@ class Cache(Store):
             with self._index() as index:
                 return int(index.execute("SELECT COALESCE(SUM(bytes), 0) FROM entry").fetchone()[0])
         except (OSError, sqlite3.Error):
-            return sum(path.stat().st_size for path in self._values.glob("*/*.value"))
+            values = sum(path.stat().st_size for path in self._values.glob("*/*.value"))
+            return values + sum(folder_bytes(path) for path in self._folders.glob("*/*"))
+
+    def _warn(self, problem: Exception) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning("Results cannot be kept in %s: %s", self.folder, problem)
 
     @property
     def _values(self) -> Path:
@@ -137,6 +175,19 @@ class Cache(Store):
     @property
     def _index_path(self) -> Path:
         return self.folder / f"index-{_FORMAT}.sqlite"
+
+    @property
+    def _folders(self) -> Path:
+        return self.folder / f"folders-{_FORMAT}"
+
+    @property
+    def _gate(self) -> Path:
+        """Locked for the moment in which a folder comes into use, or goes."""
+        return self.folder / f"folders-{_FORMAT}.lock"
+
+    def _folder_path(self, name: str) -> Path:
+        plain = name.removeprefix(_FOLDER)
+        return self._folders / plain[:2] / plain
 
     def _name(self, key: dict[str, Any]) -> str:
         plain = msgspec.to_builtins(key, enc_hook=_plain)
@@ -167,12 +218,47 @@ class Cache(Store):
         for name, size in rows:
             if excess <= 0:
                 break
+            if name.startswith(_FOLDER) and not self._remove_folder(name):
+                continue
             old.append(name)
             excess -= size
         self._forget(old)
 
+    def _resized(self, name: str, bytes_: int) -> None:
+        """A folder was used, and has so many bytes now."""
+        try:
+            with self._index() as index:
+                index.execute(
+                    "INSERT OR REPLACE INTO entry VALUES (?, ?, ?)",
+                    (f"{_FOLDER}{name}", bytes_, time.time()),
+                )
+                (total,) = index.execute("SELECT SUM(bytes) FROM entry").fetchone()
+            if total > self.limit_bytes:
+                self._shrink()
+        except (OSError, sqlite3.Error) as problem:
+            self._warn(problem)
+
+    def _remove_folder(self, name: str) -> bool:
+        """Remove a folder unless it is in use; whether it is gone."""
+        path = self._folder_path(name)
+        aside = self.folder / f"{_GONE}{uuid.uuid4().hex}"
+        try:
+            with FileLock(self._gate) as gate:
+                if not gate.take(wait_s=_GATE_S) or in_use(path):
+                    return False
+                path.rename(aside)
+        except FileNotFoundError:
+            return True
+        except OSError as problem:
+            logger.info("A folder of the cache stays: %s", problem)
+            return False
+        shutil.rmtree(aside, ignore_errors=True)
+        return True
+
     def _forget(self, names: list[str]) -> None:
         for name in names:
+            if name.startswith(_FOLDER):
+                continue
             with suppress(OSError):
                 self._path(name).unlink()
         if names:
@@ -209,11 +295,23 @@ class Cache(Store):
                 if fresh:
                     found = ((p.stem, p.stat()) for p in self._values.glob("*/*.value"))
                     rows = [(name, status.st_size, status.st_mtime) for name, status in found]
+                    for path in self._folders.glob("*/*"):
+                        used_s = path.stat().st_mtime
+                        rows.append((f"{_FOLDER}{path.name}", folder_bytes(path), used_s))
                     connection.executemany("INSERT OR IGNORE INTO entry VALUES (?, ?, ?)", rows)
         except sqlite3.DatabaseError:
             connection.close()
             raise
         return connection
+
+
+def _ample(folder: Path) -> int:
+    """A limit for a cache in this folder: activations of large datasets take many gigabytes."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    free = 0
+    with suppress(OSError):
+        free = shutil.disk_usage(there).free if there is not None else 0
+    return max(DEFAULT_LIMIT_BYTES, free // 10)
 
 
 def _plain(value: Any) -> Any:

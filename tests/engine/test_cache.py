@@ -1,6 +1,7 @@
 import errno
 import multiprocessing
 import sqlite3
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,4 +155,7 @@ def test_the_environment_sets_how_large_it_may_become(tmp_path, monkeypatch):
     monkeypatch.setenv("INTERP_GUI_CACHE_LIMIT_MB", "7")
     assert Cache.default().limit_bytes == 7 * 2**20
     monkeypatch.setenv("INTERP_GUI_CACHE_LIMIT_MB", "much")
-    assert Cache.default().limit_bytes == Cache(tmp_path).limit_bytes
+    for free, most in ((10**9, Cache(tmp_path).limit_bytes), (10**12, 10**11)):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr("interp_gui.engine.cache.shutil.disk_usage", lambda _, u=usage: u)
+        assert Cache.default().limit_bytes == most
