@@ -68,7 +68,7 @@ def temporary_folder() -> StoredFolder:
     base = Path(tempfile.gettempdir())
     for old in base.glob(f"{_TEMPORARY}*"):
         with suppress(OSError):
-            if _own(old) and not in_use(old) and _aged(old):
+            if _own(old) and _aged(old) and not in_use(old):
                 shutil.rmtree(old, ignore_errors=True)
     return StoredFolder(Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=base)), temporary=True)
 
