@@ -303,7 +303,7 @@ def test_edits_count(doubles, pictures):
     info = runtime.layer("last")
     wanted = [(path, 7) for path in pictures[:2]]
     plain, _ = finished(attributions(context_of(runtime), info, wanted))
-    edits = EditStack(edits=(Edit(feature=Feature(layer="last"), kind="scale", strength=0.5),))
+    edits = EditStack(edits=(Edit(feature=Feature(layer="last"), kind="scale", amount=0.5),))
     edited, _ = finished(attributions(context_of(runtime, edits=edits), info, wanted))
     np.testing.assert_allclose(edited, 0.5 * plain, rtol=1e-6)
 

@@ -1,0 +1,249 @@
+"""What the cells of an atlas are named after: what they argue for, or what is known of images."""
+
+import hashlib
+from collections.abc import Generator
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.analyses.atlas.settings import AtlasSettings
+from interp_gui.analyses.attribution import Answers, answers_of, attributed
+from interp_gui.core.analysis import Context, Progress, Saved
+from interp_gui.core.atlas.kinds import Atlas, AtlasLevel
+from interp_gui.core.errors import MissingAbility, unknown_name
+
+BY_ATTRIBUTION = "attribution"
+MOST_LOOKED_AT = 8_000
+"""Points of all cells together that are looked at for attribution: each takes part of a pass
+through the network, some minutes for this many on two cores."""
+WORDS = ("auto", BY_ATTRIBUTION, "none")
+
+
+def labelled(
+    context: Context, settings: AtlasSettings, atlas: Atlas
+) -> Generator[Progress | Saved, None, Atlas]:
+    """The atlas with labels, purities and attributions of its cells.
+
+    By attribution, a cell is named after the class that its points argue for most, by the mean
+    over those that were looked at. By a column, after the commonest of its values.
+
+    Raises
+    ------
+    UnknownName
+        There is no such column.
+    MissingAbility
+        Attribution was asked for, and the model has no classes or no gradients.
+    """
+    by = label_source(context, settings.labels, atlas)
+    if by == BY_ATTRIBUTION:
+        return (yield from _by_attribution(context, settings, atlas))
+    if by:
+        return _by_column(atlas, by)
+    return _unlabelled(atlas)
+
+
+def label_source(context: Context, asked: str, atlas: Atlas) -> str:
+    """`attribution`, the name of a column, or empty for no labels.
+
+    `auto` is attribution for a model with classes and gradients, else the images' labels.
+    """
+    model = context.model.description
+    if asked == BY_ATTRIBUTION:
+        if model.gradient_problem:
+            raise MissingAbility(
+                "Cells cannot be named by attribution: this model has no gradients.",
+                hint=f"{model.gradient_problem} Name them after a column of the images, or none.",
+            )
+        return asked
+    if asked == "auto":
+        if model.class_count > 1 and not model.gradient_problem:
+            return BY_ATTRIBUTION
+        return "label" if any(atlas.columns.get("label", ())) else ""
+    if asked in ("", "none"):
+        return ""
+    if asked not in atlas.columns:
+        raise unknown_name("column of the images", asked, (*WORDS, *atlas.columns))
+    return asked
+
+
+# --- by what is known of the images -------------------------------------------------------------
+
+
+def _by_column(atlas: Atlas, column: str) -> Atlas:
+    texts = np.array(atlas.columns[column], dtype=object)[atlas.image]
+    names = sorted({text for text in texts if text})
+    number = {name: at for at, name in enumerate(names)}
+    kinds = np.array([number.get(text, -1) for text in texts], np.int64)
+    levels = []
+    for level in atlas.levels:
+        cells = atlas.cell_of(level.side)
+        label, share = commonest(cells, kinds, len(level.x))
+        levels.append(msgspec.structs.replace(
+            level, label=label, purity=share, attribution=_nothing(level)
+        ))  # fmt: skip
+    notes = atlas.notes
+    if not names:
+        notes = (*notes, f"No image has anything in the column '{column}': cells have no labels.")
+    return msgspec.structs.replace(
+        atlas, levels=tuple(levels), names=tuple(names), labelled_by=column if names else "",
+        classes=(), class_names=(), notes=notes,
+    )  # fmt: skip
+
+
+def commonest(
+    cells: NDArray[np.integer], kinds: NDArray[np.integer], count: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The commonest kind in each of `count` cells, the first of those that tie, and its share.
+
+    Points outside of all cells (−1), and points of no kind (−1), do not count; −1 and NaN where
+    none is left.
+    """
+    label = np.full(count, -1, np.int32)
+    share = np.full(count, np.nan, np.float32)
+    known = (cells >= 0) & (kinds >= 0)
+    if not known.any():
+        return label, share
+    width = int(kinds.max()) + 1
+    keys, numbers = np.unique(
+        cells[known].astype(np.int64) * width + kinds[known], return_counts=True
+    )
+    cell, kind = keys // width, keys % width
+    order = np.lexsort((-kind, numbers, cell))  # what is written last stays
+    label[cell[order]] = kind[order]
+    total = np.bincount(cells[known], minlength=count)
+    share[cell[order]] = numbers[order] / total[cell[order]]
+    return label, share
+
+
+def _unlabelled(atlas: Atlas) -> Atlas:
+    levels = tuple(
+        msgspec.structs.replace(
+            level, label=np.full(len(level.x), -1, np.int32),
+            purity=np.full(len(level.x), np.nan, np.float32), attribution=_nothing(level),
+        )
+        for level in atlas.levels
+    )  # fmt: skip
+    return msgspec.structs.replace(
+        atlas, levels=levels, names=(), labelled_by="", classes=(), class_names=()
+    )
+
+
+def _nothing(level: AtlasLevel) -> NDArray[np.float32]:
+    return np.zeros((len(level.x), 0), np.float32)
+
+
+# --- by what the cells argue for ----------------------------------------------------------------
+
+
+def _by_attribution(
+    context: Context, settings: AtlasSettings, atlas: Atlas
+) -> Generator[Progress | Saved, None, Atlas]:
+    model = context.model.description
+    answers = answers_of(context, range(model.class_count) if model.class_count > 1 else None)
+    points = looked_at(atlas, each=settings.label_points)
+    wanted = [(atlas.paths[atlas.image[p]], int(atlas.place[p])) for p in points]
+    found = yield from attributed(
+        context, model.layer(atlas.layer), wanted, answers=answers, batch=settings.batch,
+        smooth=settings.smooth_pooling,
+    )  # fmt: skip
+    finite = np.isfinite(found.values).all(axis=1)
+    points, values = points[finite], found.values[finite]
+    weights = _weights(atlas, points)
+    levels = []
+    for level in atlas.levels:
+        context.check()
+        yield Progress(text="Naming cells")
+        levels.append(_named(atlas, level, points, values, weights, answers))
+    several = answers.count > 1
+    what = f"{answers.count} classes" if several else answers.names[0]
+    note = f"Attribution to {what} is the mean over {len(points)} of {len(atlas.xy)} points."
+    if settings.smooth_pooling:
+        note += " Maximum pooling was taken as smooth, which hides what the network really does."
+    return msgspec.structs.replace(
+        atlas, levels=tuple(levels), labelled_by=BY_ATTRIBUTION if several else "",
+        names=answers.names if several else (),
+        classes=answers.classes or (0,), class_names=answers.names, notes=(*atlas.notes, note),
+        numbers={**atlas.numbers, "looked_at": len(points)},
+    )  # fmt: skip
+
+
+def _named(
+    atlas: Atlas,
+    level: AtlasLevel,
+    points: NDArray[np.int64],
+    values: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    answers: Answers,
+) -> AtlasLevel:
+    count = len(level.x)
+    cells = atlas.cell_of(level.side)[points]
+    total = np.zeros((count, answers.count))
+    inside = cells >= 0
+    np.add.at(total, cells[inside], weights[inside, None] * values[inside])
+    mass = np.bincount(cells[inside], weights[inside], minlength=count)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(mass[:, None] > 0, total / mass[:, None], np.nan).astype(np.float32)
+    label = np.full(count, -1, np.int32)
+    purity = np.full(count, np.nan, np.float32)
+    known = mass > 0
+    if answers.count > 1 and known.any():
+        best = mean[known].argmax(axis=1)
+        argued = mean[known, :][np.arange(len(best)), best] > 0  # against all is for none
+        label[known] = np.where(argued, best, -1)
+        own = values[inside].argmax(axis=1)
+        same = own == label[cells[inside]]
+        shares = np.bincount(cells[inside], same * weights[inside], minlength=count)
+        named = label >= 0
+        purity[named] = shares[named] / mass[named]
+    return msgspec.structs.replace(level, attribution=mean, label=label, purity=purity)
+
+
+def looked_at(atlas: Atlas, *, each: int, most: int = MOST_LOOKED_AT) -> NDArray[np.int64]:
+    """Points that are looked at: `each` of every cell that keeps a picture, coarse levels first.
+
+    Which ones depends on the images' content alone. Cells lie within those of coarser levels, so
+    that most points serve several levels.
+    """
+    lots = [
+        hashlib.sha256(atlas.sha256[image].tobytes() + int(place).to_bytes(4, "little")).digest()
+        for image, place in zip(atlas.image, atlas.place, strict=True)
+    ]
+    order = np.array(sorted(range(len(lots)), key=lots.__getitem__), np.int64)
+    chosen: dict[int, None] = {}
+    for level in atlas.levels:
+        cells = atlas.cell_of(level.side)[order]
+        large = level.count >= atlas.minimum
+        if not large.any():
+            large[:] = True
+        of_cell = np.where(cells >= 0, large[cells], False)
+        inside, cells = order[of_cell], cells[of_cell]
+        rank = _ranks(cells)
+        taken = np.flatnonzero(rank < each)
+        for at in taken[np.argsort(rank[taken], kind="stable")]:
+            chosen.setdefault(int(inside[at]))
+    found = np.array(list(chosen)[:most], np.int64)
+    return np.sort(found)
+
+
+def _ranks(cells: NDArray[np.integer]) -> NDArray[np.int64]:
+    """How many points of the same cell stand before each point."""
+    order = np.argsort(cells, kind="stable")
+    ordered = cells[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(cells) else []
+    first = np.repeat(starts, np.diff(np.r_[starts, len(cells)]).astype(np.int64))
+    ranks = np.empty(len(cells), np.int64)
+    ranks[order] = np.arange(len(cells)) - first
+    return ranks
+
+
+def _weights(atlas: Atlas, points: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many points each of those looked at stands for: crowded cells count in full."""
+    if not atlas.levels:
+        return np.ones(len(points))
+    finest = atlas.levels[-1]
+    cells = atlas.cell_of(finest.side)[points]
+    inside = np.maximum(cells, 0)
+    looked = np.bincount(inside[cells >= 0], minlength=len(finest.x))
+    weights = finest.count[inside] / np.maximum(looked[inside], 1)
+    return np.where(cells >= 0, weights, 1.0)
