@@ -12,6 +12,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "activation_maps",
         "unit_ranking",
         "real_examples",
+        "top_examples",
         "layer_summary",
         "feature_visualization",
         "unit_similarity",

@@ -1,0 +1,114 @@
+"""What examples of features will cost: the pass over the images, and the pictures."""
+
+import math
+from collections.abc import Sequence
+
+from interp_gui.analyses.costs import remembered, spread, step_s, within
+from interp_gui.analyses.dataset_pass import Known, identified, images_at_hand
+from interp_gui.analyses.passes import batch_size, identity, known_route
+from interp_gui.analyses.real_examples.costs import pictures_cost
+from interp_gui.analyses.top_examples.peaks import (
+    PeakPass,
+    digest_of,
+    layers_of,
+    record_key,
+)
+from interp_gui.analyses.top_examples.settings import Parameters, Wanted, column_of, read_settings
+from interp_gui.analyses.top_examples.sources import is_stored
+from interp_gui.core.analysis import Context
+from interp_gui.core.cost import Cost
+from interp_gui.core.dataset import Dataset
+from interp_gui.core.feature import Feature
+
+_BYTES_A_VALUE = 8
+_UNCOUNTED = "What is known of these images already is not counted."
+
+
+def examples_cost(context: Context, features: Sequence[Feature], parameters: Parameters) -> Cost:
+    """The pass over the images for features that are not known yet, and cutting the pictures."""
+    dataset = images_at_hand(context)
+    wanted = read_settings(parameters, dataset)
+    total = _pass_cost(context, features, parameters)
+    headings = _headings(wanted, parameters, dataset)
+    for layer in layers_of(context, features):
+        here = [f for f in features if context.model.description.layer(f.layer) == layer]
+        total += pictures_cost(
+            context, layer, [{}] * (headings * len(here)), k=parameters.k,
+            size_px=parameters.size, cropped=parameters.cropped,
+        )  # fmt: skip
+    return total
+
+
+def _headings(wanted: Wanted, parameters: Parameters, dataset: Dataset) -> int:
+    count = sum(len(wanted.quantiles) if kind == "quantiles" else 1 for kind in wanted.kinds)
+    if wanted.by:
+        values = {column_of(entry, wanted.by) for entry in dataset.images} - {""}
+        count += min(len(values), parameters.values)
+    return count
+
+
+def _pass_cost(context: Context, features: Sequence[Feature], parameters: Parameters) -> Cost:
+    paths = images_at_hand(context).paths
+    batch = batch_size(context, parameters.batch)
+    found, seconds = within(identified(context, {}), len(paths))
+    missing = [feature for feature in features if not is_stored(feature)]
+    if found is not None:
+        missing = _unknown(context, missing, digest_of(found), batch)
+    if not missing:
+        return Cost(seconds=seconds)
+    layers = layers_of(context, missing)
+    seconds += len(paths) * _image_s(context, missing, paths, batch)
+    values = sum(math.prod(layer.shape) for layer in layers)
+    held = _BYTES_A_VALUE * len(paths) * len(missing)
+    return Cost(
+        seconds=seconds,
+        disk_bytes=held,
+        # as tensors, as arrays, and as maps
+        memory_bytes=3 * 4 * batch * values + held,
+        note="" if found is not None else _UNCOUNTED,
+    )
+
+
+def _unknown(
+    context: Context, features: Sequence[Feature], digest: str, batch: int
+) -> list[Feature]:
+    runners = [""]
+    route = known_route(context, layers_of(context, features)) if features else None
+    if route is not None:
+        runners.append(route.runner)
+    return [
+        feature
+        for feature in features
+        if all(
+            context.recall(record_key(context, feature, digest, batch=batch, runner=runner)) is None
+            for runner in runners
+        )
+    ]
+
+
+def _image_s(
+    context: Context, features: Sequence[Feature], paths: tuple[str, ...], batch: int
+) -> float:
+    chosen = set(spread(paths, 2 * batch))
+    dataset = images_at_hand(context)
+    sample = [
+        Known(place, entry, "", -1)
+        for place, entry in enumerate(dataset.images)
+        if entry.path in chosen
+    ]
+    route = known_route(context, layers_of(context, features))
+    if route is not None and route.network is None:
+        route = None  # the export is not made for an estimate
+    trial = PeakPass(context, features, sample, {}, batch=batch, route=route)
+    what = {
+        "what": "peaks", "layers": sorted({feature.layer for feature in features}),
+        "features": len(features), "batch": batch, "sample": sorted(chosen), **identity(context),
+        "runner": route.runner if route is not None else "",
+    }  # fmt: skip
+
+    def step() -> None:
+        if trial.finished:
+            trial.done = 0
+        trial.advance(context)
+
+    return remembered(context, what, lambda: step_s(step) / min(batch, len(sample)))
