@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.analyses.atlas.binning import binned
+from interp_gui.analyses.atlas.levels import commonest
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.attribution import Answers, answers_of, attributed
 from interp_gui.core.analysis import Context, Progress, Saved
@@ -77,10 +79,9 @@ def _by_column(atlas: Atlas, column: str) -> Atlas:
     kinds = np.array([number.get(text, -1) for text in texts], np.int64)
     levels = []
     for level in atlas.levels:
-        cells = atlas.cell_of(level.side)
-        label, share = commonest(cells, kinds, len(level.x))
+        found = commonest(binned(atlas.xy, level.side), kinds, len(names))
         levels.append(msgspec.structs.replace(
-            level, label=label, purity=share, attribution=_nothing(level)
+            level, label=found.label, purity=found.purity, attribution=_nothing(level)
         ))  # fmt: skip
     notes = atlas.notes
     if not names:
@@ -89,31 +90,6 @@ def _by_column(atlas: Atlas, column: str) -> Atlas:
         atlas, levels=tuple(levels), names=tuple(names), labelled_by=column if names else "",
         classes=(), class_names=(), notes=notes,
     )  # fmt: skip
-
-
-def commonest(
-    cells: NDArray[np.integer], kinds: NDArray[np.integer], count: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The commonest kind in each of `count` cells, the first of those that tie, and its share.
-
-    Points outside of all cells (−1), and points of no kind (−1), do not count; −1 and NaN where
-    none is left.
-    """
-    label = np.full(count, -1, np.int32)
-    share = np.full(count, np.nan, np.float32)
-    known = (cells >= 0) & (kinds >= 0)
-    if not known.any():
-        return label, share
-    width = int(kinds.max()) + 1
-    keys, numbers = np.unique(
-        cells[known].astype(np.int64) * width + kinds[known], return_counts=True
-    )
-    cell, kind = keys // width, keys % width
-    order = np.lexsort((-kind, numbers, cell))  # what is written last stays
-    label[cell[order]] = kind[order]
-    total = np.bincount(cells[known], minlength=count)
-    share[cell[order]] = numbers[order] / total[cell[order]]
-    return label, share
 
 
 def _unlabelled(atlas: Atlas) -> Atlas:
@@ -229,9 +205,8 @@ def looked_at(atlas: Atlas, *, each: int, most: int = MOST_LOOKED_AT) -> NDArray
 def _ranks(cells: NDArray[np.integer]) -> NDArray[np.int64]:
     """How many points of the same cell stand before each point."""
     order = np.argsort(cells, kind="stable")
-    ordered = cells[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(cells) else []
-    first = np.repeat(starts, np.diff(np.r_[starts, len(cells)]).astype(np.int64))
+    _, sizes = np.unique(cells, return_counts=True)
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
     ranks = np.empty(len(cells), np.int64)
     ranks[order] = np.arange(len(cells)) - first
     return ranks

@@ -47,8 +47,7 @@ def masks(layer: LayerInfo, places: Sequence[int], size: tuple[int, int]) -> "Te
         flat[count, wanted + before] = 1.0
         own = ("token",)
     # other axes (units, heads) are all taken
-    found = [axis for axis in layer.axes if axis in own]
-    order = sorted(own, key=found.index)
+    order = sorted(own, key=[str(axis) for axis in layer.axes].index)
     flat = np.moveaxis(flat, [1 + own.index(axis) for axis in order], range(1, len(own) + 1))
     extents = iter(flat.shape[1:])
     shape = [next(extents) if axis in own else 1 for axis in layer.axes]

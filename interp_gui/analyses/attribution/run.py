@@ -184,7 +184,7 @@ class _Pass:
                 self._step(chunk, steps[position], values, strongest)
             except OutOfMemory as problem:
                 size = halved(context, size, problem)
-                left = {sha256: [] for sha256 in images}
+                left: dict[str, list[int]] = {sha256: [] for sha256 in images}
                 for step in steps[position:]:
                     for sha256, members in step.items():
                         left[sha256] = [*left[sha256], *members]
