@@ -124,16 +124,14 @@ class Plan:
         (N, C) finite.
     metric
         `cosine` or `euclidean`.
-    neighbours
-        Points that each one is laid out by, itself included.
     """
 
-    def __init__(self, vectors: Rows, *, metric: str, neighbours: int) -> None:
+    def __init__(self, vectors: Rows, *, metric: str) -> None:
         self.metric = metric
-        self.neighbours = neighbours
         self.distinct = distinct(vectors)
         self.rows = prepared(vectors[self.distinct.first], metric) if len(vectors) else vectors
         self._near: Neighbours | None = None
+        self._asked = 0
         self._principal: tuple[Places, float] | None = None
 
     @property
@@ -147,13 +145,14 @@ class Plan:
             self._principal = principal(self.rows)
         return self._principal
 
-    def near(self, check: Callable[[], None]) -> Generator[Progress, None, Neighbours]:
-        """Nearest points among the different vectors."""
-        if self._near is None:
-            self._near = yield from nearest(
-                self.rows, self.neighbours - 1, metric=self.metric, check=check
-            )
-        return self._near
+    def near(
+        self, k: int, check: Callable[[], None] = lambda: None
+    ) -> Generator[Progress, None, Neighbours]:
+        """The k nearest of each among the different vectors, or all where there are fewer."""
+        if self._near is None or self._asked < k:
+            self._near = yield from nearest(self.rows, k, metric=self.metric, check=check)
+            self._asked = k
+        return Neighbours(self._near.index[:, :k], self._near.distance[:, :k])
 
 
 def laid_out(
@@ -161,11 +160,19 @@ def laid_out(
     layout: str,
     *,
     seed: int,
+    neighbours: int = 50,
     min_dist: float = 0.05,
     check: Callable[[], None] = lambda: None,
 ) -> Generator[Progress, None, Laid]:
     """Lay the vectors of a plan out.
 
+    Parameters
+    ----------
+    neighbours
+        UMAP: points that each one is laid out by, itself included. t-SNE: the perplexity.
+
+    Notes
+    -----
     Points of the same vector lie on one spot. Where there are too few different ones for the
     layout asked for, they are laid out by their principal components, which is said.
     """
@@ -182,7 +189,8 @@ def laid_out(
     if layout == "pca":
         places, shown = plan.principal()
     else:
-        near = yield from plan.near(check)
+        k = neighbours - 1 if layout == "umap" else 3 * neighbours + 1
+        near = yield from plan.near(k, check)
         start, _ = plan.principal()
         check()
         if layout == "umap":

@@ -29,8 +29,8 @@ class Neighbours(NamedTuple):
     distance: Rows
 
 
-def one_thread() -> Callable[[], AbstractContextManager[Any]]:
-    """Makes contexts in which products of matrices run on one thread.
+def one_thread(*, openmp: bool = False) -> Callable[[], AbstractContextManager[Any]]:
+    """Makes contexts in which products of matrices (and all else, with `openmp`) use one thread.
 
     How a product is shared out among threads changes its last digits, and these, over many steps
     of a layout, change the map.
@@ -38,7 +38,7 @@ def one_thread() -> Callable[[], AbstractContextManager[Any]]:
     from threadpoolctl import ThreadpoolController
 
     controller = ThreadpoolController()
-    return lambda: controller.limit(limits=1, user_api="blas")
+    return lambda: controller.limit(limits=1, user_api=None if openmp else "blas")
 
 
 def prepared(vectors: Rows, metric: str) -> Rows:

@@ -6,9 +6,6 @@ from typing import Any, Literal
 
 from interp_gui.core.analysis import parameter
 
-Layout = Literal["umap", "pca", "tsne"]
-Metric = Literal["cosine", "euclidean"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class AtlasSettings:
@@ -17,12 +14,14 @@ class AtlasSettings:
     Settings of analyses that ask for an atlas on their way extend this one.
     """
 
-    layout: Layout = parameter(
+    layout: Literal["umap", "pca", "tsne"] = parameter(
         "umap",
         help="How points are laid out: umap (like beside like), tsne (slower, clearer clumps), "
         "pca (at once, a coarse look).",
     )
-    points: int = parameter(20_000, help="Points on the map at most.", minimum=1, maximum=1_000_000)
+    points: int = parameter(
+        20_000, help="Points on the map at most.", minimum=1, maximum=1_000_000
+    )  # fmt: skip
     positions: int = parameter(
         1, help="Random positions recorded of each image.", minimum=1, maximum=1024,
         title="positions an image",
@@ -36,7 +35,7 @@ class AtlasSettings:
         0.05, title="least distance", minimum=0.0, maximum=0.99,
         help="How closely UMAP may pack points.",
     )  # fmt: skip
-    metric: Metric = parameter(
+    metric: Literal["cosine", "euclidean"] = parameter(
         "cosine", help="What nearness of two points means: by direction, or by amount too."
     )
     labels: str = parameter(

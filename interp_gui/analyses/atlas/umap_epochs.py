@@ -90,7 +90,7 @@ def pull_and_push(
 
 @functools.cache
 def compiled() -> Any:
-    """`pull_and_push` as machine code: 2 s the first time in a process, most of them numba's import.
+    """`pull_and_push` as machine code: 2 s the first time, most of them for numba's import.
 
     Not kept on disk, where numba would read it back by pickle to save half a second.
     """

@@ -94,7 +94,7 @@ def _widths(beyond: NDArray[np.float64], wanted: float) -> NDArray[np.float64]:
 
 
 def curve(min_dist: float) -> tuple[float, float]:
-    """a and b of 1 / (1 + a·d^(2b)), fitted to 1 below `min_dist` and to exp(min_dist − d) above."""
+    """Fit 1 / (1 + a·d^(2b)) to 1 below `min_dist` and exp(min_dist − d) above; gives a and b."""
     from scipy.optimize import curve_fit
 
     d = np.linspace(0.0, 3.0, 300)
