@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from interp_gui import __version__
 from interp_gui.cli.opening import add_choices
+from interp_gui.cli.own_settings import parse_with_settings
 
 COMMANDS = {
     "demo": "open the window on the sample model and photographs",
@@ -53,7 +54,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     try:
         with contextlib.redirect_stdout(printed):
             if first in COMMANDS:
-                return _commands(first).parse_args(list(words))
+                return parse_with_settings(_commands(first), words)
             _refuse_unknown_command(first)
             options = _window().parse_args(list(words))
             options.command = "window"
@@ -255,7 +256,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         default=[],
         type=_setting,
         dest="settings",
-        help="a setting of the analysis; repeat for several",
+        help="a setting of the analysis, also as --KEY VALUE; repeat for several",
     )
     run.add_argument("--seed", type=_seed, metavar="N", help="seed of everything random (0)")
     run.add_argument(

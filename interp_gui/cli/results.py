@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from interp_gui.cli.atlas_files import AtlasFiles
 from interp_gui.core.export import export_bytes, make_folder, write_atomically
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
-from interp_gui.core.result import AnyResult
+from interp_gui.core.result import AnyResult, Atlas, Sheet
 
 _LONGEST_STEM = 100
 _BESIDE = {"picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "heatmap": "npz"}
@@ -37,11 +38,23 @@ class ResultFolder:
         self._names: dict[str, str] = {}
         self._entries: dict[str, dict[str, Any]] = {}
         self._features: dict[str, str] = {}
+        self._atlases: dict[str, AtlasFiles] = {}
         self.recipe: Recipe | None = None
 
     def add(self, result: AnyResult, recipe: Recipe) -> None:
-        """Write one final result with its recipe, and its numbers beside it."""
+        """Write one final result with its recipe, and its numbers beside it.
+
+        An atlas is written with `document`, when the pictures of its cells have come.
+        """
+        if self.completes(result):
+            return
         stem = self._stem(result)
+        self._features[result.key] = result.feature.text if result.feature else ""
+        self.recipe = recipe
+        if isinstance(result, Atlas):
+            self._atlases[result.key] = AtlasFiles(result, recipe)
+            self._entries[result.key] = {}
+            return
         table = result.kind == "table"
         name = f"{stem}.{'csv' if table else 'png'}"
         self._write(name, export_bytes(result, name.rpartition(".")[2], recipe=recipe))
@@ -57,11 +70,15 @@ class ResultFolder:
             "numbers": result.numbers,
             "notes": list(result.notes),
         }
-        self._features[result.key] = result.feature.text if result.feature else ""
-        self.recipe = recipe
+
+    def completes(self, result: AnyResult) -> bool:
+        """Whether a result is pictures of an atlas that came before; then they are taken."""
+        return isinstance(result, Sheet) and any(a.takes(result) for a in self._atlases.values())
 
     def document(self, asked: tuple[Feature, ...]) -> dict[str, Any]:
         """What was written, in the order asked; the recipe is that of all of it."""
+        for key, files in self._atlases.items():
+            self._entries[key] = files.write(self._names[key], self._write)
         texts = list(dict.fromkeys(feature.text for feature in asked))
         place = {text: i for i, text in enumerate(texts)}
         keys = list(self._entries)

@@ -242,6 +242,8 @@ def _execute(
             keys.add(result.key)
             if result.final and (not only or result.key in only):
                 folder.add(result, recipe)
+            elif result.final:
+                folder.completes(result)
     if only - keys:
         raise RecipeMismatch(
             f"The run gave no result '{min(only - keys)}', which the recipe is about.",

@@ -23,6 +23,8 @@ class Look:
         Whether zero is the middle of the colours.
     categories
         (N,) int32, −1 for none: colours of kinds instead of amounts.
+    names
+        What the categories are called.
     fade
         Whether cells are drawn fainter the lower their value, in place of a tint.
     shown
@@ -40,6 +42,7 @@ class Look:
     values: NDArray[np.float32] | None = None
     symmetric: bool = False
     categories: NDArray[np.int32] | None = None
+    names: tuple[str, ...] = ()
     fade: bool = False
     shown: NDArray[np.bool_] | None = None
     labels: bool = True

@@ -3,12 +3,23 @@
 from collections.abc import Callable
 from typing import Any
 
+from interp_gui.core.export.atlas import atlas_drawing, sheet_drawing
 from interp_gui.core.export.charts import bars_drawing, curve_drawing
 from interp_gui.core.export.drawing import Drawing, ImageItem
 from interp_gui.core.export.grids import grid_drawing
 from interp_gui.core.export.maps import heatmap_drawing
 from interp_gui.core.export.tables import table_drawing
-from interp_gui.core.result import AnyResult, Bars, Curve, Grid, Heatmap, Picture, Table
+from interp_gui.core.result import (
+    AnyResult,
+    Atlas,
+    Bars,
+    Curve,
+    Grid,
+    Heatmap,
+    Picture,
+    Sheet,
+    Table,
+)
 
 
 def drawing_of(result: AnyResult) -> Drawing:
@@ -20,6 +31,8 @@ def drawing_of(result: AnyResult) -> Drawing:
         Bars: bars_drawing,
         Table: table_drawing,
         Curve: curve_drawing,
+        Atlas: atlas_drawing,
+        Sheet: sheet_drawing,
     }
     return layouts[type(result)](result)
 
