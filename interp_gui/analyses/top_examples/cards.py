@@ -139,7 +139,8 @@ class CardMaker:
 
     def _map(self, image: Known) -> NDArray[np.float32]:
         _, maps = self._maps.get(image.entry.path)
-        return feature_maps(maps[None], self._feature)[0]
+        found: NDArray[np.float32] = feature_maps(maps[None], self._feature)[0]
+        return found
 
     def _picture(self, image: Known, example: Example) -> NDArray[np.uint8]:
         key: dict[str, Any] = {
