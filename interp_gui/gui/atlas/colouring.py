@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from interp_gui.core.atlas.kinds import Atlas, AtlasLevel
 
 By = Literal["none", "class", "weight", "feature", "density", "column", "stability"]
-MOST_KINDS = 10
+MOST_KINDS = 12
 """Values of a column that get a colour each, the commonest first; more cannot be told apart."""
 LEAST_AMOUNTS = 13
 """A column of so many different numbers is shown as an amount, not as kinds."""

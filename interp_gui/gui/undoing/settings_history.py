@@ -68,6 +68,10 @@ class SettingsHistory(QObject):
             self._is_quiet = False
             self._record(title)
 
+    def settle(self) -> None:
+        """Take the values as they are now for those that undoing leads back to."""
+        self._values = self._read()
+
     def _record(self, title: str) -> None:
         old, new = self._values, self._read()
         names = [name for name in new if name not in old or old[name] != new[name]]

@@ -74,8 +74,8 @@ def test_only_the_commonest_kinds_get_a_colour(make_atlas):
         msgspec.structs.replace(atlas, columns={"kind": names}), Colour("column", "kind"), {}
     )
     assert painted.names[0] == "k7"
-    assert len(painted.names) == 10
-    assert painted.categories.max() == 9
+    assert len(painted.names) == 12
+    assert painted.categories.max() == 11
     assert (painted.categories == -1).any()
 
 

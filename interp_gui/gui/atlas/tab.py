@@ -1,0 +1,332 @@
+"""The Atlas tab: from a layer and a folder of images to a map that can be looked at."""
+
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QImage, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QProgressBar, QPushButton, QSplitter, QStackedWidget, QWidget
+
+from interp_gui.core.atlas.kinds import Atlas
+from interp_gui.core.cost import Cost
+from interp_gui.core.feature import Feature
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.engine.messages import Run
+from interp_gui.gui.actions import ActionRegistry
+from interp_gui.gui.atlas.canvas import AtlasCanvas
+from interp_gui.gui.atlas.cost import AtlasCost
+from interp_gui.gui.atlas.drops import AtlasDrop
+from interp_gui.gui.atlas.empty import EmptyPage, invitation, what_is_missing
+from interp_gui.gui.atlas.form import AtlasForm
+from interp_gui.gui.atlas.keeping import chosen_of, look_of, put_look, to_chosen
+from interp_gui.gui.atlas.leaving import Leaving
+from interp_gui.gui.atlas.looking import Looking
+from interp_gui.gui.atlas.sidebar import Sidebar
+from interp_gui.gui.atlas.tools import MapTools
+from interp_gui.gui.atlas.work import ANALYSIS, AtlasWork
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.export_ui import Exportable
+from interp_gui.gui.parts import column, label, row, show_busy
+from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.layers import LayerBox
+from interp_gui.gui.undoing.settings_history import SettingsHistory
+from interp_gui.gui.widgets.flow import FlowRow
+
+NARROW_PX = 620
+AUTO_S = 5.0
+"""A map that takes less is made unasked where one was shown before: the cache has it."""
+
+
+class AtlasTab(QWidget):
+    """Form, map and sidebar; follows the layer, the model and the images of its state."""
+
+    accessible_role = "Pane"
+    keeps_itself = True
+    """What is kept for the report from here is the map, not a part of its sidebar."""
+
+    def __init__(
+        self,
+        state: AppState,
+        bridge: EngineBridge,
+        actions: ActionRegistry,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Atlas")
+        self._state, self._bridge, self._actions = state, bridge, actions
+        self._stale = True
+        self._wanted: dict[str, Any] | None = None
+        self.work = AtlasWork(state, bridge, self)
+        self.layers = LayerBox(state, parent=self)
+        self.form = AtlasForm()
+        self.make = QPushButton("Make atlas")
+        self.make.setToolTip("Record the layer over all images, and lay out a map of it")
+        self.make.setDefault(True)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop it; what was computed is kept")
+        self.cancel.setAccessibleDescription(self.cancel.toolTip())
+        self.cost = AtlasCost(bridge, view="atlas", parent=self)
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress of the map")
+        self.status = label(dim=True)
+        self.tools = MapTools()
+        self.canvas = AtlasCanvas()
+        self.empty = EmptyPage()
+        self.sidebar = Sidebar(state)
+        self.note = label(dim=True)
+        self.looking = Looking(
+            state, bridge, self.work, self.canvas, self.sidebar, self.tools, self
+        )
+        self.leaving = Leaving(state, self.looking, self)
+        self.drop = AtlasDrop(
+            self.canvas, ready=lambda: self.looking.kept is not None,
+            own=lambda: self.leaving.is_dragging,
+        )  # fmt: skip
+        self.history = SettingsHistory(
+            self, state.undo, read=self.form.everything, write=self.form.set_values,
+            title_of=self.form.title_of,
+        )  # fmt: skip
+        self._arrange()
+        self._connect()
+        self._subject_changed()
+
+    # --- arrangement -----------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        layout = column(self, margin=8, spacing=6)
+        top = FlowRow(spacing=8)
+        top.addWidget(self.layers)
+        top.addWidget(self.make)
+        top.addWidget(self.cancel)
+        layout.addLayout(top)
+        layout.addWidget(self.cost)
+        layout.addWidget(self.form)
+        self.progress = QWidget()
+        line = row(spacing=8)
+        self.progress.setLayout(line)
+        line.addWidget(self.bar, 1)
+        line.addWidget(self.status, 2)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.tools)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self.canvas)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(self.stack)
+        self.split.addWidget(self.sidebar)
+        self.split.setStretchFactor(0, 1)
+        self.split.setSizes([640, 280])
+        layout.addWidget(self.split, 1)
+        layout.addWidget(self.note)
+        self.note.hide()
+
+    def _connect(self) -> None:
+        state = self._state
+        for signal in (state.model_changed, state.layer_changed, state.dataset_changed):
+            signal.connect(self._subject_changed)
+        self._bridge.ready.connect(self._subject_changed)
+        self._bridge.lost.connect(self._show_state)
+        self.form.changed.connect(self._settings_changed)
+        self.form.changed.connect(self.history.note)
+        self.make.clicked.connect(self.run)
+        self.cancel.clicked.connect(self.work.cancel)
+        self.empty.pressed.connect(self._invited)
+        self.work.changed.connect(self._show_state)
+        self.work.came.connect(self._came)
+        self.cost.known.connect(self._cost_known)
+        self.looking.told.connect(self._show_note)
+        self.looking.chosen_changed.connect(self._actions.refresh_later)
+        self.tools.export_wanted.connect(self.leaving.export)
+        self.tools.beside_wanted.connect(lambda: self._trigger("view.copy_beside"))
+        self.drop.dropped.connect(lambda fs: self.sidebar.colours.choose_feature(fs[0]))
+        self.drop.image_dropped.connect(self.looking.show_path_of)
+        self.drop.problem.connect(state.notify_problem)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Side by side where there is room, else one above the other."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX and self.height() > self.width()
+        way = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
+        if way != self.split.orientation():
+            self.split.setOrientation(way)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._subject_changed()
+        self.looking.pictures.wake(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.looking.pictures.wake(False)
+
+    # --- what it is about ------------------------------------------------------------------------
+
+    def request(self) -> Run | None:
+        """What would be run now; None if something is missing."""
+        if what_is_missing(self._state, self._bridge) is not None:
+            return None
+        return self.work.request(self.form.values(), seed=self.form.seed.value())
+
+    def _subject_changed(self) -> None:
+        """Another model, layer or folder: its map if it is kept, else an invitation."""
+        self._stale = not self.isVisible()
+        model = self._state.model
+        names: tuple[str, ...] = ()
+        if model is not None and model.description.class_count:
+            names = tuple(map(model.description.class_name, range(model.description.class_count)))
+        self.form.offer(names, self._state.dataset)
+        self.form.declare(self._bridge.analyses.get(ANALYSIS))
+        if self._wanted is not None and "settings" in self._wanted:
+            self.form.put(self._wanted["settings"])
+        self.history.settle()  # what was declared or restored is no change by hand
+        request = self.request()
+        kept = self.work.kept
+        if kept is None or request is None or not self.work.is_about(request):
+            self.work.show_kept(request)
+        self._show_state()
+
+    def _settings_changed(self) -> None:
+        self.cost.set_request(self.request() if not self.work.is_running else None)
+        self._show_state()
+
+    def _cost_known(self, cost: Cost | None) -> None:
+        """A map that a session showed comes back by itself where the cache has it."""
+        wanted, request = self._wanted, self.request()
+        if wanted is None or not wanted.get("made") or request is None or self.work.is_running:
+            return
+        if cost is not None and cost.seconds <= AUTO_S and self.work.kept is None:
+            self.work.make(request)
+
+    # --- running ---------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Make the map of what is current; a long run is asked about first."""
+        request = self.request()
+        if request is None:
+            return
+        if self.work.can_go_on and self.work.is_about(request):
+            self.work.go_on()
+        else:
+            self.cost.start(request, lambda: self.work.make(request))
+
+    def adopt(self, recipe: Recipe, *, run: bool) -> None:
+        """Take over the settings of a recipe, and make its map if wanted."""
+        with self.history.one_step("take over the settings of an atlas"):
+            self.form.set_values({**recipe.parameters, "seed": recipe.seed})
+        if run:
+            self.run()
+
+    def show_result(self, result: AnyResult, recipe: Recipe | None) -> None:
+        """Show a map that was made elsewhere."""
+        if isinstance(result, Atlas):
+            self.work.show(result, recipe)
+
+    def _invited(self, command: str) -> None:
+        if command:
+            self._trigger(command)
+        else:
+            self.run()
+
+    def _trigger(self, command: str) -> None:
+        if command in self._actions:
+            self._actions[command].trigger()
+
+    def _came(self) -> None:
+        kept, wanted = self.looking.kept, self._wanted
+        if kept is None or wanted is None or self.work.is_preview:
+            return
+        self._wanted = None
+        if isinstance(wanted.get("look"), dict):
+            put_look(self.looking, wanted["look"])
+        if isinstance(wanted.get("map"), dict):
+            self.canvas.restore(wanted["map"])
+        chosen = to_chosen(kept.atlas, wanted.get("chosen"))
+        self.looking.choose(chosen, by_hand=False)
+
+    # --- showing ---------------------------------------------------------------------------------
+
+    def _show_state(self) -> None:
+        work, request = self.work, self.request()
+        running = work.is_running
+        shown = work.kept is not None
+        self.stack.setCurrentWidget(self.canvas if shown else self.empty)
+        self.tools.setVisible(shown)
+        self.sidebar.setVisible(shown)
+        self.empty.show_invitation(invitation(self._state, self._bridge, work), enabled=not running)
+        current = shown and request is not None and work.is_about(request)
+        self.make.setText("Go on" if work.can_go_on else "Make again" if current else "Make atlas")
+        self.make.setEnabled(request is not None and not running)
+        self.cancel.setVisible(running)
+        self.progress.setVisible(running or work.outcome in ("failed", "cancelled"))
+        self.bar.setVisible(running)
+        if running:
+            self._show_progress()
+        elif work.outcome == "cancelled":
+            self.status.setText("Cancelled; what was computed is kept.")
+        elif work.outcome == "failed" and work.error is not None:
+            self.status.setText(f"{work.error.message} {work.error.hint}".strip())
+        self.cost.set_request(request if not running and not current else None)
+        self._actions.refresh_later()
+
+    def _show_progress(self) -> None:
+        progress, left_s = self.work.progress, self.work.left_s
+        if progress.total:
+            self.bar.setRange(0, progress.total)
+            self.bar.setValue(progress.done)
+        else:
+            show_busy(self.bar)
+        left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
+        self.status.setText(f"{progress.text}{left}")
+
+    def _show_note(self) -> None:
+        pictures = self.looking.pictures
+        parts = [self.looking.note, pictures.text, pictures.problem]
+        text = "  ·  ".join(part for part in parts if part)
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
+
+    # --- what can be done ------------------------------------------------------------------------
+
+    def selected_features(self) -> tuple[Feature, ...]:
+        """What keys and commands are about: what is chosen on the map."""
+        return self.leaving.selected_features()
+
+    def picture_of(self, _feature: Feature) -> QImage:
+        """What the map shows of what is chosen."""
+        return self.leaving.picture_of(self.looking.chosen)
+
+    def exportables(self) -> list[Exportable]:
+        """The map, as it is looked at."""
+        return self.leaving.exportables()
+
+    def keepables(self) -> list[Exportable]:
+        """What is kept for the report from here."""
+        return self.leaving.exportables()
+
+    # --- for sessions and copies -----------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Settings, view, look and selection, as JSON can hold them."""
+        if self.looking.kept is None and self._wanted is not None:
+            return self._wanted  # restored, and not shown yet
+        found: dict[str, Any] = {
+            "settings": self.form.everything(), "look": look_of(self.looking),
+            "made": self.looking.kept is not None,
+        }  # fmt: skip
+        if self.looking.kept is not None:
+            found["map"] = msgspec.to_builtins(self.canvas.snapshot())
+            found["chosen"] = chosen_of(self.looking.chosen)
+        return found
+
+    def restore(self, found: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave; the map comes back if the cache has it."""
+        self._wanted = {name: value for name, value in found.items() if isinstance(name, str)}
+        if not isinstance(self._wanted.get("settings"), dict):
+            self._wanted.pop("settings", None)
+        if isinstance(found.get("look"), dict):
+            put_look(self.looking, found["look"])
+        self._subject_changed()
+        self.cost.refresh()

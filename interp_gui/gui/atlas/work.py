@@ -1,0 +1,215 @@
+"""What makes the map: one run at a time, a first look before the map itself, and what is kept."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from interp_gui.core.analysis import Inputs, Progress
+from interp_gui.core.atlas.kinds import Atlas, CellPictures
+from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
+from interp_gui.core.target import Target
+from interp_gui.engine.messages import Ended, ErrorInfo, Run
+from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.state import AppState
+
+ANALYSIS = "activation-atlas"
+VIEW = "atlas"
+MOST_KEPT = 3
+"""Maps that are kept while others are looked at; those before are laid out anew from the cache."""
+
+Outcome = Literal["", "running", "finished", "cancelled", "failed"]
+
+
+@dataclass
+class Kept:
+    """A map and what was made for it.
+
+    Parameters
+    ----------
+    request
+        What was asked for; that it is the same tells a map again.
+    fetched
+        Values of the points by the key of a colouring.
+    steps
+        Of the picture of each cell, by side and source; crops have 0.
+    """
+
+    request: Run
+    atlas: Atlas
+    recipe: Recipe | None
+    fetched: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    steps: dict[tuple[int, str], dict[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for pictures in self.atlas.pictures:
+            self._note(pictures)
+
+    def add(self, pictures: CellPictures) -> None:
+        """Keep pictures with the map."""
+        self.atlas = self.atlas.with_pictures(pictures)
+        self._note(pictures)
+
+    def _note(self, pictures: CellPictures) -> None:
+        known = self.steps.setdefault((pictures.level, pictures.source), {})
+        for cell in pictures.cells.tolist():
+            known[cell] = max(pictures.steps, known.get(cell, 0))
+
+
+class AtlasWork(QObject):
+    """Runs `activation-atlas` for one view.
+
+    Signals
+    -------
+    came
+        `kept` holds another map, or the map itself after a first look.
+    changed
+        `outcome`, `text` or `left_s` is another.
+    """
+
+    came = Signal()
+    changed = Signal()
+
+    def __init__(self, state: AppState, bridge: EngineBridge, parent: QObject) -> None:
+        super().__init__(parent)
+        self._state, self._bridge = state, bridge
+        self._all: OrderedDict[bytes, Kept] = OrderedDict()
+        self._saved: dict[bytes, dict[str, Any]] = {}
+        self._request: Run | None = None
+        self._job: int | None = None
+        self.kept: Kept | None = None
+        """The map that is shown."""
+        self.is_preview = False
+        """Whether it is a first look, which the map itself takes the place of."""
+        self.outcome: Outcome = ""
+        self.progress = Progress()
+        self.left_s: float | None = None
+        self.error: ErrorInfo | None = None
+
+    # --- what would be run -----------------------------------------------------------------------
+
+    def request(self, parameters: Mapping[str, Any], *, seed: int) -> Run | None:
+        """The run that makes the map of what is current; None where something is missing."""
+        state, model = self._state, self._state.model
+        if model is None or not state.layer or not state.dataset_handle:
+            return None
+        inputs = Inputs(layer=state.layer, target=state.target, seed=seed)
+        return Run(
+            analysis=ANALYSIS, model=model.handle, inputs=inputs, dataset=state.dataset_handle,
+            parameters=dict(parameters),
+        )  # fmt: skip
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a map is being made."""
+        return self.outcome == "running"
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether a run that was cancelled has something to go on from."""
+        return self.outcome == "cancelled" and self._request is not None
+
+    def is_about(self, request: Run) -> bool:
+        """Whether what is shown, or what is or was under way, is what a request asks for."""
+        mine = (
+            self._request
+            if self.outcome not in ("", "finished") or self.kept is None
+            else (self.kept.request)
+        )
+        return mine is not None and _key(mine) == _key(request)
+
+    # --- running ---------------------------------------------------------------------------------
+
+    def show_kept(self, request: Run | None) -> bool:
+        """Show the map of a request again where it is kept; nothing otherwise."""
+        self.stop()
+        found = self._all.get(_key(request)) if request is not None else None
+        self.kept, self.is_preview = found, False
+        self.outcome, self.error = "finished" if found is not None else "", None
+        self.came.emit()
+        self.changed.emit()
+        return found is not None
+
+    def make(self, request: Run) -> None:
+        """Make a map; what is shown stays until the first look at it comes."""
+        self.stop()
+        self._request = request
+        self.outcome, self.error, self.progress, self.left_s = "running", None, Progress(), None
+        saved = self._saved.get(_key(request))
+        wanted = msgspec.structs.replace(request, state=saved) if saved is not None else request
+        self._job = self._bridge.run(
+            wanted, title=f"Atlas of {request.inputs.layer}", view=VIEW,
+            on_result=self._came, on_progress=self._progressed, on_state=self._save,
+            on_end=self._ended,
+        )  # fmt: skip
+        self.changed.emit()
+
+    def go_on(self) -> None:
+        """Take up again what was cancelled, from what it has."""
+        if self.can_go_on and self._request is not None:
+            self.make(self._request)
+
+    def cancel(self) -> None:
+        """Stop what is under way; what it has is kept for `go_on`."""
+        if self._job is not None:
+            self._bridge.cancel(self._job)
+
+    def stop(self) -> None:
+        """Forget what is under way: something else is looked at."""
+        self._bridge.drop(VIEW)
+        self._job = None
+        if self.outcome == "running":
+            self.outcome = ""
+            self.changed.emit()
+
+    def show(self, atlas: Atlas, recipe: Recipe | None) -> None:
+        """Show a map that was made elsewhere; nothing more can be asked about it by settings."""
+        request = self._request or Run(analysis=ANALYSIS, model="", inputs=Inputs())
+        self.stop()
+        self.kept, self.is_preview = Kept(request, atlas, recipe), False
+        self.came.emit()
+        self.changed.emit()
+
+    def _save(self, state: dict[str, Any]) -> None:
+        if self._request is not None:
+            self._saved[_key(self._request)] = state
+
+    def _came(self, result: AnyResult, recipe: Recipe | None) -> None:
+        if not isinstance(result, Atlas) or self._request is None:
+            return
+        self.is_preview = not result.final
+        self.kept = Kept(self._request, result, recipe)
+        if result.final:
+            self._keep(self.kept)
+        self.came.emit()
+
+    def _keep(self, kept: Kept) -> None:
+        key = _key(kept.request)
+        self._all[key] = kept
+        self._all.move_to_end(key)
+        while len(self._all) > MOST_KEPT:
+            self._all.popitem(last=False)
+
+    def _progressed(self, progress: Progress, left_s: float | None) -> None:
+        self.progress, self.left_s = progress, left_s
+        self.changed.emit()
+
+    def _ended(self, ended: Ended) -> None:
+        self._job = None
+        self.outcome, self.error = ended.outcome, ended.error
+        if ended.outcome == "finished" and self._request is not None:
+            self._saved.pop(_key(self._request), None)
+        self.changed.emit()
+
+
+def _key(request: Run) -> bytes:
+    """What tells a map again: neither what it goes on from, nor the Target, which only colours."""
+    inputs = msgspec.structs.replace(request.inputs, target=Target())
+    plain = msgspec.structs.replace(request, state=None, inputs=inputs)
+    return msgspec.json.encode(plain, order="sorted")
