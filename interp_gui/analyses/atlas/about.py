@@ -94,7 +94,7 @@ def parse_about(text: str, model: ModelDescription) -> About | None:
         raise InvalidValue(
             f"'{text}' names {len(parts)} classes.", hint="Name one class, or two as in cat / dog."
         )
-    classes = tuple(_class_index(part, model) for part in parts)
+    classes = tuple(class_index(part, model) for part in parts)
     if len(set(classes)) < len(classes):
         raise InvalidValue(
             f"'{text}' names the same class twice.", hint="Name one class, or two different ones."
@@ -102,7 +102,8 @@ def parse_about(text: str, model: ModelDescription) -> About | None:
     return About(classes, tuple(model.class_name(index) for index in classes))
 
 
-def _class_index(text: str, model: ModelDescription) -> int:
+def class_index(text: str, model: ModelDescription) -> int:
+    """A class by its name or its number; UnknownName offers near names."""
     word = text.strip()
     named = [i for i, name in enumerate(model.class_names) if name.casefold() == word.casefold()]
     if len(named) == 1:

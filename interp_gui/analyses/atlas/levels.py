@@ -1,6 +1,6 @@
 """Zoom levels of an atlas: which grids are offered, and what each cell holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,21 +26,27 @@ class Chosen(NamedTuple):
     minimum: int
 
 
-def offered(xy: Floats, *, minimum: int, check: Callable[[], None] = lambda: None) -> Chosen:
+def offered(
+    xy: Floats,
+    *,
+    minimum: int,
+    sides: Sequence[int] = SIDES,
+    check: Callable[[], None] = lambda: None,
+) -> Chosen:
     """Choose grids in which at least half of the occupied cells hold `minimum` points.
 
     The coarsest one is always there. Where not even that holds, `minimum` falls to what half of
     its cells do hold.
     """
     kept: list[Cells] = []
-    for side in SIDES:
+    for side in sides:
         check()
         cells = binned(xy, side)
         if _holds(cells, minimum):
             kept.append(cells)
     if kept:
         return Chosen(tuple(kept), minimum)
-    coarse = [binned(xy, side) for side in COARSER]
+    coarse = [binned(xy, side) for side in COARSER if side < sides[0]]
     kept = [cells for cells in reversed(coarse) if _holds(cells, minimum)] or [coarse[-1]]
     if not _holds(kept[0], minimum) and len(kept[0].x):
         minimum = max(1, int(np.sort(kept[0].count)[::-1][(len(kept[0].x) - 1) // 2]))

@@ -1,21 +1,257 @@
 """The atlas of a layer: recorded vectors, laid out, binned and labelled."""
 
+import hashlib
 from collections.abc import Generator
+from typing import Any
 
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.analyses.asked import asked_layer, edit_notes
+from interp_gui.analyses.atlas.about import SIDES as CLASS_SIDES
+from interp_gui.analyses.atlas.about import About, across, parse_about
+from interp_gui.analyses.atlas.binning import inside, normalised
+from interp_gui.analyses.atlas.labels import WORDS, labelled
+from interp_gui.analyses.atlas.layouts import LAYOUT_VERSION, Laid, Plan, laid_out
+from interp_gui.analyses.atlas.levels import SIDES, level, offered
+from interp_gui.analyses.atlas.line import lined_up
+from interp_gui.analyses.atlas.picked import (
+    Points,
+    columns,
+    fields,
+    picked,
+    positions_of,
+    require_vectors,
+)
 from interp_gui.analyses.atlas.settings import AtlasSettings
+from interp_gui.analyses.dataset_pass import images_at_hand
+from interp_gui.analyses.harvest import Harvest, HarvestSpec, harvest
 from interp_gui.core.analysis import Context, Progress, Saved
 from interp_gui.core.atlas.kinds import Atlas
-from interp_gui.core.errors import MissingAbility
+from interp_gui.core.errors import unknown_name
+from interp_gui.core.layer import LayerInfo
+
+Made = Generator[Progress | Saved | Atlas, None, Atlas]
+FEW_POINTS = 200
+"""A map of fewer points says little."""
 
 
 def make_atlas(
-    context: Context, settings: AtlasSettings, *, preview: bool = True
-) -> Generator[Progress | Saved | Atlas, None, Atlas]:
+    context: Context, settings: AtlasSettings, *, preview: bool = True, labels: bool = True
+) -> Made:
     """The atlas of the layer asked about (`Inputs.layer`) over the images at hand.
 
-    What was made before of the same content is not made again. With `preview`, an atlas laid out
-    by PCA is yielded first (`final` False) where another layout takes longer; then the atlas
-    itself, which is also returned.
+    Recorded activations, layouts and attributions of the same content are not computed again.
+
+    Parameters
+    ----------
+    preview
+        Yield unfinished ones too (`final` False): laid out by principal components while another
+        layout takes longer, and without labels while these take longer. All have the same key.
+    labels
+        Whether cells get labels; without, for whom they do not matter, it is there sooner.
+
+    Returns
+    -------
+    The atlas, which is yielded last.
+
+    Raises
+    ------
+    InvalidValue, ImageProblem
+        There are no images, none can be read, or none of the activations is a number.
+    MissingAbility
+        The layer does not hold one vector a place, or the model cannot what is asked for.
+    UnknownName
+        There is no such column to name cells by, or no such class.
     """
-    yield Progress(text="Making the map")
-    raise MissingAbility("Atlases cannot be made yet.")
+    layer = asked_layer(context)
+    require_vectors(layer)
+    about = parse_about(settings.about, context.model.description)
+    dataset = images_at_hand(context)
+    known = (*WORDS, "", "label", "group", *dataset.columns)
+    if labels and settings.labels not in known:
+        raise unknown_name("column of the images", settings.labels, known)
+    spec = HarvestSpec(
+        positions=positions_of(settings, len(dataset.images)), skip_edges=settings.skip_edges
+    )
+    found = yield from harvest(context, [layer], spec, batch=settings.batch)
+    points = yield from picked(context, settings, found, layer, about)
+    blank = yield from _blank(context, settings, found, layer, about, points)
+    plan = Plan(points.vectors, metric=settings.metric)
+
+    versus = about is not None and about.versus
+
+    key = _layout_key(settings, points, seed=context.inputs.seed, versus=versus)
+    stored = context.recall(key)
+    if stored is None:
+        if preview and settings.layout != "pca":
+            first = yield from laid_out(plan, "pca", seed=0, check=context.check)
+            look = on_map(context, settings, blank, first)
+            yield msgspec.structs.replace(look, final=False)
+        laid = yield from _laid(context, settings, plan, about, points.weight)
+        if context.cache is not None and not found.partial:
+            context.cache.put(key, _as_stored(laid))
+    else:
+        laid = _as_laid(stored)
+    atlas = on_map(context, settings, blank, laid, versus=versus)
+    if labels:
+        if preview:
+            yield msgspec.structs.replace(atlas, final=False)
+        atlas = yield from labelled(context, settings, atlas)
+    yield atlas
+    return atlas
+
+
+def _laid(
+    context: Context,
+    settings: AtlasSettings,
+    plan: Plan,
+    about: About | None,
+    weight: NDArray[np.float32],
+) -> Generator[Progress, None, Laid]:
+    seed = context.inputs.seed
+    if about is not None and about.versus:
+        line = yield from lined_up(
+            plan, seed=seed, neighbours=settings.neighbours, min_dist=settings.min_dist,
+            check=context.check,
+        )  # fmt: skip
+        xy = np.stack([across(weight), line], axis=1)
+        return Laid(xy, "umap", plan.count)
+    return (
+        yield from laid_out(
+            plan, settings.layout, seed=seed, neighbours=settings.neighbours,
+            min_dist=settings.min_dist, check=context.check,
+        )
+    )  # fmt: skip
+
+
+def on_map(
+    context: Context, settings: AtlasSettings, blank: Atlas, laid: Laid, *, versus: bool = False
+) -> Atlas:
+    """The atlas of a layout: points on the map, and levels of cells, without labels.
+
+    Parameters
+    ----------
+    blank
+        What does not depend on the layout.
+    versus
+        Whether the layout is that of two classes, which is a map as it stands.
+    """
+    xy = laid.xy
+    if not versus:
+        xy = normalised(xy, percentile=settings.percentile, margin=settings.margin)
+    sides = CLASS_SIDES if blank.about else SIDES
+    grids = offered(xy, minimum=settings.minimum, sides=sides, check=context.check)
+    levels = []
+    for cells in grids.cells:
+        context.check()
+        levels.append(level(cells, blank.vectors, blank.mean, examples=settings.examples))
+    notes = (*blank.notes, *laid.notes)
+    if laid.distinct == 1 and len(xy) > 1:
+        notes += ("The layer holds the same vector everywhere: there is nothing to lay out.",)
+    if grids.minimum < settings.minimum:
+        notes += (
+            f"There are few points for a map of {levels[0].side} × {levels[0].side} cells: "
+            f"pictures stand for {_points(grids.minimum)} or more, not for {settings.minimum}.",
+        )
+    numbers = {
+        **blank.numbers, "outside": int((~inside(xy)).sum()), "different_points": laid.distinct,
+    }  # fmt: skip
+    if laid.shown is not None:
+        numbers["variance_shown"] = laid.shown
+    return msgspec.structs.replace(
+        blank, layout=laid.layout, xy=xy, levels=tuple(levels), minimum=grids.minimum,
+        notes=notes, numbers=numbers,
+        provenance={**blank.provenance, "atlas_sha256": _digest(blank, xy)},
+    )  # fmt: skip
+
+
+def _blank(
+    context: Context,
+    settings: AtlasSettings,
+    found: Harvest,
+    layer: LayerInfo,
+    about: About | None,
+    points: Points,
+) -> Generator[Progress, None, Atlas]:
+    """What is known of the points before they are laid out."""
+    record = found.layers[layer.name]
+    boxes = yield from fields(context, layer, record.grid, points.place)
+    used, image = np.unique(points.image, return_inverse=True)
+    images = [found.images[int(i)] for i in used]
+    words = about.words if about is not None else ""
+    title = f"Activation atlas of {layer.name}"
+    return Atlas(
+        key="atlas", title=f"{title}: {words}" if words else title, layer=layer.name,
+        layout=settings.layout, about=words, grid=record.grid, field=boxes,
+        size=context.model.preprocessing.size, xy=np.zeros((len(points.image), 2), np.float32),
+        image=image.ravel().astype(np.int32), place=points.place.astype(np.int32),
+        vectors=points.vectors, weight=points.weight, mean=record.vector_mean,
+        covariance=record.covariance, paths=tuple(each.path for each in images),
+        sha256=np.array([list(bytes.fromhex(each.sha256)) for each in images], np.uint8),
+        columns=columns(images),
+        numbers={
+            "points": len(points.image), "images": len(images), "recorded": record.count,
+            "outlier_tokens": record.outliers, "broken_images": len(found.broken),
+            **points.numbers,
+        },
+        notes=(*edit_notes(context), *_notes(layer, record.outliers, points), *found.notes),
+        provenance={"images_sha256": found.sha256, **found.provenance(layer.name)},
+    )  # fmt: skip
+
+
+def _notes(layer: LayerInfo, outliers: int, points: Points) -> tuple[str, ...]:
+    notes = points.notes
+    if not layer.spatial:
+        notes += ("This layer has no positions in the image: each image is one point.",)
+    if "token" in layer.axes:
+        notes += ("Tokens without a place in the image (class token) are left out.",)
+    if outliers:
+        notes += (f"{outliers} patch tokens of outlying length are left out.",)
+    if len(points.image) < FEW_POINTS and not points.weight.size:
+        notes += (f"Only {_points(len(points.image))}: such a map says little.",)
+    return notes
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count} points"
+
+
+# --- what is kept -------------------------------------------------------------------------------
+
+
+def _layout_key(
+    settings: AtlasSettings, points: Points, *, seed: int, versus: bool
+) -> dict[str, Any]:
+    digest = hashlib.sha256(np.ascontiguousarray(points.vectors).tobytes())
+    digest.update(points.weight.tobytes())
+    return {
+        "kind": "atlas-layout", "version": LAYOUT_VERSION, "vectors": digest.hexdigest(),
+        "shape": list(points.vectors.shape), "layout": settings.layout, "seed": seed,
+        "neighbours": settings.neighbours, "min_dist": settings.min_dist,
+        "metric": settings.metric, "versus": versus,
+    }  # fmt: skip
+
+
+def _as_stored(laid: Laid) -> dict[str, Any]:
+    return {
+        "xy": laid.xy, "layout": laid.layout, "distinct": laid.distinct, "shown": laid.shown,
+        "notes": list(laid.notes),
+    }  # fmt: skip
+
+
+def _as_laid(stored: dict[str, Any]) -> Laid:
+    return Laid(
+        np.asarray(stored["xy"], np.float32), str(stored["layout"]), int(stored["distinct"]),
+        stored["shown"], tuple(stored["notes"]),
+    )  # fmt: skip
+
+
+def _digest(atlas: Atlas, xy: NDArray[np.float32]) -> str:
+    """Of the points, where they lie, and how they are binned."""
+    digest = hashlib.sha256(f"{atlas.layer}\n{atlas.grid}\n".encode())
+    for array in (atlas.sha256, atlas.image, atlas.place, atlas.vectors, xy):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ from interp_gui.core.analysis import parameter
 
 @dataclass(frozen=True, kw_only=True)
 class AtlasSettings:
-    """What can be chosen of an atlas; the seed is that of the run (`Inputs.seed`).
+    """What can be chosen of an atlas; the layout's seed is that of the run (`Inputs.seed`).
 
     Settings of analyses that ask for an atlas on their way extend this one.
     """
@@ -23,8 +23,8 @@ class AtlasSettings:
         20_000, help="Points on the map at most.", minimum=1, maximum=1_000_000
     )  # fmt: skip
     positions: int = parameter(
-        1, help="Random positions recorded of each image.", minimum=1, maximum=1024,
-        title="positions an image",
+        0, minimum=0, maximum=1024, title="positions an image",
+        help="Random positions taken of each image; 0: one, and up to 16 of few images.",
     )  # fmt: skip
     neighbours: int = parameter(
         50, help="How many nearest points each point is laid out by: few show detail, many show "
