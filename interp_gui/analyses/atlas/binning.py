@@ -73,8 +73,8 @@ class Cells:
 
 def inside(xy: Places) -> NDArray[np.bool_]:
     """(N,) which points lie on the map."""
-    found: NDArray[np.bool_] = ((xy >= 0) & (xy <= 1)).all(axis=1)
-    return found
+    x, y = xy[:, 0], xy[:, 1]
+    return (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
 
 
 def binned(xy: Places, side: int) -> Cells:

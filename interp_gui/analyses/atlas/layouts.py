@@ -152,7 +152,7 @@ class Plan:
         if self._near is None or self._asked < k:
             self._near = yield from nearest(self.rows, k, metric=self.metric, check=check)
             self._asked = k
-        return Neighbours(self._near.index[:, :k], self._near.distance[:, :k])
+        return Neighbours(self._near.ends[:, :k], self._near.distance[:, :k])
 
 
 def laid_out(

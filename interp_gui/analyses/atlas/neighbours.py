@@ -19,13 +19,13 @@ class Neighbours(NamedTuple):
 
     Parameters
     ----------
-    index
+    ends
         (N, k) int32.
     distance
         (N, k) float32.
     """
 
-    index: NDArray[np.int32]
+    ends: NDArray[np.int32]
     distance: Rows
 
 
@@ -73,10 +73,10 @@ def nearest(
     """
     points = len(rows)
     k = min(k, points - 1)
-    index = np.zeros((points, max(k, 0)), np.int32)
+    ends = np.zeros((points, max(k, 0)), np.int32)
     distance = np.zeros((points, max(k, 0)), np.float32)
     if k < 1:
-        return Neighbours(index, distance)
+        return Neighbours(ends, distance)
     single = one_thread()
     half = 0.5 * np.einsum("ij,ij->i", rows, rows, dtype=np.float64).astype(np.float32)
     step = max(1, min(_BLOCK // points, _BLOCK // (k * rows.shape[1])))
@@ -93,7 +93,7 @@ def nearest(
         apart = rows[found] - rows[start:stop, None, :]
         exact = np.einsum("nkc,nkc->nk", apart, apart, dtype=np.float32)
         order = np.lexsort((found, exact), axis=1)
-        index[start:stop] = np.take_along_axis(found, order, axis=1)
+        ends[start:stop] = np.take_along_axis(found, order, axis=1)
         squared = np.take_along_axis(exact, order, axis=1)
         distance[start:stop] = 0.5 * squared if metric == "cosine" else np.sqrt(squared)
-    return Neighbours(index, distance)
+    return Neighbours(ends, distance)

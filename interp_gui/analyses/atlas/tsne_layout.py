@@ -28,11 +28,11 @@ def tsne(
     from scipy import sparse
     from sklearn.manifold import TSNE
 
-    points, k = near.index.shape
+    points, k = near.ends.shape
     # scikit-learn squares what it is given: of 1 − cosine it shall get the root
     distance = np.sqrt(near.distance) if metric == "cosine" else near.distance
     # each point first of its own, in rows sorted by distance: so a graph is read as it stands
-    ends = np.concatenate([np.arange(points)[:, None], near.index], axis=1)
+    ends = np.concatenate([np.arange(points)[:, None], near.ends], axis=1)
     lengths = np.concatenate([np.zeros((points, 1)), distance], axis=1)
     graph = sparse.csr_matrix(
         (lengths.ravel(), ends.ravel(), np.arange(points + 1) * (k + 1)), shape=(points, points)

@@ -67,7 +67,7 @@ def fuzzy_graph(near: Neighbours) -> Graph:
     safe = np.where(sigma > 0, sigma, 1.0)[:, None]
     strength = np.where(beyond > 0, np.exp(-beyond / safe) * (sigma[:, None] > 0), 1.0)
     tails = np.repeat(np.arange(points), k)
-    one = sparse.csr_matrix((strength.ravel(), (tails, near.index.ravel())), shape=(points, points))
+    one = sparse.csr_matrix((strength.ravel(), (tails, near.ends.ravel())), shape=(points, points))
     other = one.T.tocsr()
     joined = (one + other - one.multiply(other)).tocsr()
     joined.sort_indices()

@@ -61,10 +61,13 @@ def cell_direction(
 ) -> Feature:
     """The direction of a cell: `cell` indexes the arrays of the level of `side` cells a side.
 
-    See `direction`; its name gives the cell's column and row. KeyError if there is no such level.
+    See `direction`; its name gives the cell's column and row, and the grid where it is not the
+    coarsest one. KeyError if there is no such level.
     """
     level = atlas.level(side)
-    name = f"cell {int(level.x[cell])},{int(level.y[cell])} of {side}"
+    name = f"cell {int(level.x[cell])},{int(level.y[cell])}"
+    if level is not atlas.levels[0]:
+        name += f" ({side} × {side})"
     mean = level.vectors[cell].astype(np.float64)
     return _feature(atlas, mean, kind, name=name, model=model)
 
@@ -77,7 +80,7 @@ def vector(atlas: Atlas, mean: NDArray[np.float64], kind: Kind) -> NDArray[np.fl
     return centred if kind == "centred" else whitened(centred, atlas.covariance)
 
 
-def precision(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """S = inv(covariance + r·I), with r = `RIDGE` × the mean variance.
 
     Of x from that distribution, E[(x − μ)ᵀ S (x − μ)] is C, but for the ridge: Σ λ / (λ + r)
@@ -88,17 +91,18 @@ def precision(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     ridge = RIDGE * float(np.trace(covariance)) / max(units, 1)
     if not np.isfinite(ridge) or ridge <= 0:
         return np.zeros_like(covariance)
-    return np.linalg.inv(covariance + ridge * np.eye(units))
+    inverse: NDArray[np.float64] = np.linalg.inv(covariance + ridge * np.eye(units))
+    return inverse
 
 
 def whitened(centred: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distances from the layer's mean, (C,) or (n, C), as directions of a whitened space.
 
-    Each is multiplied by S (see `precision`): what sets it apart from the layer weighs more than
+    Each is multiplied by S (see `whitening`): what sets it apart from the layer weighs more than
     what varies everywhere (Carter et al., Activation Atlas, 2019; there of uncentred moments and
     without a ridge). The product has other units, so it is given the length that the vector had.
     """
-    product = centred @ precision(covariance)
+    product: NDArray[np.float64] = centred @ whitening(covariance)
     before = np.linalg.norm(centred, axis=-1, keepdims=True)
     after = np.linalg.norm(product, axis=-1, keepdims=True)
     scaled: NDArray[np.float64] = product * (before / np.where(after > 0, after, 1.0))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from interp_gui.core.atlas.kinds import Atlas
 
 
-def linked(atlas_a: Atlas, points: NDArray[Any], atlas_b: Atlas) -> NDArray[np.int64]:
+def linked_points(atlas_a: Atlas, points: NDArray[Any], atlas_b: Atlas) -> NDArray[np.int64]:
     """Points of `atlas_b` that show what some points of `atlas_a` show.
 
     They are of the same image, by its content, and of those the nearest in it. From a layer
