@@ -117,7 +117,7 @@ def _by_attribution(
 ) -> Generator[Progress | Saved, None, Atlas]:
     model = context.model.description
     answers = answers_of(context, range(model.class_count) if model.class_count > 1 else None)
-    points = looked_at(atlas, each=settings.label_points)
+    points = looked_at(atlas, each=settings.label_points, most=MOST_LOOKED_AT)
     wanted = [(atlas.paths[atlas.image[p]], int(atlas.place[p])) for p in points]
     found = yield from attributed(
         context, model.layer(atlas.layer), wanted, answers=answers, batch=settings.batch,
@@ -175,7 +175,7 @@ def _named(
     return msgspec.structs.replace(level, attribution=mean, label=label, purity=purity)
 
 
-def looked_at(atlas: Atlas, *, each: int, most: int = MOST_LOOKED_AT) -> NDArray[np.int64]:
+def looked_at(atlas: Atlas, *, each: int, most: int) -> NDArray[np.int64]:
     """Points that are looked at: `each` of every cell that keeps a picture, coarse levels first.
 
     Which ones depends on the images' content alone. Cells lie within those of coarser levels, so
