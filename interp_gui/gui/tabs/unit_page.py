@@ -1,34 +1,31 @@
 """The page of one feature: its optimised picture, and beside it what it responds to in reality."""
 
+from typing import Any
+
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QLineEdit, QScrollArea, QSplitter, QWidget
 
-from interp_gui.core.analysis import Inputs
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
-from interp_gui.core.result import AnyResult, Grid, GridItem
-from interp_gui.engine.messages import Ended, Run
+from interp_gui.core.result import AnyResult, GridItem
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
 from interp_gui.gui.features.commands import feature_commands_of
 from interp_gui.gui.features.drop import FeatureDrop
-from interp_gui.gui.parts import column, icon_button, label
+from interp_gui.gui.parts import column, icon_button
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.feature_handle import FeatureHandle
 from interp_gui.gui.tabs.layers import SHORTEST_PX
 from interp_gui.gui.tabs.optimisation import ANALYSIS
-from interp_gui.gui.tabs.pass_strip import PassStrip
-from interp_gui.gui.tabs.picture_panel import PicturePanel, heading
-from interp_gui.gui.tabs.wall_work import MANY_IMAGES
+from interp_gui.gui.tabs.picture_panel import PicturePanel
+from interp_gui.gui.tabs.unit_examples import UnitExamples
 from interp_gui.gui.views.pass_leave import leave_of
 from interp_gui.gui.views.stepping import neighbour
 from interp_gui.gui.widgets.flow import FlowRow
-from interp_gui.gui.widgets.grid import GridView
-from interp_gui.gui.widgets.view import numbers_text
 
 SETTLE_MS = 180
 """Stepping through units with a held arrow key starts nothing until it rests."""
@@ -65,11 +62,12 @@ class UnitPage(QWidget):
         self._state, self._bridge = state, bridge
         self._names, self._leave = names_of(state), leave_of(state)
         self._feature: Feature | None = None
-        self._due = False
+        self._due = self._examples_due = False
         self._settled = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settled.timeout.connect(self._load)
         self.panel = PicturePanel(state, bridge)
-        self.examples = GridView("The images that drive the unit most appear here.")
+        self.real = UnitExamples(state, bridge)
+        self.examples = self.real.view
         self.title = FeatureHandle(state, self.panel.picture)
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the feature")
@@ -82,8 +80,6 @@ class UnitPage(QWidget):
         self.export = icon_button("export", "Export picture and examples", self.export_page)
         self.export.setText("Export…")
         self.export.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.caption = label(dim=True)
-        self.ask = PassStrip(state, bridge)
         self._arrange()
         self.drop = FeatureDrop(
             self, lambda mime: of_features(mime, lambda called: f"Show {called} on this page")
@@ -96,6 +92,7 @@ class UnitPage(QWidget):
         self.examples.item_activated.connect(self._item_activated)
         self.name.editingFinished.connect(self._rename)
         self._names.changed.connect(self._renamed)
+        self.real.wanted_again.connect(self._reload_examples)
         self._leave.changed.connect(self._dataset_changed)
         state.feature_changed.connect(self._follow)
         state.model_changed.connect(self._model_changed)
@@ -114,13 +111,7 @@ class UnitPage(QWidget):
         for widget in (self.copy, self.export):
             head.addWidget(widget)
         layout.addLayout(head)
-        right = QWidget()
-        side = column(right)
-        side.setContentsMargins(8, 0, 0, 0)
-        side.addWidget(heading("Real examples"))
-        side.addWidget(self.ask)
-        side.addWidget(self.caption)
-        side.addWidget(self.examples, 1)
+        self.real.setContentsMargins(8, 0, 0, 0)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         left = _Column()
@@ -131,7 +122,7 @@ class UnitPage(QWidget):
         left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         left.setWidget(self.panel)
         split.addWidget(left)
-        split.addWidget(right)
+        split.addWidget(self.real)
         split.setSizes([420, 480])
         layout.addWidget(split, 1)
 
@@ -174,24 +165,20 @@ class UnitPage(QWidget):
         self._show(self._feature)
 
     def _show(self, feature: Feature | None) -> None:
-        self._bridge.drop("unit-examples")
         self._feature = feature
         self.panel.show_feature(feature)
         self.title.feature = feature
-        self.examples.clear()
+        self.real.show_feature(feature)
         for widget in (self.name, self.copy, self.export, self.previous, self.next):
             widget.setEnabled(feature is not None)
         if feature is None:
             self.title.setText("No unit is chosen")
             self.name.clear()
             self.panel.picture.hint = "Open a unit: double-click a card on the layer wall."
-            self.examples.list.set_hint("The images that drive the unit most appear here.")
-            self.caption.clear()
             return
         self.title.setText(feature.text)
         self.title.setAccessibleName(f"Feature {feature.text}")
         self._show_name(feature)
-        self._tell_examples()
         self._due = True
         self._settled.start()
 
@@ -200,6 +187,8 @@ class UnitPage(QWidget):
         QTimer.singleShot(0, self, self._take_focus)
         if self._due:
             self._settled.start()
+        elif self._examples_due:
+            self._reload_examples()
 
     def _take_focus(self) -> None:
         """Arrow keys step through units when the page comes up, whatever its parts would do."""
@@ -219,71 +208,21 @@ class UnitPage(QWidget):
         """Ask the engine, once the page is in front and has rested."""
         if not self._due or not self.isVisible() or self._feature is None:
             return
-        self._due = False
-        self._load_examples()
+        self._due = self._examples_due = False
+        self.real.load()
         self.panel.start()
-
-    def _dataset_changed(self) -> None:
-        if self._feature is not None and not self._due:
-            self.examples.clear()
-            self._tell_examples()
-            self._load_examples()
 
     # --- real examples -----------------------------------------------------------------------
 
-    def _tell_examples(self) -> None:
-        self.caption.clear()
-        if self._state.dataset is None:
-            self.examples.list.set_hint(
-                "Drop images or a folder of images on the window to see what this unit "
-                "responds to in reality."
-            )
-        elif not self._leave.given(self._state):
-            self.examples.list.set_hint("Press Start above to look for real examples.")
-        else:
-            self.examples.list.set_hint("Looking through the images…")
+    def _dataset_changed(self) -> None:
+        self.real.follow_dataset()
+        self._reload_examples()
 
-    def _load_examples(self) -> None:
-        model, feature = self._state.model, self._feature
-        known = "real-examples" in self._bridge.analyses
-        dataset = self._leave.dataset_for(self._state)
-        if model is None or feature is None or not dataset or not known:
-            return
-        request = Run(
-            analysis="real-examples",
-            model=model.handle,
-            inputs=Inputs(layer=feature.layer, features=(feature,)),
-            dataset=dataset,
-        )
-        self._bridge.run(
-            request,
-            title=self._pass_title(feature),
-            priority="interactive",
-            view="unit-examples",
-            on_result=self._examples_came,
-            on_end=self._examples_ended,
-        )
-
-    def _pass_title(self, feature: Feature) -> str:
-        """How Jobs calls the pass over the images; empty where it is too short to watch."""
-        dataset = self._state.dataset
-        count = len(dataset.images) if dataset is not None else 0
-        return f"Looking through {count:,} images for {feature.text}" if count > MANY_IMAGES else ""
-
-    def _examples_came(self, result: AnyResult, recipe: Recipe | None) -> None:
-        if not isinstance(result, Grid):
-            return
-        self.examples.set_result(result, recipe)
-        # only what says something: that nothing is dead or broken is the rule
-        telling = {n: v for n, v in result.numbers.items() if v not in (False, 0, None)}
-        self.caption.setText("\n".join([numbers_text(telling), *result.notes]).strip())
-        if not result.items:
-            self.examples.list.set_hint("No image drives this unit.")
-
-    def _examples_ended(self, ended: Ended) -> None:
-        if ended.error is not None:
-            text = " ".join(t for t in (ended.error.message, ended.error.hint) if t)
-            self.examples.list.set_hint(text)
+    def _reload_examples(self) -> None:
+        if self._feature is not None and not self._due:
+            self._examples_due = not self.isVisible()
+            if not self._examples_due:
+                self.real.load()
 
     def _item_activated(self, item: GridItem) -> None:
         if item.image:
@@ -328,6 +267,16 @@ class UnitPage(QWidget):
         views = (self.panel.picture, self.examples)
         found = [Exportable(v.result, v.recipe) for v in views if v.result is not None]
         ask_and_export(self, self._state, found)
+
+    # --- for sessions and copies -------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Which real examples are shown, as JSON can hold it."""
+        return self.real.snapshot()
+
+    def restore(self, found: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave; what makes no sense is left out."""
+        self.real.restore(found)
 
     def export_sheet(self) -> None:
         """Export picture and examples on one sheet."""

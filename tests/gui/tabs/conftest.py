@@ -105,6 +105,7 @@ INFOS = (
     _info("unit-ranking", ("image", "layer", "target")),
     _info("activation-maps", ("image", "layer", "spatial")),
     _info("real-examples", ("dataset", "layer")),
+    _info("top-examples", ("dataset", "features")),
     _info("layer-summary", ("layer",)),
     _info("feature-visualization", ("features",), (STEPS,)),
     _info("grad-cam", ("image", "layer", "target", "spatial"), (STEPS,)),

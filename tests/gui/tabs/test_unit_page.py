@@ -141,14 +141,14 @@ def test_very_many_images_are_looked_through_only_when_asked(
     qtbot.waitUntil(lambda: bool(engine.jobs("feature-visualization")))
     assert engine.request("feature-visualization").dataset == ""
     assert not engine.jobs("real-examples")
-    assert "12 images" in page.ask.text.text()
+    assert "12 images" in page.real.ask.text.text()
     estimate = [j for j, r in engine.submitted.items() if isinstance(r, Estimate)][-1]
     engine.cost(estimate, Cost(seconds=2400))
     engine.end(estimate)
-    qtbot.waitUntil(lambda: "40 min" in page.ask.text.text())
-    qtbot.mouseClick(page.ask.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "40 min" in page.real.ask.text.text())
+    qtbot.mouseClick(page.real.ask.start, Qt.MouseButton.LeftButton)
     assert engine.request("real-examples").dataset == "d2"
-    assert page.ask.isHidden()
+    assert page.real.ask.isHidden()
 
 
 def test_a_pass_that_the_cache_holds_is_not_asked_about(
