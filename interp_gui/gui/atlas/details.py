@@ -3,11 +3,12 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QWidget
 
+from interp_gui.core.atlas.directions import Kind
 from interp_gui.core.atlas.kinds import Atlas, Source
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Bars, Picture
 from interp_gui.gui.atlas.examples import ExampleStrip, examples_of
-from interp_gui.gui.atlas.selection import KINDS, Chosen, Facts, Kind, facts, picture_of
+from interp_gui.gui.atlas.selection import KINDS, Chosen, Facts, facts, picture_of
 from interp_gui.gui.export_ui import connect_export
 from interp_gui.gui.parts import column, label, row
 from interp_gui.gui.shared import background_of

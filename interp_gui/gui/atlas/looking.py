@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from interp_gui.core.atlas.kinds import CellPictures
+from interp_gui.core.atlas.linking import linked as points_of
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
@@ -201,7 +202,7 @@ class Looking(QObject):
         kept = self.kept
         if hit is None or kept is None:
             return Chosen()
-        if hit.cell >= 0:
+        if hit.point < 0 <= hit.cell:
             if self.chosen.is_cell and (self.chosen.side, self.chosen.cell) == (hit.side, hit.cell):
                 return self.chosen
             return cell_of(kept.atlas, hit.side, hit.cell)
@@ -268,9 +269,7 @@ class Looking(QObject):
         kept = self.kept
         if sender is self or kept is None or not self.sidebar.linked.isChecked():
             return
-        from interp_gui.core.atlas.linking import linked_points
-
-        points = linked_points(linked.atlas, linked.chosen.points, kept.atlas)
+        points = points_of(linked.atlas, linked.chosen.points, kept.atlas)
         self.canvas.set_linked(points)
         if linked.chosen.empty:
             self._say("")

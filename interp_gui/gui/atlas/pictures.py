@@ -18,7 +18,7 @@ ANALYSIS = "atlas-pictures"
 VIEW = "atlas-pictures"
 CHUNK: dict[Source, int] = {"crop": 64, "icon": 16}
 """Cells a request; what is looked at then may be others."""
-STAGES: dict[Source, tuple[int, ...]] = {"crop": (0,), "icon": (32, 128)}
+STAGES: dict[Source, tuple[int, ...]] = {"crop": (0,), "icon": (24, 128)}
 """Steps of a first look and of a refined icon."""
 
 
@@ -122,7 +122,9 @@ class AtlasPictures(QObject):
 
     def _ask(self, kept: Kept, source: Source, steps: int, cells: list[int]) -> None:
         settings = {**kept.request.parameters, "level": self._side, "source": source,
-                    "cells": ranges(cells), "steps": steps}  # fmt: skip
+                    "cells": ranges(cells)}  # fmt: skip
+        if source == "icon":
+            settings |= {"steps": steps, "first": 0}  # the first look is a run of its own
         known = {info.name for info in self._bridge.analyses[ANALYSIS].parameters}
         settings = {name: value for name, value in settings.items() if name in known}
         request = Run(

@@ -1,19 +1,17 @@
 """What is chosen on a map: a cell or any points, what is known of them, and their direction."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.core.atlas.directions import cell_direction, direction
+from interp_gui.core.atlas.directions import Kind, cell_direction, direction
 from interp_gui.core.atlas.kinds import Atlas, CellPictures, Source
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Pixels
 from interp_gui.gui.atlas.colouring import attribution
 
-Kind = Literal["centred", "raw", "whitened"]
 KINDS: dict[Kind, str] = {
     "centred": "Centred: mean of what is chosen − mean of the layer",
     "raw": "Raw: mean of what is chosen",
@@ -155,12 +153,13 @@ def feature_of(atlas: Atlas, chosen: Chosen, kind: Kind, weights: str) -> Featur
     """The direction of what is chosen, as a feature of a model; None where there is none."""
     if chosen.empty:
         return None
-    found = (
-        cell_direction(atlas, chosen.side, chosen.cell, kind)
-        if chosen.is_cell
-        else direction(atlas, chosen.points, kind)
-    )
-    return msgspec.structs.replace(found, model=weights)
+    if not chosen.is_cell:
+        return direction(atlas, chosen.points, kind, model=weights)
+    found = cell_direction(atlas, chosen.side, chosen.cell, kind, model=weights)
+    label = int(atlas.level(chosen.side).label[chosen.cell])
+    if 0 <= label < len(atlas.names):
+        found = msgspec.structs.replace(found, name=f"{atlas.names[label]}, {found.name}")
+    return found
 
 
 def picture_of(atlas: Atlas, chosen: Chosen, source: Source) -> CellPictures | None:
