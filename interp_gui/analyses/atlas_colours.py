@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from interp_gui.analyses.asked import asked_features
 from interp_gui.analyses.atlas.about import class_index
 from interp_gui.analyses.atlas.make import make_atlas
+from interp_gui.analyses.atlas.picked import positions_of
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.attribution import answers_of, attributed
+from interp_gui.analyses.dataset_pass import images_at_hand
 from interp_gui.analyses.harvest import HarvestSpec, harvest
 from interp_gui.core.analysis import Analysis, Context, Need, Progress, Saved, Steps, parameter
 from interp_gui.core.atlas.kinds import Atlas
@@ -78,7 +80,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
 
 def _atlas(context: Context, parameters: Parameters) -> Generator[Progress | Saved, None, Atlas]:
     """The atlas itself; what is shown of it on the way is not for this result."""
-    steps = make_atlas(context, parameters, preview=False)
+    steps = make_atlas(context, parameters, preview=False, labels=False)
     while True:
         try:
             step = next(steps)
@@ -137,7 +139,8 @@ def _of_feature(
     # Of another layer, the store has the same places of the same images; as it records whole
     # vectors, the next feature of that layer costs nothing.
     spec = HarvestSpec(
-        positions=parameters.positions, skip_edges=parameters.skip_edges, seed=context.inputs.seed
+        positions=positions_of(parameters, len(images_at_hand(context).images)),
+        skip_edges=parameters.skip_edges,
     )
     found = yield from harvest(context, [layer], spec, batch=parameters.batch)
     record = found.layers[layer.name]

@@ -64,7 +64,9 @@ def label_source(context: Context, asked: str, atlas: Atlas) -> str:
         return "label" if any(atlas.columns.get("label", ())) else ""
     if asked in ("", "none"):
         return ""
-    if asked not in atlas.columns:
+    dataset = context.inputs.dataset
+    empty = {"label", "group", *(dataset.columns if dataset is not None else ())}
+    if asked not in {*atlas.columns, *empty}:
         raise unknown_name("column of the images", asked, (*WORDS, *atlas.columns))
     return asked
 
@@ -73,7 +75,8 @@ def label_source(context: Context, asked: str, atlas: Atlas) -> str:
 
 
 def _by_column(atlas: Atlas, column: str) -> Atlas:
-    texts = np.array(atlas.columns[column], dtype=object)[atlas.image]
+    known = atlas.columns.get(column, ("",) * len(atlas.sha256))
+    texts = np.array(known, dtype=object)[atlas.image]
     names = sorted({text for text in texts if text})
     number = {name: at for at, name in enumerate(names)}
     kinds = np.array([number.get(text, -1) for text in texts], np.int64)
