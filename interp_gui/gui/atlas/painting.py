@@ -1,0 +1,149 @@
+"""How what a view shows is painted: pictures, dots and names."""
+
+from collections import OrderedDict
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+
+from interp_gui.core.atlas.display import dots, placed, shown_side
+from interp_gui.core.atlas.kinds import Atlas
+from interp_gui.core.atlas.scene import Scene
+from interp_gui.core.atlas.view import TINT, Dots, Labels, Placed, View, frame_px
+from interp_gui.gui.atlas.splat import paint_dots, pixels_of
+
+_EDGED_FROM_PX = 2.6
+"""Dots of at least this radius have an edge."""
+_KEPT_NAMES = 600
+
+
+def paint_tile(scene: Scene, view: View, background: QColor) -> QImage | None:
+    """A view without names, opaque; None if there is nothing in it."""
+    side = shown_side(scene.sides, view)
+    pictures, points = placed(scene, view, side), dots(scene, view, side)
+    if not len(pictures.cells) and not len(points.points):
+        return None
+    image = QImage(view.width, view.height, QImage.Format.Format_RGB32)
+    image.fill(background)
+    if len(pictures.cells):
+        painter = QPainter(image)
+        paint_pictures(painter, scene.atlas, pictures)
+        painter.end()
+    if len(points.points):
+        paint_points(image, points, background, ratio=view.ratio)
+    return image
+
+
+def paint_pictures(painter: QPainter, atlas: Atlas, pictures: Placed) -> None:
+    """Pictures of cells, with the colours of their values."""
+    frames = frame_px(pictures.size)
+    for i in range(len(pictures.cells)):
+        pixels = atlas.pictures[pictures.sheet[i]].pixels[pictures.row[i]]
+        size, x, y = int(pictures.size[i]), round(pictures.x[i]), round(pictures.y[i])
+        pixels = np.ascontiguousarray(pixels)
+        height, width = pixels.shape[:2]
+        borrowed = QImage(pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
+        painter.setOpacity(pictures.opacity[i])
+        painter.drawImage(
+            x, y, borrowed.scaled(
+                size, size, Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            ),
+        )  # fmt: skip
+        if pictures.coloured[i]:
+            colour, frame = QColor(*pictures.rgb[i].tolist()), int(frames[i])
+            painter.setOpacity(pictures.opacity[i] * TINT)
+            painter.fillRect(x, y, size, size, colour)
+            painter.setOpacity(pictures.opacity[i])
+            for rect in (
+                (x, y, size, frame), (x, y + size - frame, size, frame),
+                (x, y + frame, frame, size - 2 * frame),
+                (x + size - frame, y + frame, frame, size - 2 * frame),
+            ):  # fmt: skip
+                painter.fillRect(*rect, colour)
+    painter.setOpacity(1.0)
+
+
+def paint_points(image: QImage, points: Dots, background: QColor, *, ratio: float) -> None:
+    """Points as dots; large ones have an edge of the background's colour."""
+    large = points.radius >= _EDGED_FROM_PX * ratio
+    edge = (background.red(), background.green(), background.blue()) if large else None
+    paint_dots(
+        pixels_of(image), points.x, points.y, points.radius, points.rgb, points.opacity,
+        edge=edge, edge_px=ratio,
+    )  # fmt: skip
+
+
+class NamePainter:
+    """Names with a halo, which make them legible on pictures; each is drawn once and kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], QImage] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget all: the font or the theme is another one."""
+        self._kept.clear()
+
+    def paint(
+        self, painter: QPainter, names: Labels, *, font: QFont, text: QColor, halo: QColor,
+        ratio: float,
+    ) -> None:  # fmt: skip
+        """Write names, given in logical pixels, on a screen of `ratio` pixels each."""
+        for i, name in enumerate(names.text):
+            size, width = float(names.size[i]), float(names.width[i])
+            key = (name, size, round(width), text.rgba(), halo.rgba(), ratio)
+            image = self._kept.get(key)
+            if image is None:
+                image = self._kept[key] = draw_name(name, font, size, width, text, halo, ratio)
+                while len(self._kept) > _KEPT_NAMES:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            where = QPointF(
+                names.x[i] - image.width() / ratio / 2, names.y[i] - image.height() / ratio / 2
+            )
+            painter.drawImage(_on_pixels(where, ratio), image)
+
+
+def name_font(font: QFont, size_px: float) -> QFont:
+    """The font of names of a size; large ones are heavier."""
+    made = QFont(font)
+    made.setPixelSize(max(1, round(size_px)))
+    made.setWeight(QFont.Weight.DemiBold if size_px >= 13 else QFont.Weight.Medium)
+    return made
+
+
+def draw_name(
+    name: str, font: QFont, size_px: float, width: float, text: QColor, halo: QColor, ratio: float
+) -> QImage:
+    """One name on nothing."""
+    made = name_font(font, size_px)
+    metrics = QFontMetricsF(made)
+    short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, max(8.0, width))
+    box = QRectF(0, 0, metrics.horizontalAdvance(short) + 6, metrics.height() + 4)
+    image = QImage(
+        max(1, round(box.width() * ratio)), max(1, round(box.height() * ratio)),
+        QImage.Format.Format_ARGB32_Premultiplied,
+    )  # fmt: skip
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    path = QPainterPath()
+    path.addText(3, 2 + metrics.ascent(), made, short)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for width_px, opacity in ((5.0, 0.4), (3.0, 0.9)):
+        painter.setOpacity(opacity)
+        painter.strokePath(
+            path,
+            QPen(
+                halo, width_px, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap,
+                Qt.PenJoinStyle.RoundJoin,
+            ),
+        )  # fmt: skip
+    painter.setOpacity(1.0)
+    painter.fillPath(path, text)
+    painter.end()
+    return image
+
+
+def _on_pixels(where: QPointF, ratio: float) -> QPointF:
+    return QPointF(round(where.x() * ratio) / ratio, round(where.y() * ratio) / ratio)
