@@ -91,8 +91,7 @@ def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     ridge = RIDGE * float(np.trace(covariance)) / max(units, 1)
     if not np.isfinite(ridge) or ridge <= 0:
         return np.zeros_like(covariance)
-    inverse: NDArray[np.float64] = np.linalg.inv(covariance + ridge * np.eye(units))
-    return inverse
+    return np.asarray(np.linalg.inv(covariance + ridge * np.eye(units)), np.float64)
 
 
 def whitened(centred: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,7 +101,7 @@ def whitened(centred: NDArray[np.float64], covariance: NDArray[np.float64]) -> N
     what varies everywhere (Carter et al., Activation Atlas, 2019; there of uncentred moments and
     without a ridge). The product has other units, so it is given the length that the vector had.
     """
-    product: NDArray[np.float64] = centred @ whitening(covariance)
+    product = centred @ whitening(covariance)
     before = np.linalg.norm(centred, axis=-1, keepdims=True)
     after = np.linalg.norm(product, axis=-1, keepdims=True)
     scaled: NDArray[np.float64] = product * (before / np.where(after > 0, after, 1.0))
