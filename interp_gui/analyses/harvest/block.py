@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from interp_gui.analyses.unit_maps import map_size
 from interp_gui.core.layer import LayerInfo
 
 Floats = NDArray[np.float32]
+
+_BY_UNIT = ("peak", "mean", "low", "spread", "position")
+_BY_IMAGE = ("vectors", "places", "outliers")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +28,7 @@ class Block:
     peak, mean, low, spread
         (C, n) float32: largest value, mean, smallest value and variance over the positions.
     position
-        (C, n) int32: where the peak is, row by row.
+        (C, n) integers: where the peak is, row by row.
     vectors
         (n, P, C) float32: the values of all units at the recorded places.
     places
@@ -34,7 +38,7 @@ class Block:
     """
 
     peak: Floats
-    position: NDArray[np.int32]
+    position: NDArray[Any]
     mean: Floats
     low: Floats
     spread: Floats
@@ -44,6 +48,26 @@ class Block:
 
     def __len__(self) -> int:
         return int(self.places.shape[0])
+
+    def rows(self, rows: NDArray[np.int64]) -> "Block":
+        """Some of the images."""
+        parts = {name: getattr(self, name) for name in _BY_UNIT + _BY_IMAGE}
+        return Block(**{n: a[:, rows] if n in _BY_UNIT else a[rows] for n, a in parts.items()})
+
+    @classmethod
+    def joined(cls, blocks: "Sequence[Block]") -> "Block":
+        """Blocks one behind the other."""
+        return cls(
+            **{
+                name: np.concatenate([getattr(b, name) for b in blocks], int(name in _BY_UNIT))
+                for name in _BY_UNIT + _BY_IMAGE
+            }
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Of all its arrays."""
+        return sum(getattr(self, name).nbytes for name in _BY_UNIT + _BY_IMAGE)
 
 
 def block_of_maps(

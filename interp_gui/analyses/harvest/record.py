@@ -1,6 +1,6 @@
 """What a harvest gives: records of layers, read in chunks, and the images they are about."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.dataset_pass import broken_notes
-from interp_gui.analyses.harvest.block import Block
-from interp_gui.analyses.harvest.statistics import Statistics
+from interp_gui.analyses.harvest.reading import Reader, Rows
+from interp_gui.analyses.harvest.statistics import (
+    MOST_COVARIED,
+    SHARES,
+    Statistics,
+    quantiles_of,
+    unit_slices,
+)
 from interp_gui.analyses.real_examples.streaming import TopK
+from interp_gui.core.errors import MissingAbility
 from interp_gui.core.layer import LayerInfo
 
 Floats = NDArray[np.float32]
-Rows = slice | Sequence[int] | NDArray[Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,86 +52,69 @@ class HarvestedImage:
 class LayerRecord:
     """What is recorded of one layer; row i is about `Harvest.images[i]`.
 
-    Numbers of images are read from chunks when they are asked for: ask for some rows, or for one
+    Numbers of images are read from disk when they are asked for: ask for some rows, or for one
     unit, rather than for everything.
 
     Parameters
     ----------
     grid
         Rows and columns of the layer's maps; 1 × 1 where it has no positions.
-    blocks
-        The chunks.
-    where
-        (count,) int64: the row of each image in the chunks, counted through all of them.
+    reader
+        Of exactly these images.
     statistics
         Of exactly these images.
-
-    Attributes
-    ----------
-    vector_image, vector_place
-        (M,) int32: the image of each recorded vector, as index into `Harvest.images`, and its
-        place on the grid, row by row.
     """
 
     def __init__(
-        self,
-        layer: LayerInfo,
-        grid: tuple[int, int],
-        *,
-        blocks: Sequence[Block],
-        where: NDArray[np.int64],
-        statistics: Statistics,
+        self, layer: LayerInfo, grid: tuple[int, int], *, reader: Reader, statistics: Statistics
     ) -> None:
         self.layer = layer
         self.grid = grid
+        self.reader = reader
         self.statistics = statistics
-        self._blocks = tuple(blocks)
-        self._starts = np.cumsum([0, *(len(block) for block in blocks)])
-        self._where = where
-        places = self._gather(lambda block, rows: block.places[rows], where)
-        image, slot = np.nonzero(places >= 0)
-        self.vector_image = image.astype(np.int32)
-        self.vector_place = places[image, slot].astype(np.int32)
-        self._slot = slot.astype(np.int16)
 
     @property
     def count(self) -> int:
         """Images recorded."""
-        return len(self._where)
+        return self.reader.count
 
     def peaks(self, rows: Rows = None) -> Floats:
         """(n, C) largest value of each unit in each image."""
-        return self._numbers("peak", rows)
+        return self.reader.numbers("peak", rows)
 
     def means(self, rows: Rows = None) -> Floats:
         """(n, C) mean of each unit over the positions of each image."""
-        return self._numbers("mean", rows)
+        return self.reader.numbers("mean", rows)
 
     def positions(self, rows: Rows = None) -> NDArray[np.int32]:
         """(n, C) where the peaks are, row by row."""
-        return self._numbers("position", rows).astype(np.int32)
+        return self.reader.numbers("position", rows).astype(np.int32)
 
     def unit_peaks(self, unit: int) -> Floats:
         """(count,) largest value of one unit in each image."""
-        return self._unit("peak", unit)
+        return self.reader.units("peak", unit)
 
     def unit_means(self, unit: int) -> Floats:
         """(count,) mean of one unit over the positions of each image."""
-        return self._unit("mean", unit)
+        return self.reader.units("mean", unit)
 
     def unit_positions(self, unit: int) -> NDArray[np.int32]:
         """(count,) where one unit's peaks are, row by row."""
-        return self._unit("position", unit).astype(np.int32)
+        return self.reader.units("position", unit).astype(np.int32)
 
     def vectors(self, rows: Rows = None) -> Floats:
         """(M, C) recorded vectors, or some of them by their index."""
-        picked = _indices(rows, len(self.vector_image))
-        image, slot = self.vector_image[picked], self._slot[picked]
-        width = self.layer.units
-        found = np.empty((len(picked), width), np.float32)
-        for block, here, at in self._located(self._where[image]):
-            found[here] = block.vectors[at, slot[here]]
-        return found
+        return self.reader.vectors(rows)
+
+    @property
+    def vector_image(self) -> NDArray[np.int32]:
+        """(M,) the image of each recorded vector, as index into `Harvest.images`."""
+        return self.reader.vector_image
+
+    @property
+    def vector_place(self) -> NDArray[np.int32]:
+        """(M,) the place of each recorded vector on the grid, row by row."""
+        return self.reader.vector_place
 
     @property
     def outliers(self) -> int:
@@ -134,12 +123,12 @@ class LayerRecord:
 
     @property
     def unit_mean(self) -> NDArray[np.float64]:
-        """(C,) mean over all positions of all images."""
+        """(C,) mean over all positions of all images in which the unit is a number."""
         return self.statistics.unit_mean
 
     @property
     def unit_variance(self) -> NDArray[np.float64]:
-        """(C,) variance over all positions of all images."""
+        """(C,) variance over all positions of all images in which the unit is a number."""
         return self.statistics.unit_variance
 
     @property
@@ -153,18 +142,34 @@ class LayerRecord:
         return self.statistics.maximum
 
     @property
+    def active(self) -> NDArray[np.int64]:
+        """(C,) images in which the unit exceeds zero anywhere."""
+        return self.statistics.active
+
+    @property
+    def not_a_number(self) -> NDArray[np.int64]:
+        """(C,) images in which the unit is no finite number somewhere."""
+        return self.statistics.not_a_number
+
+    @property
     def dead(self) -> NDArray[np.bool_]:
         """(C,) which units are the same number everywhere."""
         return self.statistics.dead
 
     @property
     def vector_mean(self) -> NDArray[np.float64]:
-        """(C,) mean of the recorded vectors."""
+        """(C,) mean of the recorded vectors that are numbers."""
         return self.statistics.vector_mean
 
     @property
     def covariance(self) -> NDArray[np.float64]:
         """(C, C) covariance of the recorded vectors around their mean, divided by their number."""
+        if self.layer.units > MOST_COVARIED:
+            raise MissingAbility(
+                f"Layer '{self.layer.name}' has too many units for a covariance "
+                f"({self.layer.units}).",
+                hint=f"Choose a layer of up to {MOST_COVARIED} units.",
+            )
         return self.statistics.covariance
 
     @property
@@ -172,60 +177,36 @@ class LayerRecord:
         """Strongest positions of each unit, one an image; items are indices of images."""
         return self.statistics.top
 
-    def peak_quantiles(self, q: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
-        """(len(q), C) quantiles of the images' peaks."""
-        return self.statistics.peak_quantiles(np.asarray(q, np.float64))
+    def peak_quantiles(self, q: Sequence[float] | NDArray[Any]) -> Floats:
+        """(len(q), C) quantiles of the images' peaks.
 
-    def quantiles(self, q: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+        Those of `statistics.SHARES` are at hand; for others all peaks are read.
+        """
+        return self._quantiles(np.asarray(q, np.float64), self.statistics.peaks, vectors=False)
+
+    def quantiles(self, q: Sequence[float] | NDArray[Any]) -> Floats:
         """(len(q), C) quantiles of the values at the recorded places."""
-        return self.statistics.value_quantiles(np.asarray(q, np.float64))
+        return self._quantiles(np.asarray(q, np.float64), self.statistics.values, vectors=True)
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-        """Indices of images with their peaks, chunk by chunk."""
-        for block, here, at in self._located(self._where):
+    def unit_quantiles(self, unit: int, q: Sequence[float] | NDArray[Any]) -> Floats:
+        """(len(q),) quantiles of one unit's peaks."""
+        return quantiles_of(self.unit_peaks(unit)[:, None], np.asarray(q, np.float64))[:, 0]
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+        """Indices of images with their peaks, (n,) and (n, C), as they lie on disk."""
+        for block, here, at in self.reader.located():
             yield here, np.asarray(block.peak[:, at].T)
 
-    def _numbers(self, name: str, rows: Rows) -> NDArray[Any]:
-        wanted = self._where[_indices(rows, self.count)]
-        return self._gather(lambda block, at: getattr(block, name)[:, at].T, wanted)
-
-    def _unit(self, name: str, unit: int) -> NDArray[Any]:
-        return self._gather(lambda block, at: getattr(block, name)[unit][at], self._where)
-
-    def _gather(
-        self, read: Callable[[Block, NDArray[np.int64]], NDArray[Any]], where: NDArray[np.int64]
-    ) -> NDArray[Any]:
-        found: NDArray[Any] | None = None
-        for block, here, at in self._located(where):
-            part = read(block, at)
-            if found is None:
-                found = np.empty((len(where), *part.shape[1:]), part.dtype)
-            found[here] = part
-        if found is None:
-            return (
-                read(self._blocks[0], np.zeros(0, np.int64)) if self._blocks else np.zeros((0, 0))
-            )
+    def _quantiles(self, q: NDArray[np.float64], known: Floats, *, vectors: bool) -> Floats:
+        at = {share: row for row, share in enumerate(SHARES)}
+        if all(share in at for share in q.tolist()):
+            return known[[at[share] for share in q.tolist()]]
+        found = np.empty((len(q), self.layer.units), np.float32)
+        for part in unit_slices(self.layer.units, self.count):
+            reader = self.reader
+            values = reader.vectors(units=part) if vectors else reader.units("peak", part)
+            found[:, part] = quantiles_of(values, q)
         return found
-
-    def _located(
-        self, where: NDArray[np.int64]
-    ) -> Iterator[tuple[Block, NDArray[np.int64], NDArray[np.int64]]]:
-        """Each block that holds some rows, which of them, and where in the block they are."""
-        owner = np.searchsorted(self._starts, where, side="right") - 1
-        order = np.argsort(owner, kind="stable")
-        bounds = np.searchsorted(owner[order], np.arange(len(self._blocks) + 1))
-        for number, block in enumerate(self._blocks):
-            here = order[bounds[number] : bounds[number + 1]]
-            if len(here):
-                yield block, here, where[here] - self._starts[number]
-
-
-def _indices(rows: Rows, count: int) -> NDArray[np.int64]:
-    if rows is None:
-        return np.arange(count)
-    if isinstance(rows, slice):
-        return np.arange(count)[rows]
-    return np.asarray(rows, np.int64)
 
 
 class LabelPeaks:
@@ -247,7 +228,7 @@ class LabelPeaks:
         number = {name: i for i, name in enumerate(self.names)}
         codes = np.array([number.get(value, -1) for value in values], np.int64)
         total = np.zeros((len(self.names), record.layer.units))
-        for here, peaks in record:
+        for here, peaks in record.blocks():
             codes_here = codes[here]
             for code in np.unique(codes_here[codes_here >= 0]):
                 total[code] += peaks[codes_here == code].sum(axis=0, dtype=np.float64)

@@ -1,0 +1,247 @@
+"""The pass that records what is not on disk yet, batch by batch, and can be stopped anywhere."""
+
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interp_gui.analyses.dataset_pass import Known
+from interp_gui.analyses.harvest.block import Block, block_of_maps
+from interp_gui.analyses.harvest.folder import LayerFolder
+from interp_gui.analyses.harvest.hashes import Hashes, keys_of, packed
+from interp_gui.analyses.harvest.spec import HarvestSpec
+from interp_gui.analyses.passes import Route
+from interp_gui.analyses.unit_maps import unit_maps
+from interp_gui.core.analysis import Context, Progress
+from interp_gui.core.errors import ImageProblem, InvalidValue, OutputProblem
+from interp_gui.core.images import image_sha256
+from interp_gui.core.layer import LayerInfo
+from interp_gui.core.preprocessing import load_input
+
+Floats = NDArray[np.float32]
+
+CHUNK_BYTES = 2**23
+_MOST_WAITING_BYTES = 2**26
+_SHORTEST_S, _LONGEST_S = 10.0, 60.0
+"""So long what was computed may wait to be written: it is what a killed process loses."""
+
+TEXT = "Recording activations"
+
+
+class _Waiting:
+    """What was computed and is not written yet, of one layer."""
+
+    def __init__(self, folder: LayerFolder) -> None:
+        self.folder = folder
+        self.bytes = 0
+        self._hashes: list[str] = []
+        self._blocks: list[Block] = []
+        self._broken: dict[str, tuple[str, str]] = {}
+
+    def add(self, hashes: Sequence[str], block: Block) -> None:
+        self._hashes += hashes
+        self._blocks.append(block)
+        self.bytes += block.nbytes
+
+    def add_broken(self, sha256: str, name: str, text: str) -> None:
+        self._broken[sha256] = (name, text)
+
+    def write(self, *, sync: bool) -> None:
+        hashes, blocks, broken = self._hashes, self._blocks, self._broken
+        self._hashes, self._blocks, self._broken, self.bytes = [], [], {}, 0
+        if blocks:
+            self.folder.add(packed(hashes), Block.joined(blocks), broken, sync=sync)
+        elif broken:
+            self.folder.add_broken(broken, sync=sync)
+
+
+class Recording:
+    """Records the images that some layer lacks.
+
+    Parameters
+    ----------
+    route
+        What computes; its layers are recorded.
+    folders
+        Of these layers, by name.
+    images
+        All that are at hand and can be read.
+
+    Attributes
+    ----------
+    broken
+        A sentence for each image that could not be decoded, by its place in the dataset.
+    gone
+        Places of images that were there at first, and are no longer, or have changed.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        route: Route,
+        folders: Mapping[str, LayerFolder],
+        images: Sequence[Known],
+        spec: HarvestSpec,
+    ) -> None:
+        self._context = context
+        self._route = route
+        self._folders = {layer.name: folders[layer.name] for layer in route.layers}
+        self._spec = spec
+        self._images = images
+        self._hashes = packed([image.sha256 for image in images])
+        self.broken: dict[int, str] = {}
+        self.gone: set[int] = set()
+        self._lacking = self._missing()
+
+    @property
+    def lacking(self) -> int:
+        """Images that are still to be recorded."""
+        return int(self._lacking.sum())
+
+    def _missing(self) -> NDArray[np.bool_]:
+        """Which images some layer lacks; of equal ones the first."""
+        return missing(self._folders.values(), self._images, self._hashes, self.broken)
+
+    def steps(self, batch: int) -> Generator[Progress, None, None]:
+        """Record them, so many images a step.
+
+        What was computed is written when the steps end for whatever reason but a full disk.
+        """
+        waiting = {name: _Waiting(folder) for name, folder in self._folders.items()}
+        number, lock = next(iter(self._folders.values())).direction()
+        try:
+            yield from self._steps(batch, number, waiting)
+            yield from _written(list(waiting.values()))
+        except OutputProblem:
+            raise
+        except BaseException:
+            for each in waiting.values():
+                with suppress(OutputProblem):
+                    each.write(sync=False)
+            raise
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _steps(
+        self, batch: int, direction: int, waiting: dict[str, _Waiting]
+    ) -> Generator[Progress, None, None]:
+        begun = written = time.monotonic()
+        wanted = np.flatnonzero(self._lacking)
+        # aligned to the first image that is missing, so that a resumed pass repeats the batches
+        batches = [wanted[start : start + batch] for start in range(0, len(wanted), batch)]
+        for places in _ordered(batches, direction):
+            self._context.check()
+            total = len(self._images)
+            yield Progress(done=total - self.lacking, total=total, text=TEXT)
+            images = [self._images[i] for i in places.tolist() if self._lacking[i]]
+            self._lacking[places] = False
+            if images:
+                self._take(images, waiting)
+            now = time.monotonic()
+            pause = min(max(_SHORTEST_S, 0.1 * (now - begun)), _LONGEST_S)
+            late = now - written > pause
+            late = late or sum(each.bytes for each in waiting.values()) > _MOST_WAITING_BYTES
+            due = [each for each in waiting.values() if late or each.bytes > CHUNK_BYTES]
+            if due:
+                yield from _written(due)
+            if late:
+                written = time.monotonic()
+                if any(folder.others_added() for folder in self._folders.values()):
+                    self._lacking &= self._missing()
+
+    def _take(self, images: Sequence[Known], waiting: dict[str, _Waiting]) -> None:
+        """Run a batch; nothing is kept of it if that fails."""
+        context, size = self._context, self._context.model.preprocessing.size
+        inputs: list[Floats] = []
+        whole: list[Known] = []
+        for image in images:
+            try:
+                seen = load_input(image.entry.path, context.model.preprocessing)
+            except ImageProblem as problem:
+                self._leave_out(image, problem, waiting)
+                continue
+            if not self._unchanged(image):
+                continue
+            if seen.shape[1:] != size:
+                raise InvalidValue(
+                    f"'{Path(image.entry.path).name}' does not have the size of the network's "
+                    "input.",
+                    hint="Switch cropping on, or resize to an exact size.",
+                )
+            inputs.append(seen)
+            whole.append(image)
+        if not inputs:
+            return
+        values = self._route.values(context, np.stack(inputs))
+        hashes = [image.sha256 for image in whole]
+        made: dict[str, Block] = {}
+        for layer in self._route.layers:
+            context.check()
+            maps = unit_maps(values[layer.name], layer, size)
+            made[layer.name] = block_of_maps(maps, layer, size, self._spec, hashes)
+        for name, block in made.items():
+            waiting[name].add(hashes, block)
+
+    def _leave_out(self, image: Known, problem: ImageProblem, waiting: dict[str, _Waiting]) -> None:
+        if not self._unchanged(image):
+            return
+        self.broken[image.place] = problem.message
+        for each in waiting.values():
+            each.add_broken(image.sha256, image.entry.name, problem.message)
+
+    def _unchanged(self, image: Known) -> bool:
+        """Whether the file is still the one whose hash is known; it is left out otherwise."""
+        try:
+            same = image_sha256(image.entry.path) == image.sha256
+            problem = f"'{image.entry.name}' has changed while the images were read."
+        except ImageProblem as found:
+            same, problem = False, found.message
+        if not same:
+            self.gone.add(image.place)
+            self.broken[image.place] = problem
+        return same
+
+
+def missing(
+    folders: Iterable[LayerFolder],
+    images: Sequence[Known],
+    hashes: Hashes,
+    broken: dict[int, str],
+) -> NDArray[np.bool_]:
+    """Which images some folder lacks, of equal ones the first; takes note of broken ones."""
+    lacking = np.zeros(len(images), np.bool_)
+    known = list(folders)
+    for folder in known:
+        lacking |= folder.where(hashes) < 0
+    first = np.zeros(len(images), np.bool_)
+    first[np.unique(keys_of(hashes), return_index=True)[1]] = True
+    for i in np.flatnonzero(lacking).tolist():
+        image = images[i]
+        text = next((t for f in known if (t := f.broken(image.sha256, image.entry.name))), "")
+        if text:
+            broken[image.place] = text
+            lacking[i] = False
+    return lacking & first
+
+
+def _written(waiting: Sequence[_Waiting]) -> Generator[Progress, None, None]:
+    """Write layer by layer: each is a step."""
+    for each in waiting:
+        each.write(sync=True)
+        yield Progress(text="Writing activations")
+
+
+def _ordered(batches: Sequence[NDArray[np.int64]], direction: int) -> Iterator[NDArray[np.int64]]:
+    """Batches forward, backward, or forward from the middle on."""
+    middle = len(batches) // 2 if direction > 1 else 0
+    turned = [*batches[middle:], *batches[:middle]]
+    return iter(turned[::-1] if direction == 1 else turned)
+
+
+def row_bytes(layer: LayerInfo, positions: int) -> int:
+    """What one image takes on disk in one layer."""
+    return layer.units * (4 * 4 + 2 + 4 * positions) + 4 * positions + 4 + 32
