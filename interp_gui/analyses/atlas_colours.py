@@ -49,6 +49,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         feature = _one_feature(context)
     else:
         index = _class_asked(context, parameters.class_name)
+        _ = context.differentiable  # said before anything is computed
     atlas = yield from _atlas(context, parameters)
     notes: tuple[str, ...] = ()
     if parameters.of == "feature":
@@ -208,8 +209,8 @@ def _quantiles(values: Floats) -> tuple[tuple[Number, ...], ...]:
 
 
 def spared_needs(settings: Parameters) -> tuple[Need, ...]:
-    """A class goes without a feature, and a feature without gradients."""
-    return ("features",) if settings.of == "class" else ("gradient", "classes")
+    """A class goes without a feature."""
+    return ("features",) if settings.of == "class" else ()
 
 
 ANALYSIS = Analysis(
@@ -218,7 +219,7 @@ ANALYSIS = Analysis(
     summary="The value of a feature of any layer, or what is argued for a class, at the points of "
     "an activation atlas.",
     parameters=Parameters,
-    needs=("dataset", "layer", "features", "gradient", "classes"),
+    needs=("dataset", "layer", "features"),
     uses=("target",),
     produces=("table",),
     spares=spared_needs,

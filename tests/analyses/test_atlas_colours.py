@@ -1,5 +1,6 @@
 """Values of features and classes at the points of an atlas."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -116,11 +117,22 @@ def test_what_is_missing_is_said(run_analysis, runtimes, dataset, small_cnn):
         ask({"of": "class", "class_name": "cat"})
     bare = small_cnn(outputs=())
     inputs = Inputs(dataset=dataset, layer="last")
-    settings = ANALYSIS.settings({"of": "class"})
-    with pytest.raises(MissingAbility, match="has none"):
-        check_needs(ANALYSIS, bare, inputs, settings)
+    of_class = ANALYSIS.settings({"of": "class"})
+    with pytest.raises(MissingAbility, match="has no classes"):
+        finished(ANALYSIS.run(Context(model=bare, inputs=inputs), of_class))
     with pytest.raises(InvalidValue, match="needs a feature"):
         check_needs(ANALYSIS, bare, inputs, ANALYSIS.settings({}))
+    check_needs(ANALYSIS, bare, inputs, of_class)
+
+    class Plain:
+        description = msgspec.structs.replace(
+            bare.description, outputs=runtimes["cnn"].description.outputs,
+            gradient_problem="It only answers.",
+        )  # fmt: skip
+
+    context = Context(model=Plain(), inputs=inputs)
+    with pytest.raises(MissingAbility, match="cannot compute gradients"):
+        finished(ANALYSIS.run(context, ANALYSIS.settings({"of": "class", "class_name": "2"})))
 
 
 def test_the_nearest_recorded_vector_of_the_same_image_counts():

@@ -355,3 +355,19 @@ def test_without_gradients_it_is_said(runtimes, pictures):
     context = context_of(Plain())
     with pytest.raises(MissingAbility, match="cannot compute gradients"):
         finished(attributions(context, runtimes["cnn"].layer("last"), [(pictures[0], 0)]))
+
+
+def test_a_model_from_an_onnx_file_takes_its_twin(runtimes, pictures):
+    from interp_gui.runtimes.onnx.runtime import OnnxRuntime
+    from tests.runtimes.onnx.conftest import exported
+
+    runtime = OnnxRuntime(exported(build("cnn")[0], size=SIDE), describe("cnn", 6))
+    runtime.seek_gradients()
+    assert runtime.description.gradient_problem == ""
+    wanted = [(path, 7) for path in pictures[:2]]
+    layer = next(each for each in runtime.description.layers if each.shape == (12, 8, 8))
+    found, _ = finished(attributions(context_of(runtime), layer, wanted))
+    own = runtimes["cnn"]
+    expected, _ = finished(attributions(context_of(own), own.layer("second"), wanted))
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
