@@ -19,6 +19,8 @@ NEAR_PX, NEARER_PX = 130.0, 200.0
 _GAP = 0.06
 _SMALLEST = 0.36
 _BEHIND_POINTS = 0.45
+_BESIDE_RADIUS, _BESIDE_OPACITY = 0.62, 0.6
+"""Of points in cells that are too thin for a picture, among cells that have one."""
 
 
 def display(atlas: Atlas, look: Look, view: View) -> Display:
@@ -94,15 +96,25 @@ def _placed(scene: Scene, view: View, cells: NDArray[np.int32], seen: Cells | No
     )  # fmt: skip
 
 
-def dot_radius(scene: Scene, view: View) -> float:
+def dot_radius(scene: Scene, view: View, side: int) -> float:
     """Radius of dots in pixels: larger where there is room, and where there are few."""
     scale = view.scale / view.ratio
-    return view.ratio * min(5.0, max(1.5, 0.3 * scale / math.sqrt(max(1, len(scene.index)))))
+    radius = min(5.0, max(1.5, 0.3 * scale / math.sqrt(max(1, len(scene.index)))))
+    if _beside_pictures(scene, side):
+        radius = max(
+            1.5, radius * (_BESIDE_RADIUS + (1 - _BESIDE_RADIUS) * nearness(scene, view, side))
+        )
+    return view.ratio * radius
+
+
+def _beside_pictures(scene: Scene, side: int) -> bool:
+    """Whether dots are what is left over, and must not drown the pictures."""
+    return bool(side) and scene.look.draw != "points" and bool(scene.cells(side).pictured.any())
 
 
 def dots(scene: Scene, view: View, side: int) -> Dots:
     """Points in a view that are drawn as such; no more than fit."""
-    radius = dot_radius(scene, view)
+    radius = dot_radius(scene, view, side)
     near = nearness(scene, view, side)
     step = radius / view.scale
     # Whole squares of the thinning below, so that every tile leaves out the same points.
@@ -127,9 +139,12 @@ def dots(scene: Scene, view: View, side: int) -> Dots:
     points = index.points[found]
     order = np.argsort(points)  # over one another in the same way in every tile
     points, x, y, over = points[order], x[order], y[order], over[order]
+    plain = scene.look.values is None and scene.look.categories is None
+    soft = _BESIDE_OPACITY if plain and _beside_pictures(scene, side) else 1.0
     return Dots(
         points=points, x=x, y=y, radius=radius, rgb=scene.shades.rgb[points],
-        opacity=scene.shades.opacity[points] * np.where(over, near, 1.0),
+        opacity=scene.shades.opacity[points] * np.where(over, near, soft + (1 - soft) * near),
+        edged=scene.look.values is not None,
     )  # fmt: skip
 
 
@@ -155,18 +170,21 @@ def labels(scene: Scene, view: View, side: int) -> Labels:
     if not side or not scene.look.labels or not scene.atlas.names:
         return no_labels()
     width, height = block_size(view)
+    # Whole blocks, and two more around, on which names hang: so they stay while one pans.
     whole = View(
-        left=math.floor(view.left / width) * width, top=math.floor(view.top / height) * height,
+        left=(math.floor(view.left / width) - 2) * width,
+        top=(math.floor(view.top / height) - 2) * height,
         scale=view.scale, ratio=view.ratio,
-        width=math.ceil(view.width + 2 * width * view.scale),
-        height=math.ceil(view.height + 2 * height * view.scale),
+        width=math.ceil(view.width + 5 * width * view.scale),
+        height=math.ceil(view.height + 5 * height * view.scale),
     )  # fmt: skip
     cells = cells_within(scene, whole, side)
     level = scene.grid(side).level
     middle = np.stack([level.x[cells] + 0.5, level.y[cells] + 0.5], axis=1) / side
     return place_labels(
-        view, middle, level.label[cells], scene.cells(side).count[cells], scene.atlas.names
-    )
+        view, middle, level.label[cells], scene.cells(side).count[cells], scene.atlas.names,
+        least=scene.atlas.minimum,
+    )  # fmt: skip
 
 
 __all__ = ["Display", "View", "display", "display_scene"]

@@ -16,8 +16,9 @@ BLOCK_PX = (330.0, 156.0)
 """Width and height of what has one large label; a small one has a sixth of it."""
 _COLUMNS, _ROWS = 2, 3
 GAP_PX = 8.0
-_EM = 0.56
-"""Mean width of a letter in parts of the font's height."""
+_EM = {LARGE_PX: 0.68, SMALL_PX: 0.62}
+"""Mean width of a letter in parts of the font's height, in a wide font; large names are heavier."""
+_LETTERS = 24
 
 Ints = NDArray[np.int64]
 
@@ -36,18 +37,21 @@ def block_size(view: View) -> tuple[float, float]:
 
 def place_labels(
     view: View, xy: Numbers, label: NDArray[np.int32], count: NDArray[np.integer],
-    names: tuple[str, ...], *, small: bool = True,
+    names: tuple[str, ...], *, least: int = 1, small: bool = True,
 ) -> Labels:  # fmt: skip
     """Labels of cells.
 
     Parameters
     ----------
     xy
-        (n, 2) middles of cells on the map: all those of the blocks that the view touches.
+        (n, 2) middles of cells on the map: all those of the blocks that the view touches, and of
+        the blocks next to them.
     label
         (n,) index into `names`, −1 for none.
     count
         (n,) points of each.
+    least
+        Points that a name must stand for within its block.
     small
         Whether names that are common only in a part of a block are written too.
     """
@@ -55,70 +59,110 @@ def place_labels(
     xy, kinds, weights = xy[named], label[named].astype(np.int64), count[named].astype(np.float64)
     if not len(kinds):
         return no_labels()
-    width, height = block_size(view)
-    columns = max(1, math.ceil(1 / width)) * _COLUMNS
-    fine_column = np.floor(xy[:, 0] / (width / _COLUMNS)).astype(np.int64)
-    fine_row = np.floor(xy[:, 1] / (height / _ROWS)).astype(np.int64)
-    column, row = fine_column // _COLUMNS, fine_row // _ROWS
-    large = _commonest(row * columns + column, kinds, weights, xy)
-    boxes = _boxes(view, xy[large], column[large], row[large], (width, height))
-    texts = [names[kinds[i]] for i in large]
-    placed = _written(view, boxes, texts, LARGE_PX)
+    size = block_size(view)
+    fine_size = (size[0] / _COLUMNS, size[1] / _ROWS)
+    large, large_weight = _commonest(_blocks(xy, size), kinds, weights, xy)
+    blocks = _blocks(xy[large], size)
+    beaten = _beaten(blocks, kinds[large], large_weight)
+    kept = large[~beaten & (large_weight >= least)]
+    placed = _written(view, xy[kept], _blocks(xy[kept], size), size, kinds[kept], names, LARGE_PX)
     if not small:
         return _only_seen(view, placed)
-    fine = _commonest(fine_row * columns + fine_column, kinds, weights, xy, share=0.5)
-    # a name is small beneath another large one only, and once in its block
-    blocks = row * columns + column
-    where = np.searchsorted(blocks[large], blocks[fine])
-    fine = fine[kinds[fine] != kinds[large][where]]
-    keys = blocks[fine] * len(names) + kinds[fine]
-    fine = fine[np.unique(keys, return_index=True)[1]]
-    sizes = (width / _COLUMNS, height / _ROWS)
-    boxes = _boxes(view, xy[fine], fine_column[fine], fine_row[fine], sizes)
-    more = _written(view, boxes, [names[kinds[i]] for i in fine], SMALL_PX)
-    free = ~_touching(more, placed, np.searchsorted(blocks[large], blocks[fine]))
+    fine, weight = _commonest(_blocks(xy, fine_size), kinds, weights, xy, share=0.5)
+    fine, weight = fine[weight >= least], weight[weight >= least]
+    # A name is small beneath another large one only, and once among the blocks around.
+    around = _blocks(xy[fine], size)
+    again = _named_around(around, kinds[fine], blocks, kinds[large])
+    fine, weight, around = fine[~again], weight[~again], around[~again]
+    fine = fine[~_beaten(around, kinds[fine], weight)]
+    more = _written(
+        view, xy[fine], _blocks(xy[fine], fine_size), fine_size, kinds[fine], names, SMALL_PX
+    )
+    free = ~_touching(more, placed, _blocks(xy[fine], size), _blocks(xy[kept], size))
     return _only_seen(view, _joined(placed, _some(more, free)))
+
+
+def _blocks(xy: Numbers, size: tuple[float, float]) -> Ints:
+    """(n, 2) column and row of the block of each place."""
+    found: Ints = np.floor(xy / size).astype(np.int64)
+    return found
+
+
+def _key(blocks: Ints, kinds: Ints | int = 0) -> Ints:
+    """One number for a block and a kind."""
+    found: Ints = ((blocks[:, 1] + 2) * 100_003 + blocks[:, 0] + 2) * 1_000_003 + kinds
+    return found
 
 
 def _commonest(
     blocks: Ints, kinds: Ints, weights: Numbers, xy: Numbers, *, share: float = 0.0
-) -> Ints:
-    """For each block one cell: of the commonest kind there, nearest to the middle of its cells.
+) -> tuple[Ints, Numbers]:
+    """For each block one cell, of the commonest kind there, and the points of that kind.
 
-    Blocks whose commonest kind has less than a share of the weight are left out.
+    It is the one nearest to the middle of the kind's cells. Blocks whose commonest kind has less
+    than a share of the points are left out.
     """
-    _, inverse = np.unique(blocks * (kinds.max() + 1) + kinds, return_inverse=True)
-    weight = np.bincount(inverse, weights)
+    _, inverse = np.unique(_key(blocks, kinds), return_inverse=True)
+    weight: Numbers = np.bincount(inverse, weights).astype(np.float64)
     middle = np.stack([np.bincount(inverse, weights * each) / weight for each in xy.T], axis=1)
     apart = ((xy - middle[inverse]) ** 2).sum(axis=1)
     order = np.lexsort((apart, inverse))
     nearest = order[np.unique(inverse[order], return_index=True)[1]]  # one cell of each key
-    block = blocks[nearest]
+    block = _key(blocks[nearest])
     order = np.lexsort((kinds[nearest], -weight, block))
     first = order[np.unique(block[order], return_index=True)[1]]
     if share:
         total = np.bincount(np.unique(block, return_inverse=True)[1], weight)
         first = first[weight[first] >= share * total]
-    return nearest[first]
+    return nearest[first], weight[first]
 
 
-def _boxes(
-    view: View, xy: Numbers, column: Ints, row: Ints, size: tuple[float, float]
-) -> tuple[Numbers, Numbers, Numbers]:
-    """Anchors and corners of the blocks in pixels of the view: (n, 2) each."""
-    corner = np.stack([column * size[0], row * size[1]], axis=1)
-    return view.to_pixels(xy), view.to_pixels(corner), view.to_pixels(corner + size)
+def _neighbours() -> list[tuple[int, int]]:
+    return [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+
+
+def _beaten(blocks: Ints, kinds: Ints, weight: Numbers) -> NDArray[np.bool_]:
+    """Which names stand for less than the same name in the same block or one next to it."""
+    beaten = np.zeros(len(kinds), bool)
+    if not len(kinds):
+        return beaten
+    rank = np.empty(len(kinds), np.int64)  # among equals the one farther up, then left
+    rank[np.lexsort((-blocks[:, 0], -blocks[:, 1], weight))] = np.arange(len(kinds))
+    keys = _key(blocks, kinds)
+    order = np.lexsort((rank, keys))
+    last = np.append(keys[order][1:] != keys[order][:-1], True)
+    best_keys, best = keys[order][last], rank[order][last]
+    for x, y in _neighbours():
+        wanted = _key(blocks + (x, y), kinds)
+        at = np.minimum(np.searchsorted(best_keys, wanted), len(best_keys) - 1)
+        beaten |= (best_keys[at] == wanted) & (best[at] > rank)
+    return beaten
+
+
+def _named_around(
+    blocks: Ints, kinds: Ints, other_blocks: Ints, other_kinds: Ints
+) -> NDArray[np.bool_]:
+    """Which names are those of others in the same block or one next to it."""
+    others = _key(other_blocks, other_kinds)
+    found = np.zeros(len(kinds), bool)
+    for x, y in _neighbours():
+        found |= np.isin(_key(blocks + (x, y), kinds), others)
+    return found
 
 
 def _written(
-    view: View, boxes: tuple[Numbers, Numbers, Numbers], texts: list[str], size_px: float
-) -> Labels:
-    anchor, low, high = boxes
-    size, gap = size_px * view.ratio, GAP_PX * view.ratio
-    room = np.minimum(high[:, 0] - low[:, 0] - gap, 22 * _EM * size)
-    short = tuple(shortened(t, int(r / (_EM * size))) for t, r in zip(texts, room, strict=True))
-    width = np.minimum([len(text) * _EM * size + size * 0.4 for text in short], room)
-    half_x, half_y = (width + gap) / 2, np.full(len(short), (LINE * size + 1) / 2)
+    view: View, xy: Numbers, blocks: Ints, block: tuple[float, float], kinds: Ints,
+    names: tuple[str, ...], size_px: float,
+) -> Labels:  # fmt: skip
+    """Names at their cells, moved as far as keeps them inside their blocks."""
+    size, gap, letter = size_px * view.ratio, GAP_PX * view.ratio, _EM[size_px]
+    anchor = view.to_pixels(xy)
+    low, high = view.to_pixels(blocks * block), view.to_pixels((blocks + 1) * block)
+    room = np.minimum(block[0] * view.scale - gap, (_LETTERS * letter + 0.4) * size)
+    letters = int((room - 0.4 * size) / (letter * size))
+    short = tuple(shortened(names[kind], letters) for kind in kinds)
+    width = np.array([(len(text) * letter + 0.4) * size for text in short])
+    half_x, half_y = (width + gap) / 2, (LINE * size + view.ratio) / 2
     return Labels(
         x=np.clip(anchor[:, 0], low[:, 0] + half_x, high[:, 0] - half_x),
         y=np.clip(anchor[:, 1], low[:, 1] + half_y, high[:, 1] - half_y),
@@ -132,13 +176,19 @@ def shortened(text: str, letters: int) -> str:
     return first if len(first) <= letters else first[: max(1, letters - 1)].rstrip() + "…"
 
 
-def _touching(small: Labels, large: Labels, where: Ints) -> NDArray[np.bool_]:
-    """Whether each small label comes near the large one of its own block."""
-    across = (small.width + large.width[where]) / 2 + small.size
-    down = (small.height + large.height[where]) / 2
-    found: NDArray[np.bool_] = (np.abs(small.x - large.x[where]) < across) & (
-        np.abs(small.y - large.y[where]) < down
-    )
+def _touching(
+    small: Labels, large: Labels, small_blocks: Ints, large_blocks: Ints
+) -> NDArray[np.bool_]:
+    """Whether each small label comes near the large one of its own block, if that has one."""
+    if not len(large.text):
+        return np.zeros(len(small.text), bool)
+    keys, wanted = _key(large_blocks), _key(small_blocks)
+    order = np.argsort(keys)
+    at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+    across = (small.width + large.width[at]) / 2 + small.size
+    down = (small.height + large.height[at]) / 2 + small.size * 0.3
+    near = (np.abs(small.x - large.x[at]) < across) & (np.abs(small.y - large.y[at]) < down)
+    found: NDArray[np.bool_] = near & (keys[at] == wanted)
     return found
 
 

@@ -114,6 +114,8 @@ class Dots:
         (n, 3) uint8.
     opacity
         (n,) 0 to 1.
+    edged
+        Whether an edge of `EDGE` keeps colours near those of the background apart from it.
     """
 
     points: NDArray[np.int64]
@@ -122,6 +124,7 @@ class Dots:
     radius: float
     rgb: NDArray[np.uint8]
     opacity: Numbers
+    edged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,6 +168,8 @@ class Display:
 
 TINT = 0.38
 """How much of a cell's colour lies over its picture."""
+EDGE = (128, 128, 128)
+"""Colour of the edge of dots; one pixel wide at `View.ratio` 1."""
 LINE = 1.3
 """Height of a line of text in parts of its font's."""
 

@@ -252,7 +252,7 @@ class AtlasCanvas(PointedMap):
         hit, here = self.hit, self.current()
         if hit is not None and hit.point >= 0:
             x, y = view.to_pixels(scene.atlas.xy[hit.point]).tolist()
-            paint_ring(painter, x, y, dot_radius(scene, view) + 3, palette)
+            paint_ring(painter, x, y, dot_radius(scene, view, self.side) + 3, palette)
         elif hit is not None and hit.side == self.side:
             paint_outline(painter, self.cell_area(hit.cell, hit.side), palette, strong=False)
         if here is not None and self.hasFocus():

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPalette, QPen
 from interp_gui.core.atlas.display import dots, placed, shown_side
 from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.atlas.view import Placed, View
+from interp_gui.gui.atlas.painting import fill_frame
 from interp_gui.gui.atlas.splat import paint_dots, pixels_of
 from interp_gui.gui.theme import is_dark
 
@@ -100,19 +101,20 @@ class MarkPainter:
 def _frame_cells(
     painter: QPainter, pictures: Placed, shares: NDArray[np.float64], colour: QColor, ratio: float
 ) -> None:
-    """Frames around pictures, stronger the more of a cell is marked."""
-    width = max(2, round(2.5 * ratio))
+    """Frames around pictures, stronger the more of a cell is marked.
+
+    A white line inside keeps them apart from pictures of their own colour.
+    """
+    width, line = max(2, round(2.5 * ratio)), max(1, round(ratio))
+    white = QColor(255, 255, 255)
     for i in np.flatnonzero(shares):
-        x, y, size = round(pictures.x[i]), round(pictures.y[i]), int(pictures.size[i])
+        area = (round(pictures.x[i]), round(pictures.y[i]), int(pictures.size[i]))
         painter.setOpacity(0.14 * shares[i])
-        painter.fillRect(x, y, size, size, colour)
+        painter.fillRect(area[0], area[1], area[2], area[2], colour)
         painter.setOpacity(0.4 + 0.6 * shares[i])
-        for rect in (
-            (x, y, size, width), (x, y + size - width, size, width),
-            (x, y + width, width, size - 2 * width),
-            (x + size - width, y + width, width, size - 2 * width),
-        ):  # fmt: skip
-            painter.fillRect(*rect, colour)
+        fill_frame(painter, *area, width, colour)
+        inner = (area[0] + width, area[1] + width, area[2] - 2 * width)
+        fill_frame(painter, *inner, line, white)
     painter.setOpacity(1.0)
 
 

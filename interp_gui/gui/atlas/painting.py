@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 from interp_gui.core.atlas.display import dots, placed, shown_side
 from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.core.atlas.scene import Scene
-from interp_gui.core.atlas.view import TINT, Dots, Labels, Placed, View, frame_px
+from interp_gui.core.atlas.view import EDGE, TINT, Dots, Labels, Placed, View, frame_px
 from interp_gui.gui.atlas.splat import paint_dots, pixels_of
 
 _EDGED_FROM_PX = 2.6
@@ -55,22 +55,27 @@ def paint_pictures(painter: QPainter, atlas: Atlas, pictures: Placed) -> None:
             painter.setOpacity(pictures.opacity[i] * TINT)
             painter.fillRect(x, y, size, size, colour)
             painter.setOpacity(pictures.opacity[i])
-            for rect in (
-                (x, y, size, frame), (x, y + size - frame, size, frame),
-                (x, y + frame, frame, size - 2 * frame),
-                (x + size - frame, y + frame, frame, size - 2 * frame),
-            ):  # fmt: skip
-                painter.fillRect(*rect, colour)
+            fill_frame(painter, x, y, size, frame, colour)
     painter.setOpacity(1.0)
 
 
+def fill_frame(painter: QPainter, x: int, y: int, size: int, width: int, colour: QColor) -> None:
+    """A frame inside a square, of which no pixel is painted twice."""
+    inner = size - 2 * width
+    painter.fillRect(x, y, size, width, colour)
+    painter.fillRect(x, y + size - width, size, width, colour)
+    painter.fillRect(x, y + width, width, inner, colour)
+    painter.fillRect(x + size - width, y + width, width, inner, colour)
+
+
 def paint_points(image: QImage, points: Dots, background: QColor, *, ratio: float) -> None:
-    """Points as dots; large ones have an edge of the background's colour."""
+    """Points as dots; large ones have an edge, of the background's colour if of no other."""
     large = points.radius >= _EDGED_FROM_PX * ratio
-    edge = (background.red(), background.green(), background.blue()) if large else None
+    around = EDGE if points.edged else (background.red(), background.green(), background.blue())
+    edge = around if large else None
     paint_dots(
         pixels_of(image), points.x, points.y, points.radius, points.rgb, points.opacity,
-        edge=edge, edge_px=ratio,
+        edge=edge, edge_px=(0.7 if points.edged else 1.0) * ratio,
     )  # fmt: skip
 
 

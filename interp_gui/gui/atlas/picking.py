@@ -47,7 +47,7 @@ def pick(scene: Scene, view: View, x: float, y: float) -> Hit | None:
     """What is drawn at a pixel of a view: a dot before the picture beneath it."""
     side = shown_side(scene.sides, view)
     at_x, at_y = view.left + x / view.scale, view.top + y / view.scale
-    reach = (dot_radius(scene, view) + REACH_PX * view.ratio) / view.scale
+    reach = (dot_radius(scene, view, side) + REACH_PX * view.ratio) / view.scale
     point = _drawn_point(scene, view, side, (at_x, at_y, reach))
     if point >= 0:
         cell = int(scene.grid(side).cell[point]) if side else -1
