@@ -78,7 +78,8 @@ def _grids(
         examples = maker.examples(heading.images)
         if heading.expands:
             examples = yield from maker.expanded(heading.images, parameters.k)
-        items += yield from maker.cards(heading.title, examples, chosen.ranking)
+        title = "" if chosen.only else heading.title
+        items += yield from maker.cards(title, examples, chosen.ranking)
         if time.monotonic() - shown_s > SHOW_EVERY_S and heading is not chosen.headings[-1]:
             shown_s = time.monotonic()
             yield _grid(context, parameters, wanted, found, feature, chosen, items, (), final=False)
@@ -108,9 +109,10 @@ def _grid(
     if wanted.by:
         provenance["truth_sha256"] = _column_sha256(found.images, wanted.by)
     absent = len(found.images) - chosen.ranking.count
+    only = f" ({chosen.only})" if chosen.only else ""
     return Grid(
         key=feature.text,
-        title=f"Real examples of {feature.title}",
+        title=f"Real examples of {feature.title}{only}",
         items=tuple(items),
         feature=feature,
         numbers={

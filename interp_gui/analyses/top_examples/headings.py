@@ -39,11 +39,18 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """All headings of one feature, and what has to be said of them."""
+    """All headings of one feature, and what has to be said of them.
+
+    Parameters
+    ----------
+    only
+        The kind of examples, where there is but one: then it is said in the title.
+    """
 
     headings: tuple[Heading, ...]
     ranking: Ranking
     notes: tuple[str, ...] = ()
+    only: str = ""
 
 
 def lots_of(found: Found, count: int, *, seed: int) -> Places:
@@ -98,11 +105,12 @@ def choose(
         notes += _column_notes(wanted.by, columns, ordered, len(kept), known)
     if ranking.count < FEW_IMAGES:
         notes.insert(0, f"Among only {_images(ranking.count)}.")
-    return Chosen(headings=tuple(headings), ranking=ranking, notes=tuple(notes))
+    only = headings[0].title.lower() if len(headings) == 1 and not wanted.by else ""
+    return Chosen(headings=tuple(headings), ranking=ranking, notes=tuple(notes), only=only)
 
 
 def _quantile_title(percent: float, ranking: Ranking) -> str:
-    return f"At {percent:g} %, {readable(ranking.quantile(percent))}"
+    return f"At {percent:g} %: {readable(ranking.quantile(percent))}"
 
 
 def _shared_note(ranking: Ranking, k: int) -> list[str]:

@@ -19,8 +19,8 @@ KINDS = {
     "quantiles": ("By quantile", "From the strongest image down to the weaker ones, in steps"),
 }
 _BY = "by:"
-_A_HEADING = 4
-"""Images under each heading, where there are several headings."""
+_A_HEADING = 3
+"""Images under each heading, where there are several: a row of the page as it opens."""
 _LOOKED_AT, _MOST_COLUMNS = 2_000, 8
 
 

@@ -1,14 +1,17 @@
 """Menus of the layer wall."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
+from interp_gui.core.feature import Feature
 from interp_gui.gui.export_ui import Exportable, ask_and_export, sheet
 from interp_gui.gui.features.menu import build_feature_menu
 from interp_gui.gui.report.keeping import keep_all
 from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.examples_box import choices, wish_of
 
 if TYPE_CHECKING:
     from interp_gui.gui.tabs.wall import LayerWall
@@ -29,6 +32,7 @@ def popup_card_menu(wall: "LayerWall", state: AppState, key: str, where: QPoint)
         )  # fmt: skip
         menu.addSeparator()
         menu.addAction("Optimise picture", lambda: wall.work.want_pictures(keys))
+        _add_examples(menu, state, card.feature)
         menu.addSeparator()
     menu.addAction("Select all", wall.list.select_all)
     _add_export(menu, wall, state)
@@ -48,6 +52,20 @@ def chosen_cards(wall: "LayerWall", state: AppState, *, as_sheet: bool) -> list[
     if as_sheet and found:
         return [sheet(f"{state.layer}, {len(found)} units", found)]
     return found
+
+
+def _add_examples(menu: QMenu, state: AppState, feature: Feature) -> None:
+    """Which real examples the unit's page is opened with."""
+    kinds = menu.addMenu("Show examples")
+    kinds.setEnabled(state.dataset is not None)
+    for key, words, tip in choices(state.dataset):
+        entry = kinds.addAction(words, partial(_show_examples, state, feature, key))
+        entry.setToolTip(tip)
+
+
+def _show_examples(state: AppState, feature: Feature, key: str) -> None:
+    wish_of(state).ask(key)
+    state.open_feature(feature)
 
 
 def _menu(wall: "LayerWall") -> QMenu:

@@ -41,13 +41,14 @@ def test_the_strongest_of_any_feature_are_those_of_a_full_sort(
     assert list(ran.last) == [features[n].text for n in NAMES]
     for feature in features.values():
         grid = ran.last[feature.text]
+        assert grid.title == f"Real examples of {feature.text} (strongest)"
         maps = values_of(runtime, feature)
         flat = maps.reshape(len(pictures), -1)
         peaks = flat.max(axis=1)
         best = np.argsort(-peaks, kind="stable")[:4]
         assert [item.image for item in grid.items] == [pictures[i] for i in best]
         for rank, (item, i) in enumerate(zip(grid.items, best, strict=True), start=1):
-            assert item.group == "Strongest"
+            assert item.group == ""
             assert item.numbers["rank"] == rank
             assert item.numbers["activation"] == pytest.approx(peaks[i], rel=1e-4, abs=1e-6)
             assert item.numbers["percentile"] == pytest.approx(100 * (12 - rank) / 11)
@@ -87,7 +88,7 @@ def test_least_random_and_quantiles(
     inputs = {"dataset": labelled, "features": (feature,)}
     grid = run_analysis(ANALYSIS, runtimes["cnn"], settings, **inputs).results[-1]
     peaks = values_of(runtimes["cnn"], feature).reshape(12, -1).max(axis=1)
-    assert [name.split(",")[0] for name in headings(grid)] == [
+    assert [name.split(":")[0] for name in headings(grid)] == [
         "Least", "Random", "At 100 %", "At 50 %", "At 10 %",
     ]  # fmt: skip
     assert [i.image for i in under(grid, "Least")] == [pictures[i] for i in np.argsort(peaks)[:3]]
@@ -154,6 +155,7 @@ def test_without_labels_there_is_nothing_by_label(runtimes, dataset, run_analysi
     inputs = {"dataset": dataset, "features": (features_of("last", 12)["unit"],)}
     grid = run_analysis(ANALYSIS, runtimes["cnn"], WHOLE | {"by": "label"}, **inputs).results[-1]
     assert headings(grid) == ["Strongest"]
+    assert grid.title == f"Real examples of {inputs['features'][0].text}"
     assert "None of the images has a label." in grid.notes
     with pytest.raises(InvalidValue, match="None of the images at hand has a label"):
         run_analysis(ANALYSIS, runtimes["cnn"], WHOLE | {"kinds": "", "by": "label"}, **inputs)
