@@ -16,6 +16,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "layer_summary",
         "feature_visualization",
         "unit_similarity",
+        "atlas",
         "atlas_colours",
         "dataset_predictions",
         "check_preprocessing",

@@ -67,7 +67,7 @@ def test_principal_components_are_those_of_the_full_decomposition():
         x = ((random.normal(size=(400, units)) * scales) @ basis.T).astype(np.float32)
         found, share = principal(x)
         centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
-        u, s, v = np.linalg.svd(centred, full_matrices=False)
+        u, s, _ = np.linalg.svd(centred, full_matrices=False)
         wanted = u[:, :2] * s[:2]
         signs = np.sign((wanted * found).sum(axis=0))
         assert np.abs(found - wanted * signs).max() < 2e-3 * s[0] / 30

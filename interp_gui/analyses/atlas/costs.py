@@ -1,0 +1,57 @@
+"""What an atlas will cost, by the work that is known of a layout and a step of the network."""
+
+from interp_gui.analyses.atlas.about import parse_about
+from interp_gui.analyses.atlas.labels import BY_ATTRIBUTION, MOST_LOOKED_AT
+from interp_gui.analyses.atlas.picked import positions_of, require_vectors
+from interp_gui.analyses.atlas.settings import AtlasSettings
+from interp_gui.analyses.atlas.umap_layout import epochs_of
+from interp_gui.analyses.costs import forward_s, spread
+from interp_gui.analyses.dataset_pass import images_at_hand
+from interp_gui.analyses.unit_maps import map_size
+from interp_gui.core.analysis import Context
+from interp_gui.core.cost import Cost
+from interp_gui.core.layer import LayerInfo
+
+_NEAREST_S, _PRODUCT_S = 7e-9, 4e-11
+"""Of one pair of points: to rank it, and of each unit."""
+_EDGE_S, _BODY_S = 7.5e-8, 5e-7
+"""Of UMAP, one neighbour of a point in an epoch; of t-SNE, one neighbour in an iteration."""
+_TURNS = 1000
+_BACKWARD = 3.0
+"""An attribution in forward passes."""
+
+
+def layout_s(points: int, units: int, settings: AtlasSettings) -> float:
+    """Seconds of laying so many points out on one core."""
+    components = points * units * 1e-9 * 20
+    if settings.layout == "pca":
+        return components
+    nearest = points * points * (_NEAREST_S + _PRODUCT_S * units)
+    k = min(settings.neighbours, points)
+    if settings.layout == "tsne":
+        return components + nearest + _TURNS * points * 3 * k * _BODY_S / 10
+    return components + nearest + epochs_of(points) * points * k * _EDGE_S + 2.0
+
+
+def atlas_cost(context: Context, layer: LayerInfo, settings: AtlasSettings) -> Cost:
+    """Time and room of the pass, the layout and the labels."""
+    require_vectors(layer)
+    dataset = images_at_hand(context)
+    positions = positions_of(settings, len(dataset.images))
+    grid = map_size(layer, context.model.preprocessing.size)
+    vectors = len(dataset.images) * min(positions, grid[0] * grid[1])
+    points = min(settings.points, vectors)
+    paths = spread(dataset.paths, 1)
+    one_s = forward_s(context, layer=layer.name, path=paths[0] if paths else "")
+    seconds = one_s * len(dataset.images) + layout_s(points, layer.units, settings)
+    model = context.model.description
+    looked = 0
+    if parse_about(settings.about, model) is not None:
+        looked = points
+    by_default = settings.labels == "auto" and model.class_count > 1
+    if (settings.labels == BY_ATTRIBUTION or by_default) and not model.gradient_problem:
+        looked += min(points, MOST_LOOKED_AT)
+    seconds += looked * one_s * _BACKWARD
+    disk = 4 * layer.units * (vectors + 4 * len(dataset.images))
+    memory = 4 * points * (layer.units + 4 * settings.neighbours)
+    return Cost(seconds=seconds, disk_bytes=disk, memory_bytes=memory)
