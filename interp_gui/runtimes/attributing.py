@@ -36,6 +36,8 @@ AGREEMENT, HALF_AGREEMENT = 1e-2, 5e-2
 """Largest difference from a plain gradient, in parts of the largest attribution; in half precision.
 A derivative that leaves something out is off by far more, rounding on any device by less."""
 
+_CHANNELS_LAST = ("attributing", "channels last")
+
 Read = Callable[[Mapping[str, Tensor]], Tensor]
 """From the network's outputs to the numbers attributed to, (N, T)."""
 
@@ -93,7 +95,7 @@ class Attributing:
 
     def attribute(self, batch: Array, positions: Positions) -> Attributed:
         """Attributions of one batch of N images, `positions.repeats` rows for each."""
-        x = self.runtime.tensor(batch)
+        x = self._ordered(self.runtime.tensor(batch))
         way, spread = self._way(x, positions)
         if spread:
             with suppress(RuntimeError):  # where it went well with another number of images
@@ -109,6 +111,19 @@ class Attributing:
     def _key(self, layer: str, what: str) -> tuple[Any, ...]:
         edited = self.edits.to_json() if self.edits.active else ""
         return ("attributing", what, layer, self.smooth, edited)
+
+    def _ordered(self, x: Tensor) -> Tensor:
+        """Channels last in memory, where convolutions are faster, if the network takes it so."""
+        last = x.contiguous(memory_format=torch.channels_last)
+        memo = self.runtime.memo
+        if _CHANNELS_LAST not in memo:
+            with torch.no_grad():
+                true = self.read(self.runtime.trace(x[:1]).outputs)
+                memo[_CHANNELS_LAST] = False
+                with suppress(RuntimeError):  # a view that needs the other order
+                    found = self.read(self.runtime.trace(last[:1]).outputs)
+                    memo[_CHANNELS_LAST] = _agree(found, true, true)
+        return last if memo[_CHANNELS_LAST] else x
 
     def _way(self, x: Tensor, positions: Positions) -> tuple[Way, bool]:
         """The way to go, and whether rows can be repeated at the layer; found out once."""

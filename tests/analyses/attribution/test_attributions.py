@@ -138,6 +138,27 @@ def test_several_positions_of_an_image_share_what_lies_before(doubles, pictures)
     np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-9)
 
 
+class Viewing(nn.Module):
+    """A view that needs channels to lie first in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 6, 3, stride=4, padding=1)
+        self.head = nn.Linear(6 * 64, 4)
+
+    def forward(self, x):
+        return self.head(self.first(x).view(len(x), -1).tanh())
+
+
+def test_a_network_that_needs_its_order_in_memory_gets_it(pictures):
+    runtime = TorchRuntime(randomise(Viewing()), describe("viewing", 4))
+    info = runtime.layer("first")
+    found, _ = finished(attributions(context_of(runtime), info, [(pictures[0], 11)]))
+    expected = by_gradients(runtime, info, pictures[0], 11, range(4))
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
+    assert [v for k, v in runtime.memo.items() if "channels last" in k] == [False]
+
+
 class Around(nn.Module):
     """A value goes around `inner`, in another number of rows than what comes out of it."""
 
