@@ -102,7 +102,8 @@ class AtlasWork(QObject):
         inputs = Inputs(layer=state.layer, target=state.target, seed=seed)
         return Run(
             analysis=ANALYSIS, model=model.handle, inputs=inputs, dataset=state.dataset_handle,
-            parameters=dict(parameters),
+            # the view asks for pictures of what is looked at; see `asking`
+            parameters={**parameters, "pictures": "none"},
         )  # fmt: skip
 
     @property
