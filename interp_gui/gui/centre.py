@@ -28,11 +28,17 @@ UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
 """Analyses whose results are parts of a unit's page."""
 MOST_VIEWS = 60
 """Views that are restored; more could only come from a file that was tampered with."""
-_HEAVY = ("core.export", "gui.widgets.view", "gui.export_ui", "gui.tabs.image_tab", "gui.tabs.wall")
+ATLAS = "activation-atlas"
+"""The analysis whose result is shown in a view of its own."""
+_HEAVY = (
+    "core.export", "gui.widgets.view", "gui.export_ui", "gui.tabs.image_tab", "gui.tabs.wall",
+    "gui.atlas.canvas", "gui.atlas.tab",
+)  # fmt: skip
 _TABS = {
-    "image": ("Image", "image_tab", "ImageTab"),
-    "wall": ("Layer wall", "wall", "LayerWall"),
-    "unit": ("Unit", "unit_page", "UnitPage"),
+    "image": ("Image", "tabs.image_tab", "ImageTab"),
+    "wall": ("Layer wall", "tabs.wall", "LayerWall"),
+    "unit": ("Unit", "tabs.unit_page", "UnitPage"),
+    "atlas": ("Atlas", "atlas.tab", "AtlasTab"),
 }
 
 
@@ -122,7 +128,7 @@ class Centre(QStackedWidget):
         actions = self._actions
         if kind in _TABS:
             title, module, name = _TABS[kind]
-            make = getattr(import_module(f"interp_gui.gui.tabs.{module}"), name)
+            make = getattr(import_module(f"interp_gui.gui.{module}"), name)
             return title, kind, lambda state, bridge: make(state, bridge, actions)
         info = self._bridge.analyses.get(kind.removeprefix(ANALYSIS))
         if info is None or not kind.startswith(ANALYSIS):
@@ -157,6 +163,11 @@ class Centre(QStackedWidget):
     def open_wall_beside(self, layer: str) -> None:
         """A wall of another layer, beside what is there."""
         self.open_beside("wall", pinned={"model": self._state.model, "layer": layer})
+
+    def open_atlas(self, layer: str) -> None:
+        """The atlas of a layer."""
+        self._state.set_layer(layer)
+        self._state.set_tab("atlas")
 
     def copy_beside(self, frame: ViewFrame) -> None:
         """A second view of what a view shows now, held fast, while that one goes on."""
@@ -202,7 +213,7 @@ class Centre(QStackedWidget):
         if self._state.model is None:
             self._state.notify("info", "Open a model first.")
             return
-        self._state.set_tab(ANALYSIS + analysis_id)
+        self._state.set_tab("atlas" if analysis_id == ATLAS else ANALYSIS + analysis_id)
 
     def show_recipe(self, recipe: Recipe, *, run: bool) -> None:
         """Show what a recipe makes where its results are seen, with the recipe's settings."""
@@ -210,6 +221,8 @@ class Centre(QStackedWidget):
             kind = "wall"  # a sheet of several units
         elif recipe.analysis in UNIT_PAGE and recipe.features:
             kind = "unit"
+        elif recipe.analysis == ATLAS:
+            kind = "atlas"
         elif recipe.analysis in ("activation-maps", "unit-ranking") and recipe.images:
             kind = "image"
         else:

@@ -202,6 +202,7 @@ class MainWindow(QMainWindow):
         state.model_changed.connect(self._on_model)
         self.model_panel.other_network_wanted.connect(self.opening_desk.reconsider)
         self.model_panel.layers.beside.connect(self.centre.open_wall_beside)
+        self.model_panel.layers.atlas.connect(self.centre.open_atlas)
         self.sessions.changed.connect(self._show_title)
         self.sessions.recent_changed.connect(self._list_recent)
         self.files.session_wanted.connect(self.sessions.open)

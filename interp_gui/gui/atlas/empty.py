@@ -136,6 +136,7 @@ class EmptyPage(QWidget):
         self.title.setText(wanted.title)
         self.text.setText(wanted.text)
         self.button.setText(wanted.action)
+        self.button.setAccessibleName(wanted.action or "What to do next")
         self.button.setToolTip(wanted.text)
         self.button.setAccessibleDescription(wanted.text)
         self.button.setVisible(bool(wanted.action) and enabled)

@@ -35,8 +35,7 @@ class Leaving(QObject):
         self.is_dragging = False
         canvas = looking.canvas
         canvas.drag_wanted.connect(self._drag)
-        canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        canvas.customContextMenuRequested.connect(self._show_menu)
+        canvas.menu_requested.connect(self._show_menu)
 
     def selected_features(self) -> tuple[Feature, ...]:
         """What keys and commands are about: what is chosen."""
@@ -81,14 +80,15 @@ class Leaving(QObject):
 
     # --- menus -----------------------------------------------------------------------------------
 
-    def _show_menu(self, where: QPoint) -> None:
+    def _show_menu(self, hit: Any, where: QPoint) -> None:
         looking, kept = self._looking, self._looking.kept
         if kept is None:
             return
         menu = QMenu(self._owner)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        chosen = looking.chosen if looking.hovered.empty else looking.hovered
-        inside = looking.chosen
+        chosen, inside = looking.of_hit(hit), looking.chosen
+        if chosen.empty:
+            chosen = inside
         if not inside.empty and not inside.is_cell and np.isin(chosen.points, inside.points).all():
             chosen = inside  # the menu of a selection, wherever in it
         feature = looking.feature_of(chosen)
@@ -103,12 +103,11 @@ class Leaving(QObject):
             menu.addSeparator()
         clear = menu.addAction("Choose nothing", lambda: looking.choose(Chosen()))
         clear.setEnabled(not looking.chosen.empty)
-        whole = menu.addAction("Show the whole map", lambda: looking.canvas.fit())
-        whole.setEnabled(True)
+        menu.addAction("Show the whole map", looking.canvas.go_home)
         menu.addSeparator()
         menu.addAction("Export the map…", self.export)
         menu.addAction("Keep the map for the report", self.keep)
-        menu.popup(looking.canvas.mapToGlobal(where))
+        menu.popup(where)
 
     # --- the whole map ---------------------------------------------------------------------------
 

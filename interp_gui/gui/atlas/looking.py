@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from interp_gui.core.atlas.kinds import CellPictures
-from interp_gui.core.atlas.linking import linked as points_of
+from interp_gui.core.atlas.linking import linked_points
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
@@ -84,6 +84,7 @@ class Looking(QObject):
         sidebar.link_changed.connect(self._show_no_link)
         sidebar.details.kind_changed.connect(self._kind_changed)
         tools.changed.connect(self.apply_look)
+        tools.lasso.toggled.connect(lambda on: canvas.set_tool("lasso" if on else "pan"))
         tools.searched.connect(self.search)
         tools.path_wanted.connect(self._want_path)
         self.links.chosen.connect(self._linked)
@@ -109,11 +110,10 @@ class Looking(QObject):
         self.sidebar.offer(atlas)
         self.tools.why_no_icons(self._state.gradient_problem)
         self.pictures.begin(None if self._work.is_preview else kept)
-        if atlas is not None:
-            view = self.canvas.snapshot() if again else None
-            self.canvas.set_atlas(atlas)
-            if view is not None:
-                self.canvas.restore(view)
+        view = self.canvas.snapshot() if again else None
+        self.canvas.set_atlas(atlas)
+        if view is not None:
+            self.canvas.restore(view)
         keeps = again and not self.chosen.is_cell
         self.choose(self.chosen if keeps else Chosen(), by_hand=False)
         self.apply_look()
@@ -269,7 +269,7 @@ class Looking(QObject):
         kept = self.kept
         if sender is self or kept is None or not self.sidebar.linked.isChecked():
             return
-        points = points_of(linked.atlas, linked.chosen.points, kept.atlas)
+        points = linked_points(linked.atlas, linked.chosen.points, kept.atlas)
         self.canvas.set_linked(points)
         if linked.chosen.empty:
             self._say("")

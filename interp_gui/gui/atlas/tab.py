@@ -140,7 +140,7 @@ class AtlasTab(QWidget):
         self.looking.chosen_changed.connect(self._actions.refresh_later)
         self.tools.export_wanted.connect(self.leaving.export)
         self.tools.beside_wanted.connect(lambda: self._trigger("view.copy_beside"))
-        self.drop.dropped.connect(lambda fs: self.sidebar.colours.choose_feature(fs[0]))
+        self.drop.dropped.connect(lambda features: self.colour_by(features[0]))
         self.drop.image_dropped.connect(self.looking.show_path_of)
         self.drop.problem.connect(state.notify_problem)
 
@@ -223,6 +223,10 @@ class AtlasTab(QWidget):
         """Show a map that was made elsewhere."""
         if isinstance(result, Atlas):
             self.work.show(result, recipe)
+
+    def colour_by(self, feature: Feature) -> None:
+        """Colour the map by a feature, once there is one."""
+        self.sidebar.colours.choose_feature(feature)
 
     def _invited(self, command: str) -> None:
         if command:

@@ -56,6 +56,12 @@ class MapTools(QWidget):
             button.toggled.connect(self._toggled)
             self._group.addButton(button)
             self.buttons[draw] = button
+        self.lasso = QToolButton()
+        self.lasso.setText("Lasso")
+        self.lasso.setCheckable(True)
+        self.lasso.setAccessibleName("Lasso")
+        self.lasso.setToolTip("Draw a line around points to choose them (Shift + drag)")
+        self.lasso.setAccessibleDescription(self.lasso.toolTip())
         self.labels = QCheckBox("Labels")
         self.labels.setChecked(True)
         self.labels.setToolTip("Write what cells are named after on the map")
@@ -88,7 +94,7 @@ class MapTools(QWidget):
         together.setLayout(line)
         for button in self.buttons.values():
             line.addWidget(button)
-        for widget in (together, self.labels, self.search, self.path):
+        for widget in (together, self.lasso, self.labels, self.search, self.path):
             layout.addWidget(widget)
         layout.add_gap()
         layout.addWidget(self.beside)

@@ -81,7 +81,8 @@ def _in_front(window: "MainWindow") -> "tuple[ResultView[Any] | None, list[Expor
     from interp_gui.gui.report.keeping import focused_view
 
     page = window.centre.active
-    view = focused_view(page)
+    itself = getattr(page, "keeps_itself", False)  # what stands beside it is a part of it
+    view = focused_view(page) if not itself else None
     found: list[Exportable] = getattr(page, "keepables", list)() if view is None else []
     if view is None and not found:
         window.state.notify(

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 def view_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Going about, panels and theme."""
     state = window.state
-    tabs = (("image", "&Image"), ("wall", "Layer &wall"), ("unit", "&Unit"))
+    tabs = (
+        ("image", "&Image"), ("wall", "Layer &wall"), ("unit", "&Unit"), ("atlas", "&Atlas"),
+    )  # fmt: skip
     themes: tuple[tuple[ThemeName, str], ...] = (
         ("system", "&System"),
         ("light", "&Light"),

@@ -34,9 +34,12 @@ class LayersView(QWidget):
     -------
     beside
         Address of a layer whose wall is to be shown beside the other views.
+    atlas
+        Address of a layer whose atlas is to be shown.
     """
 
     beside = Signal(str)
+    atlas = Signal(str)
 
     def __init__(self, state: AppState) -> None:
         super().__init__()
@@ -151,6 +154,9 @@ class LayersView(QWidget):
             menu.addAction(icons.icon("wall"), "Open the wall", lambda: self._choose(index))
             beside = menu.addAction("Open the wall beside", partial(self.beside.emit, address))
             beside.setToolTip("Keep the views that are open, and see this layer next to them")
+            menu.addAction(
+                icons.icon("atlas"), "Open atlas of this layer", partial(self.atlas.emit, address)
+            )
             menu.addAction(
                 icons.icon("copy"), "Copy address",
                 lambda: QGuiApplication.clipboard().setText(address),

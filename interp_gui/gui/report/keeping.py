@@ -26,7 +26,7 @@ Language = Literal["command", "python"]
 MOST_COMPANIONS = 6
 TABLES = "image-lists"
 """Folder among the user's data where tables of images are written."""
-_KINDS = ("picture", "heatmap", "table", "curve", "bars", "grid", "atlas", "graph")
+_KINDS = ("picture", "heatmap", "table", "curve", "bars", "grid", "atlas", "sheet", "graph")
 WORDS: dict[Language, str] = {"command": "The command is", "python": "The lines of Python are"}
 
 

@@ -36,11 +36,20 @@ def register_targets(centre: "Centre", state: AppState, bridge: EngineBridge) ->
             return "The analysis that compares units is missing."
         return "" if state.dataset is not None else "Open some images first."
 
+    def colour(features: Sequence[Feature]) -> None:
+        state.set_tab("atlas")
+        view: Any = centre.tab("atlas")
+        view.colour_by(features[0])
+
     commands = feature_commands_of(state)
     commands.register("open-beside", "Open unit page beside", beside, owner=centre)
     commands.register(
         "map", "Show where it responds", lay_map, owner=centre, why_not=partial(why_no_map, state)
     )
+    commands.register(
+        "atlas-colour", "Colour the atlas by it", colour, owner=centre,
+        tooltip="Show on the atlas where it is active",
+    )  # fmt: skip
     commands.register(
         "similar", "Sort the wall by similarity", similar, owner=centre, why_not=why_not_similar
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
+from interp_gui.gui.widgets.atlas_view import AtlasView, SheetView
 from interp_gui.gui.widgets.bars import BarsView
 from interp_gui.gui.widgets.curve import CurveView
 from interp_gui.gui.widgets.grid import GridView
@@ -23,6 +24,8 @@ def view_for(result: AnyResult, recipe: Recipe | None = None) -> ResultView[Any]
         "bars": BarsView,
         "table": TableView,
         "curve": CurveView,
+        "atlas": AtlasView,
+        "sheet": SheetView,
     }
     view = views[result.kind]()
     view.set_result(result, recipe)
