@@ -1,6 +1,6 @@
 """How passes over many images run: on which runtime, and with how many images a step."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from interp_gui.analyses.asked import run_edited
-from interp_gui.analyses.unit_maps import patches
+from interp_gui.analyses.unit_maps import map_size, patches
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import OutOfMemory
 from interp_gui.core.layer import LayerInfo
@@ -22,8 +22,9 @@ from interp_gui.runtimes.faster.choosing import (
     remember,
     scope,
 )
+from interp_gui.runtimes.faster.harvesting import Harvested, harvested_of
 from interp_gui.runtimes.faster.network import ExportedNetwork
-from interp_gui.runtimes.faster.reducing import Extremes, Reduction
+from interp_gui.runtimes.faster.reducing import Extremes, Reduction, flattened
 from interp_gui.runtimes.faster.setting import runtime_setting
 from interp_gui.runtimes.memory import free_memory
 from interp_gui.runtimes.torch_runtime import TorchRuntime
@@ -31,7 +32,7 @@ from interp_gui.runtimes.torch_runtime import TorchRuntime
 FEWEST_IMAGES = 64
 """For fewer nothing but the model's own runtime is thought of."""
 
-_CHOICE_VERSION = 1
+_CHOICE_VERSION = 2
 
 
 def identity(context: Context, *, runner: str = "") -> dict[str, Any]:
@@ -113,6 +114,38 @@ class Route:
             return None
         return found.extremes
 
+    def harvested(
+        self, context: Context, batch: Array, places: Mapping[str, Array]
+    ) -> dict[str, Harvested]:
+        """What a store keeps of the layers, by layer.
+
+        Parameters
+        ----------
+        places
+            By layer, the positions whose whole vectors are wanted: (N, p), row by row, or token
+            by token behind those that have no place in the image; (N, p) zeros for layers
+            without positions.
+
+        Notes
+        -----
+        On ONNX Runtime all is reduced within the graph; on the model's own runtime, and where a
+        value is no number, maps are captured and reduced in numpy.
+        """
+        reductions = work_of(context, self.layers).reductions
+        if self.network is not None:
+            found = self.network.run(
+                batch, harvests=reductions, places=places, check=context.check
+            ).harvested
+            if all(np.isfinite(each.mean_square).all() for each in found.values()):
+                return found
+        values = self.values(context, batch)
+        return {
+            r.layer: harvested_of(
+                flattened(values[r.layer], r), places[r.layer], norms=r.tokens
+            )
+            for r in reductions
+        }  # fmt: skip
+
     def values(self, context: Context, batch: Array) -> dict[Any, Array]:
         """The layers' values (N, …), by layer."""
         names = [layer.name for layer in self.layers]
@@ -134,6 +167,7 @@ def choose_route(
     *,
     images: int,
     first: Callable[[], Array | None],
+    harvest: bool = False,
 ) -> Generator[Progress, None, Route]:
     """How a pass runs: on ONNX Runtime where that agrees and is faster, else as the model does.
 
@@ -148,12 +182,14 @@ def choose_route(
         How many the pass has.
     first
         Its first batch, preprocessed; None where there is none.
+    harvest
+        Whether `Route.harvested` will be asked, rather than `Route.extremes`.
     """
     own = Route(layers=tuple(layers))
     model = context.model
     if not isinstance(model, TorchRuntime) or context.inputs.edits.active:
         return own
-    work = work_of(context, layers)
+    work = work_of(context, layers, harvest=harvest)
     choice = _remembered(context, model, work)
     enough = many(images)
     network = network_of(model, work)
@@ -180,7 +216,9 @@ def many(images: int) -> bool:
     return images >= FEWEST_IMAGES or runtime_setting() == "onnx"
 
 
-def known_route(context: Context, layers: Sequence[LayerInfo] = ()) -> Route | None:
+def known_route(
+    context: Context, layers: Sequence[LayerInfo] = (), *, harvest: bool = False
+) -> Route | None:
     """The way off the model's own runtime that an earlier pass of this kind found; None if none.
 
     Nothing is computed: its network may be missing, and `runner` is what counts then.
@@ -188,25 +226,26 @@ def known_route(context: Context, layers: Sequence[LayerInfo] = ()) -> Route | N
     model = context.model
     if not isinstance(model, TorchRuntime) or context.inputs.edits.active:
         return None
-    work = work_of(context, layers)
+    work = work_of(context, layers, harvest=harvest)
     choice = _remembered(context, model, work)
     if choice is None or not choice.onnx:
         return None
     return Route(layers=tuple(layers), choice=choice, network=network_of(model, work), work=work)
 
 
-def work_of(context: Context, layers: Sequence[LayerInfo]) -> Work:
-    """What is asked of every batch: extremes of layers, or the outputs."""
+def work_of(context: Context, layers: Sequence[LayerInfo], *, harvest: bool = False) -> Work:
+    """What is asked of every batch: extremes of layers (or all a store keeps), or the outputs."""
     size = context.model.preprocessing.size
     reductions = tuple(
         Reduction(
             layer=layer.name, axes=layer.axes, units=layer.units, spatial=layer.spatial,
             skip=patches(layer, size)[2] if layer.spatial and "token" in layer.axes else 0,
+            grid=map_size(layer, size) if layer.spatial else None,
         )
         for layer in layers
     )  # fmt: skip
     last = max(layers, key=lambda layer: layer.depth).name if layers else None
-    return Work(reductions=reductions, outputs=not layers, until=last)
+    return Work(reductions=reductions, outputs=not layers, until=last, harvest=harvest)
 
 
 def onnx_name() -> str:

@@ -14,6 +14,7 @@ import torch
 from interp_gui.core.errors import Cancelled, InterpError
 from interp_gui.core.runtime import Array
 from interp_gui.runtimes.faster.exporting import CannotExport, export
+from interp_gui.runtimes.faster.harvesting import Harvested, harvested_of, pairs_of
 from interp_gui.runtimes.faster.network import ExportedNetwork
 from interp_gui.runtimes.faster.reducing import Extremes, Reduction, extremes_of, flattened
 from interp_gui.runtimes.faster.setting import runtime_setting
@@ -75,11 +76,14 @@ class Work:
         Whether the network's outputs are wanted.
     until
         Where the pass may stop; None for the end.
+    harvest
+        Whether all is wanted that a store keeps, in place of extremes alone.
     """
 
     reductions: tuple[Reduction, ...] = ()
     outputs: bool = False
     until: str | None = None
+    harvest: bool = False
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -216,20 +220,37 @@ def disagreement(
         true = runtime.forward(part, capture=work.layers, until=work.until)
         check()
         whole = network.run(part, capture=work.layers, outputs=work.outputs, check=check)
-        short = network.run(part, reductions=work.reductions, outputs=work.outputs, check=check)
+        short = network.run(part, **_asked(work, part, whole.captured), check=check)
         pairs = [(true.captured[name], whole.captured[name]) for name in work.layers]
         if work.outputs:
             pairs += [(true.outputs[name], whole.outputs[name]) for name in true.outputs]
             pairs += [(true.outputs[name], short.outputs[name]) for name in true.outputs]
         for reduction in work.reductions:
             name = reduction.layer
-            pairs += _reduced(true.captured[name], short.extremes[name], reduction)
+            found = short.harvested if work.harvest else short.extremes
+            pairs += _reduced(true.captured[name], found[name], reduction)
         for ours, theirs in pairs:
             worst = max(worst, _difference(np.asarray(ours), np.asarray(theirs)))
     return worst
 
 
-def _reduced(value: Array, found: Extremes, reduction: Reduction) -> list[tuple[Any, Any]]:
+def _asked(work: Work, batch: Array, values: dict[str, Array]) -> dict[str, Any]:
+    """What the exported network is asked for of every batch."""
+    if not work.harvest:
+        return {"reductions": work.reductions, "outputs": work.outputs}
+    places = {r.layer: _some_places(flattened(values[r.layer], r)) for r in work.reductions}
+    return {"harvests": work.reductions, "outputs": work.outputs, "places": places}
+
+
+def _some_places(flat: Array) -> Array:
+    """A few positions, others for every image: (N, 3)."""
+    count, _, positions = flat.shape
+    return np.asarray((np.arange(3)[None] * 7 + np.arange(count)[:, None] * 5) % positions)
+
+
+def _reduced(
+    value: Array, found: Extremes | Harvested, reduction: Reduction
+) -> list[tuple[Any, Any]]:
     """Pairs that have to agree; positions agree where the values there do."""
     flat = flattened(value, reduction)
     true = extremes_of(flat)
@@ -238,7 +259,11 @@ def _reduced(value: Array, found: Extremes, reduction: Reduction) -> list[tuple[
     there = np.take_along_axis(flat, where[:, :, None], axis=2)[:, :, 0]
     pairs = [(true.peak, there), (true.peak, found.peak), (true.low, found.low),
              (true.mean, found.mean)]  # fmt: skip
-    return [(np.append(a, scale), np.append(b, scale)) for a, b in pairs]
+    pairs = [(np.append(a, scale), np.append(b, scale)) for a, b in pairs]
+    if isinstance(found, Harvested):
+        places = _some_places(flat)
+        pairs += pairs_of(harvested_of(flat, places, norms=reduction.tokens), found)
+    return pairs
 
 
 def _difference(ours: Array, theirs: Array) -> float:
@@ -261,10 +286,13 @@ def _times(
     """How many times as fast ONNX Runtime is, by turns: a busy machine slows both."""
     ours: list[float] = []
     theirs: list[float] = []
+    values = network.run(batch[:1], capture=work.layers, check=check).captured
+    whole = {name: np.repeat(value, len(batch), axis=0) for name, value in values.items()}
+    asked = _asked(work, batch, whole)
     for _ in range(_ROUNDS):
         ours.append(_torch_s(runtime, work, batch, check, warm=False))
         start = time.perf_counter()
-        network.run(batch, reductions=work.reductions, outputs=work.outputs, check=check)
+        network.run(batch, **asked, check=check)
         theirs.append(time.perf_counter() - start)
     return median(ours) / max(median(theirs), 1e-9)
 
@@ -283,7 +311,11 @@ def _torch_s(
     start = time.perf_counter()
     found = runtime.forward(batch, capture=work.layers, until=work.until)
     for reduction in work.reductions:  # what ONNX Runtime does within its graph
-        extremes_of(flattened(found.captured[reduction.layer], reduction))
+        flat = flattened(found.captured[reduction.layer], reduction)
+        if work.harvest:
+            harvested_of(flat, _some_places(flat), norms=reduction.tokens)
+        else:
+            extremes_of(flat)
     return time.perf_counter() - start
 
 
@@ -315,4 +347,4 @@ def _known(runtime: TorchRuntime) -> _Known:
 def scope(work: Work) -> Sequence[Any]:
     """The work as JSON-like data, for keys."""
     reductions = [[r.layer, list(r.axes), r.units, r.skip, r.spatial] for r in work.reductions]
-    return [reductions, work.outputs, work.until]
+    return [reductions, work.outputs, work.until, *(["harvest"] if work.harvest else [])]

@@ -1,12 +1,19 @@
 """An exported network on ONNX Runtime: values, their reductions, and outputs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from interp_gui.core.runtime import Array
 from interp_gui.runtimes.faster.exporting import INPUT, Exported
+from interp_gui.runtimes.faster.harvesting import (
+    Harvested,
+    add_harvest,
+    harvest_names,
+    places_name,
+)
 from interp_gui.runtimes.faster.reducing import Extremes, Reduction, add_reduction, part_names
 from interp_gui.runtimes.onnx.graph import read_graph
 from interp_gui.runtimes.onnx.sessions import LEVELS, Sessions, Weights, run_session
@@ -19,6 +26,7 @@ class Passed:
     captured: dict[str, Array]
     extremes: dict[str, Extremes]
     outputs: dict[str, Array]
+    harvested: dict[str, Harvested] = field(default_factory=dict)
 
 
 class ExportedNetwork:
@@ -53,6 +61,8 @@ class ExportedNetwork:
         capture: Sequence[str] = (),
         reductions: Sequence[Reduction] = (),
         outputs: bool = False,
+        harvests: Sequence[Reduction] = (),
+        places: Mapping[str, Array] | None = None,
         check: Callable[[], None] | None = None,
     ) -> Passed:
         """Run a preprocessed batch (N, C, H, W).
@@ -63,28 +73,45 @@ class ExportedNetwork:
             Addresses whose whole values are wanted.
         reductions
             Of what is reduced within the graph.
+        harvests
+            Of what a store keeps.
+        places
+            By layer, where whole vectors are wanted for it: (N, p) positions.
         check
             Called while the run lasts; where it raises, the run stops at its next operation.
         """
-        asked = tuple(reductions)
+        asked, kept = tuple(reductions), tuple(harvests)
         session = self._sessions.get(
-            (tuple(capture), asked, outputs), lambda: self._make(capture, asked, outputs)
+            (tuple(capture), asked, outputs, kept),
+            lambda: self._make(capture, asked, outputs, kept),
         )
         names = [self._values[name] for name in capture]
         for reduction in asked:
             names += part_names(self._values[reduction.layer])
         names += list(self._outputs.values()) if outputs else []
-        feeds = {INPUT: np.ascontiguousarray(batch, np.float32)}
+        feeds: dict[str, Array] = {INPUT: np.ascontiguousarray(batch, np.float32)}
+        for reduction in kept:
+            value = self._values[reduction.layer]
+            names += harvest_names(value, reduction)
+            wanted = (places or {})[reduction.layer]
+            feeds[places_name(value)] = np.ascontiguousarray(wanted, np.int64)
         values = iter(run_session(session, names, feeds, check=check))
         return Passed(
             captured={name: next(values) for name in capture},
             extremes={r.layer: Extremes(*(next(values) for _ in range(4))) for r in asked},
             outputs={name: next(values) for name in self._outputs} if outputs else {},
+            harvested={
+                r.layer: Harvested(*(next(values) for _ in harvest_names("", r))) for r in kept
+            },
         )
 
     def _make(
-        self, capture: Sequence[str], reductions: tuple[Reduction, ...], outputs: bool
-    ) -> object:
+        self,
+        capture: Sequence[str],
+        reductions: tuple[Reduction, ...],
+        outputs: bool,
+        harvests: tuple[Reduction, ...],
+    ) -> Any:
         import onnx
 
         model = onnx.ModelProto()
@@ -96,4 +123,6 @@ class ExportedNetwork:
         model.graph.output.extend(ports)
         for reduction in reductions:
             add_reduction(model, self._values[reduction.layer], reduction)
+        for reduction in harvests:
+            add_harvest(model, self._values[reduction.layer], reduction)
         return self._sessions.make(model, LEVELS[0])
