@@ -17,6 +17,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "feature_visualization",
         "unit_similarity",
         "atlas",
+        "atlas.stability",
         "atlas_colours",
         "dataset_predictions",
         "check_preprocessing",

@@ -33,7 +33,9 @@ def layout_s(points: int, units: int, settings: AtlasSettings) -> float:
     return components + nearest + epochs_of(points) * points * k * _EDGE_S + 2.0
 
 
-def atlas_cost(context: Context, layer: LayerInfo, settings: AtlasSettings) -> Cost:
+def atlas_cost(
+    context: Context, layer: LayerInfo, settings: AtlasSettings, *, labels: bool = True
+) -> Cost:
     """Time and room of the pass, the layout and the labels."""
     require_vectors(layer)
     dataset = images_at_hand(context)
@@ -49,7 +51,8 @@ def atlas_cost(context: Context, layer: LayerInfo, settings: AtlasSettings) -> C
     if parse_about(settings.about, model) is not None:
         looked = points
     by_default = settings.labels == "auto" and model.class_count > 1
-    if (settings.labels == BY_ATTRIBUTION or by_default) and not model.gradient_problem:
+    by_attribution = settings.labels == BY_ATTRIBUTION or by_default
+    if labels and by_attribution and not model.gradient_problem:
         looked += min(points, MOST_LOOKED_AT)
     seconds += looked * one_s * _BACKWARD
     disk = 4 * layer.units * (vectors + 4 * len(dataset.images))

@@ -16,7 +16,7 @@ from interp_gui.core.atlas.kinds import Atlas, AtlasLevel
 from interp_gui.core.errors import MissingAbility, unknown_name
 
 BY_ATTRIBUTION = "attribution"
-MOST_LOOKED_AT = 8_000
+MOST_LOOKED_AT = 6_000
 """Points of all cells together that are looked at for attribution: each takes part of a pass
 through the network, some minutes for this many on two cores."""
 WORDS = ("auto", BY_ATTRIBUTION, "none")

@@ -128,6 +128,7 @@ class Plan:
 
     def __init__(self, vectors: Rows, *, metric: str) -> None:
         self.metric = metric
+        self.vectors = vectors
         self.distinct = distinct(vectors)
         self.rows = prepared(vectors[self.distinct.first], metric) if len(vectors) else vectors
         self._near: Neighbours | None = None

@@ -82,18 +82,12 @@ def make_atlas(
 
     versus = about is not None and about.versus
 
-    key = _layout_key(settings, points, seed=context.inputs.seed, versus=versus)
-    stored = context.recall(key)
-    if stored is None:
-        if preview and settings.layout != "pca":
-            first = yield from laid_out(plan, "pca", seed=0, check=context.check)
-            look = on_map(context, settings, blank, first)
-            yield msgspec.structs.replace(look, final=False)
-        laid = yield from _laid(context, settings, plan, about, points.weight)
-        if context.cache is not None and not found.partial:
-            context.cache.put(key, _as_stored(laid))
-    else:
-        laid = _as_laid(stored)
+    seed = context.inputs.seed
+    key = _layout_key(settings, plan.vectors, points.weight, seed=seed, versus=versus)
+    if preview and settings.layout != "pca" and context.recall(key) is None:
+        first = yield from laid_out(plan, "pca", seed=0, check=context.check)
+        yield msgspec.structs.replace(on_map(context, settings, blank, first), final=False)
+    laid = yield from laid_for(context, settings, plan, about, points.weight, seed=seed)
     atlas = on_map(context, settings, blank, laid, versus=versus)
     if labels:
         if preview:
@@ -103,27 +97,54 @@ def make_atlas(
     return atlas
 
 
-def _laid(
+def quiet(context: Context, settings: AtlasSettings) -> Generator[Progress | Saved, None, Atlas]:
+    """The atlas without labels, for an analysis that does not show it."""
+    making = make_atlas(context, settings, preview=False, labels=False)
+    while True:
+        try:
+            step = next(making)
+        except StopIteration as stop:
+            atlas: Atlas = stop.value
+            return atlas
+        if not isinstance(step, Atlas):
+            yield step
+
+
+def laid_for(
     context: Context,
     settings: AtlasSettings,
     plan: Plan,
     about: About | None,
     weight: NDArray[np.float32],
+    *,
+    seed: int,
 ) -> Generator[Progress, None, Laid]:
-    seed = context.inputs.seed
-    if about is not None and about.versus:
+    """The layout that the settings describe, from the cache where it is known.
+
+    Parameters
+    ----------
+    weight
+        (N,) attributions of a class atlas.
+    """
+    versus = about is not None and about.versus
+    key = _layout_key(settings, plan.vectors, weight, seed=seed, versus=versus)
+    stored = context.recall(key)
+    if stored is not None:
+        return _as_laid(stored)
+    if versus:
         line = yield from lined_up(
             plan, seed=seed, neighbours=settings.neighbours, min_dist=settings.min_dist,
             check=context.check,
         )  # fmt: skip
-        xy = np.stack([across(weight), line], axis=1)
-        return Laid(xy, "umap", plan.count)
-    return (
-        yield from laid_out(
+        laid = Laid(np.stack([across(weight), line], axis=1), "umap", plan.count)
+    else:
+        laid = yield from laid_out(
             plan, settings.layout, seed=seed, neighbours=settings.neighbours,
             min_dist=settings.min_dist, check=context.check,
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+    if context.cache is not None:
+        context.cache.put(key, _as_stored(laid))
+    return laid
 
 
 def on_map(
@@ -222,13 +243,19 @@ def _points(count: int) -> str:
 
 
 def _layout_key(
-    settings: AtlasSettings, points: Points, *, seed: int, versus: bool
+    settings: AtlasSettings,
+    vectors: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    *,
+    seed: int,
+    versus: bool,
 ) -> dict[str, Any]:
-    digest = hashlib.sha256(np.ascontiguousarray(points.vectors).tobytes())
-    digest.update(points.weight.tobytes())
+    """A layout hangs on the vectors alone, whatever network and images they come from."""
+    digest = hashlib.sha256(np.ascontiguousarray(vectors).tobytes())
+    digest.update(np.ascontiguousarray(weight).tobytes() if versus else b"")
     return {
         "kind": "atlas-layout", "version": LAYOUT_VERSION, "vectors": digest.hexdigest(),
-        "shape": list(points.vectors.shape), "layout": settings.layout, "seed": seed,
+        "shape": list(vectors.shape), "layout": settings.layout, "seed": seed,
         "neighbours": settings.neighbours, "min_dist": settings.min_dist,
         "metric": settings.metric, "versus": versus,
     }  # fmt: skip

@@ -60,7 +60,7 @@ class AtlasSettings:
         "them; 0: by number.",
     )  # fmt: skip
     label_points: int = parameter(
-        4, minimum=1, maximum=10_000, advanced=True, title="points looked at a cell",
+        16, minimum=1, maximum=10_000, advanced=True, title="points looked at a cell",
         help="Points of each cell, of every level, that are looked at for what it argues for.",
     )  # fmt: skip
     smooth_pooling: bool = parameter(
