@@ -99,7 +99,7 @@ def _image_s(
     route = known_route(context, layers_of(context, features))
     if route is not None and route.network is None:
         route = None  # the export is not made for an estimate
-    trial = PeakPass(context, features, sample, {}, batch=batch, route=route)
+    trial = PeakPass(context, features, sample, {}, batch=batch, route=route, keep=False)
     what = {
         "what": "peaks", "layers": sorted({feature.layer for feature in features}),
         "features": len(features), "batch": batch, "sample": sorted(chosen), **identity(context),

@@ -59,7 +59,8 @@ def passed(
             kept = context.recall(key)
             if kept is not None:
                 found[feature.text] = peaks_of(kept, images, count, runner=runner)
-                broken.update({int(i): str(text) for i, text in kept["broken"].items()})
+                listed = {int(i): str(text) for i, text in kept["broken"].items()}
+                broken.update({images[i].place: text for i, text in listed.items()})
         return [feature for feature in features if feature.text not in found]
 
     missing = recall("")
@@ -80,7 +81,8 @@ def passed(
     route = yield from choose_route(context, layers, images=len(images), first=first)
     asked = PeakPass(context, missing, images, broken, batch=batch, route=route)
     done = yield from _driven(context, asked, _tag(context, missing, digest, batch, route.runner))
-    listed = {str(i): text for i, text in done.broken.items()}
+    index = {image.place: str(i) for i, image in enumerate(images)}
+    listed = {index[p]: text for p, text in done.broken.items() if p in index}
     for feature in missing:
         kept = done.record(feature)
         found[feature.text] = peaks_of(kept, images, count, runner=route.runner)

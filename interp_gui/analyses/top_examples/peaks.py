@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from interp_gui.analyses.dataset_pass import Known, decoded
 from interp_gui.analyses.passes import Route, identity
 from interp_gui.analyses.real_examples.survey import is_gone
+from interp_gui.analyses.top_examples.kept_maps import KeptMaps, Maps
 from interp_gui.analyses.unit_maps import feature_maps, unit_maps
 from interp_gui.core.analysis import Context
 from interp_gui.core.errors import InvalidValue
@@ -70,6 +71,8 @@ class PeakPass:
         Images a step.
     route
         What it runs on; the model's own runtime if None.
+    keep
+        Whether maps may be kept for the next pass.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class PeakPass:
         *,
         batch: int,
         route: Route | None = None,
+        keep: bool = True,
     ) -> None:
         description = context.model.description
         self.features = tuple(features)
@@ -99,6 +103,8 @@ class PeakPass:
         """Sum over images of the mean over positions, and their number."""
         self.done = 0
         self._batch = batch
+        count = len(self.images) if keep else 2**62
+        self._kept = KeptMaps(context, self.layers, count, batch=batch, runner=self._route.runner)
 
     @property
     def finished(self) -> bool:
@@ -108,25 +114,35 @@ class PeakPass:
     def advance(self, context: Context) -> None:
         """Take in one more batch; nothing is changed if that fails or is cancelled."""
         step = range(self.done, min(self.done + self._batch, len(self.images)))
-        known = dict(self.broken)
-        found = decoded(context, [self.images[i] for i in step], known)
-        row = {self.images[i].place: i for i in step}
-        inputs = [input_of(context, image, planes) for image, planes in found]
-        rows = [row[image.place] for image, _ in found]
-        if inputs:
-            self._take(context, np.stack(inputs), rows)
-        new = set(known) - set(self.broken)
-        self.gone |= {
-            self.images[i].place for i in step
-            if self.images[i].place in new and is_gone(self.images[i].entry.path)
-        }  # fmt: skip
-        self.broken = known
+        images = self.images[step.start : step.stop]
+        found = self._kept.get(context, images)
+        if found is None:
+            found = self._computed(context, images)
+        if found.rows:
+            self._take(found.values, [step.start + row for row in found.rows])
+        self.broken |= {images[row].place: text for row, text in found.broken.items()}
         self.done = step.stop
 
-    def _take(self, context: Context, batch: Array, rows: Sequence[int]) -> None:
-        captured = self._route.values(context, batch)
-        size = context.model.preprocessing.size
-        maps = {layer.name: unit_maps(captured[layer.name], layer, size) for layer in self.layers}
+    def _computed(self, context: Context, images: Sequence[Known]) -> Maps:
+        """The maps of some images by the network."""
+        known: dict[int, str] = {}
+        found = decoded(context, images, known)
+        row = {image.place: i for i, image in enumerate(images)}
+        inputs = [input_of(context, image, planes) for image, planes in found]
+        values: dict[str, NDArray[np.float32]] = {}
+        if inputs:
+            captured = self._route.values(context, np.stack(inputs))
+            size = context.model.preprocessing.size
+            values = {
+                layer.name: unit_maps(captured[layer.name], layer, size) for layer in self.layers
+            }
+        broken = {row[place]: text for place, text in known.items()}
+        maps = Maps([row[image.place] for image, _ in found], values, broken)
+        self.gone |= {images[i].place for i in broken if is_gone(images[i].entry.path)}
+        self._kept.put(context, images, maps)
+        return maps
+
+    def _take(self, maps: dict[str, NDArray[np.float32]], rows: Sequence[int]) -> None:
         for feature in self.features:
             values = feature_maps(maps[self._layer_of[feature.text].name], feature)
             flat = values.reshape(len(rows), -1)

@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from interp_gui.analyses.top_examples import ANALYSIS, passing
+from interp_gui.analyses.top_examples import ANALYSIS, kept_maps, passing
 from interp_gui.analyses.top_examples import peaks as peaks_module
 from interp_gui.core.analysis import Context, Inputs, Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
@@ -93,15 +93,46 @@ def test_the_cache_forgets_nothing_that_matters(
     assert images() == 0
     edits = EditStack((Edit(feature=Feature(layer="first", units=(0,)), kind="ablate"),))
     assert images(edits=edits) >= 12
-    assert images(dataset=Dataset(images=labelled.images[:6])) >= 6
-    longer = tuple(tuple(2 * v for v in row) for row in directions[0].vectors)
-    assert images(features=(msgspec.structs.replace(directions[0], vectors=longer),)) >= 12
+    assert images(dataset=Dataset(images=labelled.images[1:7])) >= 6
     named = msgspec.structs.replace(directions[0], name="wheels")
     assert images(features=(named,)) == 0
     runtime.runtime = runtimes["cnn"].with_preprocessing(
         msgspec.structs.replace(runtimes["cnn"].preprocessing, mean=(0.0, 0.0, 0.0))
     )
     assert images() >= 12
+
+
+def test_another_direction_of_the_layer_needs_no_network(
+    runtimes, labelled, run_analysis, memory, features_of, values_of, counting
+):
+    runtime = counting(runtimes["cnn"])
+    settings = SETTINGS | {"kinds": "strongest", "k": 1}
+    found = features_of("last", 12)
+    inputs = {"dataset": labelled, "cache": memory}
+    run_analysis(ANALYSIS, runtime, settings, features=(found["units"],), **inputs)
+    runtime.images = 0
+    ran = run_analysis(ANALYSIS, runtime, settings, features=(found["direction"],), **inputs)
+    assert runtime.images == 1, "for the picture"
+    peaks = values_of(runtime, found["direction"]).reshape(12, -1).max(axis=1)
+    assert ran.results[-1].numbers["peak"] == pytest.approx(peaks.max(), rel=1e-4)
+    assert ran.results[-1].numbers["median_peak"] == pytest.approx(np.median(peaks), rel=1e-4)
+    alone = run_analysis(
+        ANALYSIS, runtime, settings, features=(found["direction"],), dataset=labelled
+    )
+    alike(ran.results[-1], alone.results[-1])
+
+
+def test_maps_that_are_too_large_are_not_kept(
+    runtimes, labelled, run_analysis, memory, directions, monkeypatch
+):
+    inputs = {"dataset": labelled, "features": directions[:1], "cache": memory}
+    monkeypatch.setattr(kept_maps, "MOST_BYTES", 12 * 4 * 12 * 64 - 1)
+    run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, **inputs)
+    assert not any("layer-maps" in key for key in memory.held)
+    monkeypatch.setattr(kept_maps, "MOST_BYTES", 12 * 4 * 12 * 64)
+    memory.held.clear()
+    run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, **inputs)
+    assert sum("layer-maps" in key for key in memory.held) == 3
 
 
 def test_a_stopped_pass_resumes_to_the_same_result(
