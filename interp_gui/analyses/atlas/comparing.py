@@ -47,4 +47,4 @@ def shared(a: Ends, b: Ends) -> NDArray[np.float32]:
     own = np.arange(count)[:, None] * np.int64(count)
     both = np.intersect1d((own + a).ravel(), (own + b).ravel(), assume_unique=True)
     kept: NDArray[np.int64] = np.bincount(both // count, minlength=count)
-    return (kept / k).astype(np.float32)
+    return np.asarray(kept / k, np.float32)
