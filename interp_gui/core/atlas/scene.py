@@ -139,6 +139,14 @@ class Scene:
             self._cells[side] = self._look_at(self.grid(side))
         return self._cells[side]
 
+    def prepare(self) -> bool:
+        """Look at the cells of one more level; whether all of them are ready now."""
+        for side in self.sides:
+            if side not in self._cells:
+                self.cells(side)
+                return False
+        return True
+
     def source(self) -> Source:
         """Which pictures cells are to have that have none."""
         return "icon" if self.look.draw == "icons" else "crop"

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from interp_gui.core.atlas.display import labels, shown_side
+from interp_gui.core.atlas.display import shown_side
 from interp_gui.core.atlas.kinds import Atlas, CellPictures
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.atlas.scene import Scene
@@ -17,14 +17,16 @@ from interp_gui.core.atlas.view import View
 from interp_gui.gui.atlas.camera import Camera, device_view
 from interp_gui.gui.atlas.marks import LINKED, MarkPainter, Points, mark_of, paint_path
 from interp_gui.gui.atlas.minimap import Minimap
-from interp_gui.gui.atlas.painting import NamePainter, paint_tile
+from interp_gui.gui.atlas.painting import KeptLabels, NamePainter, paint_tile
 from interp_gui.gui.atlas.picking import Wanted, wanted
 from interp_gui.gui.atlas.tiles import TileLayer
 from interp_gui.gui.theme import is_still
 
 FRAME_MS = 16
-MOVING_BUDGET_S, RESTING_BUDGET_S = 0.005, 0.010
+MOVING_BUDGET_S, RESTING_BUDGET_S = 0.006, 0.010
 """How long a frame may make tiles."""
+STILL_S = 0.1
+"""After which a view counts as at rest."""
 _MAP_BYTES, _MARK_BYTES = 96 * 2**20, 48 * 2**20
 _SETTLED_MS, _WANTED_MS = 140, 150
 
@@ -54,12 +56,13 @@ class MapWidget(QWidget):
         self._linked: Points = np.zeros(0, np.int64)
         self._path: NDArray[np.float64] = np.zeros((0, 2))
         self._names = NamePainter()
+        self._written = KeptLabels()
         self._mark_painter = MarkPainter()
         self._map = TileLayer(self._map_tile, most_bytes=_MAP_BYTES)
         self._marks = TileLayer(self._mark_tile, most_bytes=_MARK_BYTES)
         self._ratio = 0.0
         self._asked: tuple[int, str, bytes] | None = None
-        self._moved_s = 0.0
+        self._moved_s = self._changed_s = 0.0
         self._tick = self._timer(FRAME_MS, self._move_on, repeats=True)
         self._tick.setTimerType(Qt.TimerType.PreciseTimer)
         self._settling = self._timer(_SETTLED_MS, self.update)
@@ -102,6 +105,11 @@ class MapWidget(QWidget):
     def side(self) -> int:
         """Cells a side of the level that is seen; 0 if none is."""
         return 0 if self.scene is None else shown_side(self.scene.sides, self.camera.view())
+
+    @property
+    def tile_bytes(self) -> int:
+        """Memory that painted tiles take."""
+        return self._map.size_bytes + self._marks.size_bytes
 
     def set_atlas(self, atlas: Atlas | None) -> None:
         """Show another one, all of it; or none, and the hint."""
@@ -190,7 +198,7 @@ class MapWidget(QWidget):
         xy = np.clip(xy[np.isfinite(xy).all(axis=1)], 0, 1)
         if not len(xy):
             return
-        (left, top), (right, bottom) = xy.min(axis=0), xy.max(axis=0)
+        (left, top), (right, bottom) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
         # A single point is shown with what is around it.
         least = (
             0.8
@@ -229,6 +237,7 @@ class MapWidget(QWidget):
         self._moved()
 
     def _moved(self) -> None:
+        self._changed_s = time.perf_counter()
         self.update()
         self._asking.start()
         self.view_changed.emit()
@@ -253,7 +262,10 @@ class MapWidget(QWidget):
         self._settling.stop()
         image = QImage(1, 1, QImage.Format.Format_RGB32)
         painter = QPainter(image)
-        self._paint_tiles(painter, math.inf)
+        while not self._paint_tiles(painter, math.inf, resting=True):
+            continue
+        if self.scene is not None:
+            self._paint_over(painter, self.scene, math.inf)
         painter.end()
         self.update()
 
@@ -265,14 +277,14 @@ class MapWidget(QWidget):
         if self.scene is None:
             self._paint_hint(painter)
         else:
-            resting = not self.camera.is_moving
-            budget_s = RESTING_BUDGET_S if resting else MOVING_BUDGET_S
-            if not self._paint_tiles(painter, started + budget_s):
-                self._again.start()
-            self._paint_over(painter, self.scene)
+            resting = not self.camera.is_moving and started - self._changed_s > STILL_S
+            until_s = started + (RESTING_BUDGET_S if resting else MOVING_BUDGET_S)
+            done = self._paint_tiles(painter, until_s, resting=resting)
+            if not self._paint_over(painter, self.scene, until_s) or not done:
+                self._again.start(0 if resting else FRAME_MS)
         painter.end()
 
-    def _paint_tiles(self, painter: QPainter, until_s: float) -> bool:
+    def _paint_tiles(self, painter: QPainter, until_s: float, *, resting: bool) -> bool:
         ratio = self.devicePixelRatioF()
         if ratio != self._ratio:
             self._ratio = ratio
@@ -282,12 +294,14 @@ class MapWidget(QWidget):
         view = device_view(self.camera.view(), ratio)
         painter.save()
         painter.scale(1 / ratio, 1 / ratio)
+        before = self._map.made
         done = self._map.draw(painter, view, rung, until_s=until_s)
         if self._mark_painter.any:
-            done = self._marks.draw(painter, view, rung, until_s=until_s) and done
+            must = self._map.made == before
+            done = self._marks.draw(painter, view, rung, until_s=until_s, must=must) and done
         painter.restore()
-        if done and not self.camera.is_moving:
-            done = self._map.prepare(self._map.kept_rung, ratio)
+        if done and resting and self.scene is not None:  # what may be needed next
+            done = self._map.prepare(self._map.kept_rung, ratio) and self.scene.prepare()
         return done
 
     def _rung(self) -> float:
@@ -301,16 +315,17 @@ class MapWidget(QWidget):
         half_octaves = round(2 * math.log2(here / fit))
         return fit * math.exp2(half_octaves / 2)
 
-    def _paint_over(self, painter: QPainter, scene: Scene) -> None:
+    def _paint_over(self, painter: QPainter, scene: Scene, until_s: float) -> bool:
         view, ratio, palette = self.camera.view(), self.devicePixelRatioF(), self.palette()
         roles = QPalette.ColorRole
-        self._names.paint(
-            painter, labels(scene, view, shown_side(scene.sides, view)), font=self.font(),
+        done = self._names.paint(
+            painter, self._written.labels(scene, view), font=self.font(), until_s=until_s,
             text=palette.color(roles.Text), halo=palette.color(roles.Base), ratio=ratio,
         )  # fmt: skip
         paint_path(painter, view.to_pixels(self._path), palette)
         self.paint_marks(painter, scene, view)
         self.minimap.paint(painter, scene, self.camera, palette, ratio=ratio)
+        return done
 
     def paint_marks(self, painter: QPainter, scene: Scene, view: View) -> None:
         """Draw what the hand and the keyboard are on."""

@@ -58,6 +58,8 @@ class TileLayer:
         self.size_bytes = 0
         self.kept_rung = 0.0
         """A rung whose tiles are never dropped: there is always something to stretch."""
+        self._usual_s = 0.002
+        """Time that a tile takes."""
         self.made = 0
         """Tiles painted so far; for tests and measurements."""
 
@@ -103,7 +105,7 @@ class TileLayer:
 
     def draw(
         self, painter: QPainter, view: View, rung: float, *, until_s: float,
-        focus: tuple[float, float] | None = None,
+        focus: tuple[float, float] | None = None, must: bool = True,
     ) -> bool:  # fmt: skip
         """Paint a view in device pixels.
 
@@ -112,7 +114,9 @@ class TileLayer:
         rung
             Scale of the tiles that are to be seen, in device pixels a side of the map.
         until_s
-            `time.perf_counter()` until which missing tiles may be made; at least one is.
+            `time.perf_counter()` until which missing tiles may be made.
+        must
+            Whether at least one is, however late it is.
         focus
             Pixel nearest to which tiles are made first; the middle of the view if None.
 
@@ -124,16 +128,19 @@ class TileLayer:
         missing = [k for k in keys if k not in self._tiles or self._tiles[k].stale]
         x, y = focus or (view.width / 2, view.height / 2)
         missing.sort(key=lambda key: -_apart(_rect(key, view), x, y))
-        made_any = False
-        while missing and (not made_any or time.perf_counter() < until_s):
+        now = time.perf_counter()
+        while missing and (must or now + self._usual_s < until_s):
             self._make(missing.pop(), view.ratio)
-            made_any = True
+            must, started = False, now
+            now = time.perf_counter()
+            self._usual_s += 0.2 * (now - started - self._usual_s)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, rung != view.scale)
+        others = self._others(view, rung) if missing else []
         for key in keys:
             tile = self._tiles.get(key)
             area = _rect(key, view)
             if tile is None:
-                self._draw_instead(painter, view, key, area)
+                self._draw_instead(painter, view, others, area)
             elif tile.image is not None:
                 painter.drawImage(area, tile.image)
             if tile is not None:
@@ -196,8 +203,16 @@ class TileLayer:
                 if self.size_bytes <= self._most_bytes:
                     return
 
-    def _draw_instead(self, painter: QPainter, view: View, key: Key, area: QRect) -> None:
-        """Stretch what the nearest other rung has that has all of a missing tile's place."""
+    def _others(self, view: View, rung: float) -> list[float]:
+        """Rungs of which tiles may be stretched, the nearest first."""
+        near = sorted(
+            (other for other in self._rungs if other != rung),
+            key=lambda other: abs(math.log(other / view.scale)),
+        )
+        return near[:_RUNGS_TRIED] + [self.kept_rung] * (self.kept_rung in self._rungs)
+
+    def _draw_instead(self, painter: QPainter, view: View, rungs: list[float], area: QRect) -> None:
+        """Stretch what the first rung has that has all of a missing tile's place."""
         window = area.intersected(QRect(0, 0, view.width, view.height))
         if window.isEmpty():
             return
@@ -205,11 +220,7 @@ class TileLayer:
             left=view.left + window.left() / view.scale, top=view.top + window.top() / view.scale,
             scale=view.scale, width=window.width(), height=window.height(),
         )  # fmt: skip
-        others = sorted(
-            (rung for rung in self._rungs if rung != key[0]),
-            key=lambda rung: abs(math.log(rung / view.scale)),
-        )
-        for rung in others[:_RUNGS_TRIED] + [self.kept_rung] * (self.kept_rung in self._rungs):
+        for rung in rungs:
             keys = self._seen(piece, rung)
             if len(keys) > 16 or any(k not in self._tiles for k in keys):
                 continue
