@@ -1,9 +1,10 @@
 """The Atlas tab: from a layer and a folder of images to a map that can be looked at."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QImage, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QProgressBar, QPushButton, QSplitter, QStackedWidget, QWidget
 
@@ -239,6 +240,7 @@ class AtlasTab(QWidget):
             self._actions[command].trigger()
 
     def _came(self) -> None:
+        self._show_state()
         kept, wanted = self.looking.kept, self._wanted
         if kept is None or wanted is None or self.work.is_preview:
             return
@@ -247,6 +249,8 @@ class AtlasTab(QWidget):
             put_look(self.looking, wanted["look"])
         if isinstance(wanted.get("map"), dict):
             self.canvas.restore(wanted["map"])
+            # once more when the canvas has its size, by which places are held within limits
+            QTimer.singleShot(0, self, partial(self.canvas.restore, wanted["map"]))
         chosen = to_chosen(kept.atlas, wanted.get("chosen"))
         self.looking.choose(chosen, by_hand=False)
 

@@ -1,0 +1,421 @@
+import msgspec
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+
+from interp_gui.core.analysis import Progress
+from interp_gui.core.cost import Cost
+from interp_gui.core.feature import Feature
+from interp_gui.core.result import Table
+from interp_gui.core.target import Target
+from interp_gui.gui.atlas.picking import Hit
+from interp_gui.gui.atlas.tab import AtlasTab
+from interp_gui.gui.dragging.drag import mime_for
+
+
+@pytest.fixture
+def new_tab(atlas_state, bridge, actions, qtbot):
+    def make():
+        tab = AtlasTab(atlas_state, bridge, actions)
+        qtbot.addWidget(tab)
+        tab.resize(1000, 640)
+        tab.show()
+        qtbot.waitExposed(tab)
+        return tab
+
+    return make
+
+
+@pytest.fixture
+def tab(new_tab):
+    return new_tab()
+
+
+@pytest.fixture
+def made(new_tab, described, images, met, engine, make_atlas, qtbot):
+    """A tab that shows a map."""
+    tab = new_tab()
+
+    def give(tab=tab, **values):
+        job = engine.newest("activation-atlas")
+        atlas = make_atlas(600, sides=(10, 20), units=6, **values)
+        paths = tuple(images[i % 4] for i in range(600))
+        atlas = msgspec.structs.replace(atlas, paths=paths)
+        engine.result(job, atlas)
+        engine.end(job)
+        qtbot.waitUntil(lambda: tab.work.outcome == "finished")
+        return atlas
+
+    tab.give = give
+    tab.work.make(tab.request())
+    give()
+    return tab
+
+
+def cell(tab, at=0, side=10):
+    return Hit(at, side)
+
+
+# --- empty states --------------------------------------------------------------------------------
+
+
+def test_says_what_to_do_next(tab, atlas_state, described, bridge, client, infos, images, qtbot):
+    from interp_gui.gui.shared import background_of
+    from interp_gui.gui.state import AppState
+
+    bare = AppState()
+    lonely = AtlasTab(bare, bridge, tab._actions)
+    qtbot.addWidget(lonely)
+    assert lonely.empty.title.text() == "No model is open."
+    background_of(bare).close()
+    bare.deleteLater()
+    assert tab.empty.title.text() == "The engine is starting."
+    atlas_state.set_dataset(None)
+    assert tab.empty.title.text() == "No images are open."
+    assert tab.empty.button.text() == "Open folder…"
+    assert not tab.make.isEnabled()
+
+
+def test_a_layer_without_positions_is_made_where_the_analysis_takes_it(
+    tab, atlas_state, described, images, met
+):
+    assert tab.empty.title.text() == "No map yet."
+    assert "4 images are few" in tab.empty.text.text()
+    assert tab.empty.button.text() == "Make atlas"
+    atlas_state.set_layer("head")
+    assert tab.make.isEnabled()
+
+
+@pytest.fixture
+def spatial(infos):
+    infos[0] = msgspec.structs.replace(infos[0], needs=("dataset", "layer", "spatial"))
+
+
+def test_a_layer_without_positions_is_refused_where_it_does_not(
+    spatial, tab, atlas_state, described, images, met
+):
+    atlas_state.set_layer("head")
+    assert tab.empty.title.text() == "This layer has no positions in the image."
+    assert not tab.make.isEnabled()
+
+
+def test_a_failure_and_a_cancelled_run_say_how_to_go_on(
+    new_tab, described, images, met, engine, qtbot
+):
+    tab = new_tab()
+    qtbot.mouseClick(tab.make, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(engine.jobs("activation-atlas")), timeout=4000)
+    job = engine.newest("activation-atlas")
+    engine.progress(job, Progress(done=1, total=4, text="Looking at images"), 30.0)
+    qtbot.waitUntil(lambda: "30 s left" in tab.status.text())
+    assert tab.bar.isVisible()
+    engine.save(job, {"at": 2})
+    qtbot.mouseClick(tab.cancel, Qt.MouseButton.LeftButton)
+    engine.end(job, "cancelled")
+    qtbot.waitUntil(lambda: tab.empty.button.text() == "Go on")
+    qtbot.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
+    assert engine.request("activation-atlas").state == {"at": 2}
+    engine.end(engine.newest("activation-atlas"), "failed", "Too few images.", "Open more.")
+    qtbot.waitUntil(lambda: tab.empty.title.text() == "Too few images.")
+    assert tab.empty.text.text() == "Open more."
+    assert tab.empty.button.text() == "Try again"
+
+
+# --- making --------------------------------------------------------------------------------------
+
+
+def test_settings_of_the_row_and_below_go_into_the_run(
+    new_tab, described, images, met, engine, qtbot, atlas_state
+):
+    tab = new_tab()
+    form = tab.form
+    assert {form.layout_box.itemText(i) for i in range(3)} == {"UMAP", "t-SNE", "PCA"}
+    form.layout_box.setCurrentIndex(form.layout_box.findData("pca"))
+    form.about.first.setText("name 3")
+    form.about.against.setText("name 4")
+    form.about.against.editingFinished.emit()
+    form.labels_box.setCurrentIndex(form.labels_box.findData("label"))
+    form.seed.setValue(9)
+    qtbot.mouseClick(form.more, Qt.MouseButton.LeftButton)
+    assert form.folded.isVisible()
+    form.rest.set_values({"points": 500})
+    tab.work.make(tab.request())
+    request = engine.request("activation-atlas")
+    wanted = {"layout": "pca", "about": "name 3 / name 4", "labels": "label", "points": 500}
+    assert wanted.items() <= request.parameters.items()
+    assert request.inputs.seed == 9
+    atlas_state.undo.undo()
+    assert form.rest.values()["points"] == 20_000
+    atlas_state.undo.undo()
+    assert form.seed.value() == 0
+
+
+def test_a_first_look_keeps_its_view_when_the_map_comes(
+    new_tab, described, images, met, engine, make_atlas, qtbot
+):
+    tab = new_tab()
+    tab.work.make(tab.request())
+    job = engine.newest("activation-atlas")
+    engine.result(job, msgspec.structs.replace(make_atlas(), layout="pca", final=False))
+    qtbot.waitUntil(lambda: tab.looking.kept is not None)
+    assert tab.stack.currentWidget() is tab.canvas
+    tab.canvas.camera.zoom(4, 200, 200)
+    tab.canvas.camera.arrive()
+    before = tab.canvas.snapshot()
+    engine.result(job, make_atlas())
+    engine.end(job)
+    qtbot.waitUntil(lambda: not tab.work.is_preview)
+    assert tab.canvas.atlas.layout == "umap"
+    assert tab.canvas.snapshot() == pytest.approx(before)
+
+
+def test_pictures_are_asked_for_where_one_looks(made, engine, sheet, qtbot):
+    qtbot.waitUntil(lambda: bool(engine.jobs("atlas-pictures")))
+    request = engine.request("atlas-pictures").parameters
+    assert request["source"] == "crop"
+    side = request["level"]
+    job = engine.newest("atlas-pictures")
+    cells = tuple(range(len(made.looking.kept.atlas.level(side).x)))
+    engine.result(job, sheet(made.looking.kept.atlas, side, cells))
+    qtbot.waitUntil(lambda: bool(made.canvas.atlas.pictures))
+    assert made.exportables()[0].result.pictures
+    made.tools.set_draw("icons")
+    engine.end(job)
+    qtbot.waitUntil(
+        lambda: engine.request("atlas-pictures").parameters["source"] == "icon", timeout=2000
+    )
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+def test_hovering_tells_of_a_cell_and_clicking_makes_it_the_feature(made, atlas_state, qtbot):
+    atlas = made.looking.kept.atlas
+    level = atlas.level(10)
+    made.canvas.hovered.emit(cell(made, 3))
+    details = made.sidebar.details
+    qtbot.waitUntil(lambda: details.title.text() == atlas.names[level.label[3]])
+    assert f"{level.count[3]} point" in details.line.text()
+    assert f"purity {level.purity[3]:.0%}" in details.line.text()
+    assert details.bars.result.labels
+    qtbot.waitUntil(lambda: details.examples.count() > 0)
+    made.canvas.hovered.emit(None)
+    qtbot.waitUntil(lambda: details.title.text().startswith("Point at the map"))
+    made.canvas.clicked.emit(cell(made, 3))
+    feature = atlas_state.feature
+    assert feature.layer == "features.14"
+    assert feature.model == "a" * 64
+    wanted = level.vectors[3] - atlas.mean
+    assert np.allclose(feature.matrix()[0], wanted, atol=1e-4)
+    assert "centred" in feature.name
+    assert made.selected_features() == (feature,)
+    assert np.array_equal(made.canvas.selection, np.flatnonzero(atlas.cell_of(10) == 3))
+    details.kind.setCurrentIndex(details.kind.findData("raw"))
+    assert np.allclose(atlas_state.feature.matrix()[0], level.vectors[3], atol=1e-4)
+    assert "raw" in atlas_state.feature.name
+
+
+def test_a_double_click_opens_the_page(made, atlas_state):
+    made.canvas.activated.emit(cell(made, 2))
+    assert atlas_state.tab == "unit"
+    assert "cell" in atlas_state.feature.name
+
+
+def test_a_lasso_is_a_feature_too(made, atlas_state):
+    points = np.arange(5, 25)
+    made.canvas.selected.emit(points)
+    assert made.sidebar.details.title.text() == "20 points chosen"
+    atlas = made.looking.kept.atlas
+    wanted = atlas.vectors[points].mean(axis=0) - atlas.mean
+    assert np.allclose(atlas_state.feature.matrix()[0], wanted, atol=1e-4)
+    made.canvas.selected.emit(np.zeros(0, np.int64))
+    assert made.selected_features() == ()
+
+
+def test_what_is_dragged_out_is_a_feature(made, monkeypatch):
+    dragged = []
+    monkeypatch.setattr(
+        "interp_gui.gui.atlas.leaving.start_drag",
+        lambda source, features, *, image: dragged.append((features[0], image)),
+    )
+    made.canvas.drag_wanted.emit(cell(made, 4))
+    made.canvas.selected.emit(np.arange(30))
+    made.canvas.drag_wanted.emit(np.arange(30))
+    assert ["cell" in feature.name for feature, _ in dragged] == [True, False]
+    assert "30 points" in dragged[1][0].name
+    assert not any(image.isNull() for _, image in dragged)
+
+
+def test_the_menu_is_that_of_features(made, qtbot):
+    from PySide6.QtWidgets import QMenu
+
+    made.canvas.menu_requested.emit(cell(made, 1), QPoint(10, 10))
+    menu = made.findChild(QMenu)
+    names = [action.objectName() for action in menu.actions()]
+    assert {"feature.unit", "feature.keep", "feature.similar"} <= set(names)
+    menu.close()
+
+
+# --- colours -------------------------------------------------------------------------------------
+
+
+def test_colours_follow_the_target_until_a_class_is_named(made, atlas_state):
+    panel = made.sidebar.colours
+    atlas_state.set_target(Target(index=2))
+    panel.choose("class")
+    assert made.canvas.look.legend == "Attribution to name 2"
+    atlas_state.set_target(Target(index=1))
+    assert made.canvas.look.legend == "Attribution to name 1"
+    panel.class_name.setText("name 3")
+    panel.class_name.editingFinished.emit()
+    assert made.canvas.look.legend == "Attribution to name 3"
+    atlas_state.set_target(Target(index=2))
+    assert made.canvas.look.legend == "Attribution to name 3"
+    assert made.sidebar.legend.isVisible()
+    assert made.sidebar.legend.rows[0] == "Attribution to name 3"
+
+
+@pytest.fixture
+def colours(infos):
+    infos.append(msgspec.structs.replace(infos[2], id="atlas-colours"))
+
+
+def test_a_unit_dropped_on_the_map_colours_it(colours, made, engine, qtbot):
+    unit = Feature(layer="other", units=(3,), model="a" * 64)
+    mime = mime_for([unit])
+    assert made.drop._sentence(mime) == "Colour the map by other:3"
+    made.drop.dropped.emit((unit,))
+    request = engine.request("atlas-colours")
+    assert request.inputs.features == (unit,)
+    job = engine.newest("atlas-colours")
+    values = np.linspace(0, 1, 600, dtype=np.float32)
+    engine.result(job, Table(key="c", title="C", columns=("q",), cells=(), values={"v": values}))
+    engine.end(job)
+    qtbot.waitUntil(lambda: made.canvas.look.values is not None)
+    assert np.array_equal(made.canvas.look.values, values)
+    # and once more is not asked for
+    made.sidebar.colours.choose("none")
+    made.sidebar.colours.choose("feature")
+    assert len(engine.jobs("atlas-colours")) == 1
+    assert made.canvas.look.values is not None
+
+
+def test_filters_and_kinds_reach_the_canvas(made):
+    made.sidebar.colours.choose("column:label")
+    assert made.canvas.look.categories is not None
+    assert made.sidebar.legend.rows[1:] == tuple(f"name {i}" for i in range(5))
+    filters = made.sidebar.filters
+    filters.column.setCurrentIndex(filters.column.findData("label"))
+    filters.value.setCurrentIndex(filters.value.findData("name 2"))
+    assert made.canvas.look.shown.sum() == 120
+    filters.all.click()
+    assert made.canvas.look.shown is None
+
+
+def test_a_name_is_searched_and_gone_to(made, qtbot):
+    at_home = made.canvas.snapshot()
+    made.tools.search.setText("name 1")
+    qtbot.waitUntil(lambda: made.canvas.look.fade)
+    assert np.array_equal(np.flatnonzero(made.canvas.look.values), np.flatnonzero(
+        made.looking.kept.atlas.image % 5 == 1))  # fmt: skip
+    assert made.canvas.snapshot() != at_home
+    assert "120 points belong to name 1" in made.note.text()
+    made.tools.search.clear()
+    assert not made.canvas.look.fade
+    made.tools.search.setText("nobody")
+    qtbot.waitUntil(lambda: "Nothing on this map" in made.note.text())
+
+
+# --- paths, links, sessions ----------------------------------------------------------------------
+
+
+def test_the_path_of_an_image_is_drawn_and_said(made, engine, images, atlas_state, qtbot):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(images[1])])
+    assert made.drop._sentence(mime) == "Show where image 1.png lies on the map"
+    made.drop.image_dropped.emit(images[1])
+    request = engine.request("atlas-path")
+    assert request.inputs.images == (images[1],)
+    x = np.array([0.2, 0.5, 0.8], np.float32)
+    own = np.array([1, 0, 0], np.uint8)
+    job = engine.newest("atlas-path")
+    table = Table(key="p", title="P", columns=("x",), cells=(), values={"x": x, "y": x, "own": own})
+    engine.result(job, table)
+    engine.end(job)
+    qtbot.waitUntil(lambda: len(made.canvas._path) == 3)
+    assert "1 are points of the map" in made.note.text()
+    atlas_state.set_image(images[2])
+    assert engine.request("atlas-path").inputs.images == (images[2],)
+    made.tools.path.setChecked(False)
+    assert len(made.canvas._path) == 0
+
+
+def test_what_is_chosen_on_one_map_is_shown_on_the_other(made, new_tab, engine, qtbot):
+    other = new_tab()
+    other.work.make(other.request())
+    made.give(other)
+    made.canvas.clicked.emit(cell(made, 5))
+    chosen = made.canvas.selection
+    # both are of the same images: the points are the same
+    assert np.array_equal(other.canvas._linked, chosen)
+    assert len(made.canvas._linked) == 0
+    other.sidebar.linked.setChecked(False)
+    assert len(other.canvas._linked) == 0
+    made.canvas.clicked.emit(cell(made, 6))
+    assert len(other.canvas._linked) == 0
+
+
+def test_a_session_brings_settings_look_view_and_choice_back(
+    made, new_tab, engine, qtbot, atlas_state
+):
+    made.form.seed.setValue(4)
+    made.work.make(made.request())
+    made.give()
+    made.sidebar.colours.choose("density")
+    made.tools.set_draw("points")
+    made.tools.labels.setChecked(False)
+    made.canvas.clicked.emit(cell(made, 7))
+    made.canvas.camera.zoom(3, 100, 100)
+    made.canvas.camera.arrive()
+    kept = msgspec.json.decode(msgspec.json.encode(made.snapshot()))
+    other = new_tab()
+    other.restore(kept)
+    assert other.form.seed.value() == 4
+    assert other.snapshot() == kept  # what is not shown yet is not lost
+    estimate = [j for j, r in engine.client.requests.items() if hasattr(r, "run")]
+    qtbot.waitUntil(lambda: len([
+        j for j, r in engine.client.requests.items() if hasattr(r, "run")]) > len(estimate),
+        timeout=3000)  # fmt: skip
+    asked = [j for j, r in engine.client.requests.items() if hasattr(r, "run")][-1]
+    engine.cost(asked, Cost(seconds=0.5))
+    engine.end(asked)
+    qtbot.waitUntil(lambda: len(engine.jobs("activation-atlas")) == 3)
+    made.give(other)
+    assert other.canvas.look.draw == "points"
+    assert not other.canvas.look.labels
+    assert other.canvas.look.legend == "Points in a cell"
+    assert other.looking.chosen.cell == 7
+    qtbot.wait(20)
+    assert other.canvas.snapshot() == pytest.approx(made.canvas.snapshot(), abs=0.02)
+
+
+def test_a_map_that_takes_long_is_not_made_unasked(new_tab, described, images, met, engine, qtbot):
+    tab = new_tab()
+    tab.restore({"made": True, "settings": {"seed": 2}, "look": 3, "map": "x", "chosen": [1]})
+    qtbot.waitUntil(
+        lambda: any(hasattr(r, "run") for r in engine.client.requests.values()), timeout=3000
+    )
+    asked = [j for j, r in engine.client.requests.items() if hasattr(r, "run")][-1]
+    engine.cost(asked, Cost(seconds=600))
+    engine.end(asked)
+    qtbot.waitUntil(lambda: "10 min" in tab.cost.text())
+    assert engine.jobs("activation-atlas") == []
+
+
+def test_another_layer_has_its_own_map_and_the_first_comes_back(made, atlas_state):
+    atlas_state.set_layer("other")
+    assert made.looking.kept is None
+    assert made.empty.title.text() == "No map yet."
+    atlas_state.set_layer("features.14")
+    assert made.stack.currentWidget() is made.canvas
+    assert made.make.text() == "Make again"
