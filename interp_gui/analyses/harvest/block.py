@@ -11,6 +11,7 @@ from interp_gui.analyses.harvest.places import candidates, chosen, outliers, rec
 from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.unit_maps import map_size
 from interp_gui.core.layer import LayerInfo
+from interp_gui.runtimes.faster.harvesting import Harvested
 
 Floats = NDArray[np.float32]
 
@@ -70,44 +71,63 @@ class Block:
         return sum(getattr(self, name).nbytes for name in _BY_UNIT + _BY_IMAGE)
 
 
-def block_of_maps(
-    maps: Floats, layer: LayerInfo, size: tuple[int, int], spec: HarvestSpec, hashes: Sequence[str]
-) -> Block:
-    """Reduce maps (n, C, h, w) of the images of these hashes.
+def tried_places(
+    hashes: Sequence[str], layer: LayerInfo, size: tuple[int, int], spec: HarvestSpec
+) -> NDArray[np.int32]:
+    """(n, p) places that are read of each image; −1 where there is no further one.
 
-    NaN is taken for the lowest value where the peak is sought; an image without any number has
-    NaN there.
+    Those of a layer with tokens are more than are recorded: which of them are outliers is known
+    only when they are there.
     """
-    n, units = maps.shape[:2]
     grid = map_size(layer, size)
-    flat = maps.reshape(n, units, -1)
-    known = flat if np.isfinite(flat).all() else np.where(np.isnan(flat), -np.inf, flat)
-    position = known.argmax(axis=2)
-    mean = flat.mean(axis=2, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        spread = np.square(flat - mean[:, :, None]).mean(axis=2)
-    bad = None
-    if "token" in layer.axes and layer.spatial:
-        with np.errstate(over="ignore"):
-            bad = outliers(np.sqrt(np.einsum("nup,nup->np", flat, flat)))
     count = recorded_positions(grid, spec.positions)
-    places = np.full((n, count), -1, np.int32)
-    vectors = np.zeros((n, count, units), np.float32)
-    for row, sha256 in enumerate(hashes):
+    found = []
+    for sha256 in hashes:
         tried = candidates(
             sha256, grid, positions=spec.positions, seed=spec.seed, skip_edges=spec.skip_edges
         )
-        picked = chosen(tried, count, None if bad is None else bad[row, tried])
-        there = picked >= 0
-        places[row, there] = tried[picked[there]]
-        vectors[row, there] = flat[row][:, places[row, there]].T
+        if not _has_tokens(layer):
+            picked = chosen(tried, count)
+            tried = np.where(picked >= 0, tried[picked], -1).astype(np.int32)
+        found.append(tried)
+    return np.stack(found)
+
+
+def block_of(
+    found: Harvested,
+    tried: NDArray[np.int32],
+    layer: LayerInfo,
+    size: tuple[int, int],
+    spec: HarvestSpec,
+) -> Block:
+    """What is kept of a batch.
+
+    Parameters
+    ----------
+    found
+        What the route gave, with the vectors at `tried`.
+    """
+    n = len(tried)
+    mean = found.mean.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = found.mean_square - np.square(mean)
+        spread = np.where(spread < 0, 0.0, spread).astype(np.float32)
+    vectors, places = found.vectors, tried
+    left_out = np.zeros(n, np.int32)
+    if found.norms is not None and _has_tokens(layer):
+        bad = outliers(found.norms)
+        left_out = bad.sum(axis=1).astype(np.int32)
+        count = recorded_positions(map_size(layer, size), spec.positions)
+        picked = np.stack([chosen(tried[i], count, bad[i, tried[i]]) for i in range(n)])
+        rows = np.arange(n)[:, None]
+        places = np.where(picked >= 0, tried[rows, picked], -1).astype(np.int32)
+        vectors = found.vectors[rows, picked]
+    vectors = np.where(places[:, :, None] >= 0, vectors, np.float32(0))
     return Block(
-        peak=np.take_along_axis(flat, position[:, :, None], axis=2)[:, :, 0].T,
-        position=position.T.astype(np.int32),
-        mean=mean.T.astype(np.float32),
-        low=flat.min(axis=2).T,
-        spread=spread.T.astype(np.float32),
-        vectors=vectors,
-        places=places,
-        outliers=np.zeros(n, np.int32) if bad is None else bad.sum(axis=1).astype(np.int32),
-    )
+        peak=found.peak.T, position=found.position.T.astype(np.int32), mean=found.mean.T,
+        low=found.low.T, spread=spread.T, vectors=vectors, places=places, outliers=left_out,
+    )  # fmt: skip
+
+
+def _has_tokens(layer: LayerInfo) -> bool:
+    return layer.spatial and "token" in layer.axes

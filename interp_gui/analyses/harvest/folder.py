@@ -9,7 +9,9 @@ import errno
 import logging
 import os
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.harvest.block import Block
 from interp_gui.analyses.harvest.chunks import Chunks, read_hashes, write_chunk
-from interp_gui.analyses.harvest.hashes import Hashes, HashIndex, keys_of
+from interp_gui.analyses.harvest.hashes import HASH_TYPE, Hashes, HashIndex, keys_of
 from interp_gui.core.errors import FileProblem, OutputProblem
 from interp_gui.core.file_locks import FileLock
 from interp_gui.core.stored_folder import StoredFolder
@@ -43,6 +45,28 @@ class _Manifest(msgspec.Struct):
     chunks: list[_Entry] = []
     broken: dict[str, tuple[str, str]] = {}
     """Name and sentence of images that cannot be decoded, by hash."""
+    said: tuple[str, ...] = ()
+    """What has to be said of how it was computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """What is to be added to a folder.
+
+    Parameters
+    ----------
+    hashes, block
+        Images, and what was recorded of them; None for nothing.
+    broken
+        Name and sentence of images that cannot be decoded, by hash.
+    said
+        What has to be said of how it was computed.
+    """
+
+    hashes: Hashes = field(default_factory=lambda: np.zeros(0, HASH_TYPE))
+    block: Block | None = None
+    broken: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
 
 class LayerFolder:
@@ -73,6 +97,11 @@ class LayerFolder:
     def bytes(self) -> int:
         """On disk."""
         return sum(entry.bytes for entry in self._manifest.chunks)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What has to be said of how its rows were computed."""
+        return self._manifest.said
 
     def chunks(self) -> Chunks:
         """All that is recorded now, for reading."""
@@ -108,15 +137,11 @@ class LayerFolder:
         self._foreign = True
         return True
 
-    def add(
-        self, hashes: Hashes, block: Block, broken: dict[str, tuple[str, str]], *, sync: bool = True
-    ) -> int:
+    def add(self, new: "New", *, sync: bool = True) -> int:
         """Add rows; those of images that are recorded already are dropped. How many were new.
 
         Parameters
         ----------
-        broken
-            Name and sentence of images that cannot be decoded, by hash.
         sync
             Whether to wait until all of it is on the disk itself.
 
@@ -127,21 +152,13 @@ class LayerFolder:
         """
         try:
             with FileLock(self._path / "manifest.lock") as gate:
-                gate.take(wait_s=_GATE_S)
+                if not gate.take(wait_s=_GATE_S):
+                    raise OutputProblem(
+                        "Activations cannot be recorded: another process is busy with them.",
+                        hint="End it, or wait for it, and run this again.",
+                    )
                 self.refresh()
-                return self._add(hashes, block, broken, sync=sync)
-        except OSError as problem:
-            raise unwritable(problem) from problem
-
-    def add_broken(self, broken: dict[str, tuple[str, str]], *, sync: bool = True) -> None:
-        """Take note of images that cannot be decoded: name and sentence by hash."""
-        try:
-            with FileLock(self._path / "manifest.lock") as gate:
-                gate.take(wait_s=_GATE_S)
-                self.refresh()
-                known = dict(list({**self._manifest.broken, **broken}.items())[:_MOST_BROKEN])
-                chunks = self._manifest.chunks
-                self._write(_Manifest(chunks=chunks, broken=known), sync=sync)
+                return self._add(new, sync=sync)
         except OSError as problem:
             raise unwritable(problem) from problem
 
@@ -164,25 +181,26 @@ class LayerFolder:
                     return number, lock
         return _DIRECTIONS - 1, None
 
-    def _add(
-        self, hashes: Hashes, block: Block, broken: dict[str, tuple[str, str]], *, sync: bool
-    ) -> int:
-        _, first = np.unique(keys_of(hashes), return_index=True)
-        fresh = np.sort(first[self.where(hashes[first]) < 0])
-        further = {key: value for key, value in broken.items() if key not in self._manifest.broken}
-        if not len(fresh) and not further:
-            return 0
-        entries = list(self._manifest.chunks)
-        if len(fresh) < len(hashes):
-            hashes, block = hashes[fresh], block.rows(fresh)
-        if len(fresh):
+    def _add(self, new: "New", *, sync: bool) -> int:
+        before = self._manifest
+        entries = list(before.chunks)
+        hashes, block = new.hashes, new.block
+        fresh = np.zeros(0, np.int64)
+        if block is not None:
+            _, first = np.unique(keys_of(hashes), return_index=True)
+            fresh = np.sort(first[self.where(hashes[first]) < 0])
+        if block is not None and len(fresh):
+            if len(fresh) < len(hashes):
+                hashes, block = hashes[fresh], block.rows(fresh)
             self._tidy()
             name = f"{uuid.uuid4().hex}{_CHUNK}"
             size = write_chunk(self._path / name, hashes, block, sync=sync)
             entries.append(_Entry(name, len(hashes), size))
-        known = dict(list({**self._manifest.broken, **further}.items())[:_MOST_BROKEN])
-        self._write(_Manifest(chunks=entries, broken=known), sync=sync)
-        self._held.holds(sum(entry.bytes for entry in entries))
+        broken = dict(list({**before.broken, **new.broken}.items())[:_MOST_BROKEN])
+        said = tuple(dict.fromkeys((*before.said, *new.said)))
+        if len(fresh) or broken != before.broken:
+            self._write(_Manifest(chunks=entries, broken=broken, said=said), sync=sync)
+            self._held.holds(sum(entry.bytes for entry in entries))
         return len(fresh)
 
     def _write(self, manifest: _Manifest, *, sync: bool) -> None:

@@ -16,13 +16,12 @@ from interp_gui.analyses.harvest.recording import Recording, missing
 from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.harvest.statistics import FIGURES_VERSION, Statistics, summarised
 from interp_gui.analyses.passes import (
-    Route,
     batch_notes,
     batch_size,
     choose_route,
     halved,
     identity,
-    known_route,
+    onnx_name,
 )
 from interp_gui.analyses.unit_maps import map_size, require_units
 from interp_gui.core.analysis import Context, Progress, Saved
@@ -30,6 +29,8 @@ from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import load_input
 from interp_gui.core.runtime import Array
+from interp_gui.runtimes.faster.setting import runtime_setting
+from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 HARVEST_VERSION = 1
 """Raised whenever the same image would give another record; part of keys."""
@@ -101,40 +102,46 @@ def layer_key(
 
 @dataclass(kw_only=True)
 class Stored:
-    """Folders that hold what is asked for, and what has to be said of how they were filled."""
+    """Folders that hold what is asked for, by layer, and what filled each."""
 
-    folders: dict[str, LayerFolder]
-    runner: str = ""
-    said: tuple[str, ...] = ()
+    folders: dict[str, LayerFolder] = field(default_factory=dict)
+    runners: dict[str, str] = field(default_factory=dict)
     broken: dict[int, str] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
 
-
-def opened(
-    context: Context, layers: Sequence[LayerInfo], spec: HarvestSpec, runner: str
-) -> dict[str, LayerFolder]:
-    """The layers' folders, by name, in use until they are forgotten."""
-    return {
-        layer.name: LayerFolder(
-            context.folder_of(layer_key(context, layer, spec, runner=runner))
-        )
-        for layer in layers
-    }  # fmt: skip
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What has to be said of how they were filled."""
+        found = (line for folder in self.folders.values() for line in folder.said)
+        return tuple(dict.fromkeys(found))
 
 
-def whole(
+def opened(context: Context, layer: LayerInfo, spec: HarvestSpec, *, runner: str) -> LayerFolder:
+    """A layer's folder, in use until it is forgotten."""
+    return LayerFolder(context.folder_of(layer_key(context, layer, spec, runner=runner)))
+
+
+def at_hand(
     context: Context, layers: Sequence[LayerInfo], images: Sequence[Known], spec: HarvestSpec
-) -> Stored | None:
-    """Folders that hold all images already, of whichever runner; None if none do."""
+) -> Stored:
+    """Those layers that are recorded for all images already, by whichever runner."""
     hashes = packed([image.sha256 for image in images])
-    route = known_route(context, layers)
-    for runner in dict.fromkeys(("", route.runner if route else "")):
-        folders = opened(context, layers, spec, runner)
-        broken: dict[int, str] = {}
-        if not missing(folders.values(), images, hashes, broken).any():
-            said = route.notes if route and runner else ()
-            return Stored(folders=folders, runner=runner, said=said, broken=broken)
-    return None
+    found = Stored()
+    for layer in layers:
+        for runner in runners(context):
+            folder = opened(context, layer, spec, runner=runner)
+            broken: dict[int, str] = {}
+            if not missing([folder], images, hashes, broken).any():
+                found.folders[layer.name], found.runners[layer.name] = folder, runner
+                found.broken |= broken
+                break
+    return found
+
+
+def runners(context: Context) -> tuple[str, ...]:
+    """What may have filled a folder."""
+    elsewhere = runtime_setting() != "torch" and not context.inputs.edits.active
+    return ("", onnx_name()) if elsewhere and isinstance(context.model, TorchRuntime) else ("",)
 
 
 def _filled(
@@ -146,26 +153,22 @@ def _filled(
     batch: int,
 ) -> Generator[Progress, None, Stored]:
     """Folders that hold all images, after a pass over those that were not there."""
-    found = whole(context, layers, images, spec)
-    if found is not None:
+    found = at_hand(context, layers, images, spec)
+    lacking = [layer for layer in layers if layer.name not in found.folders]
+    if not lacking:
         return found
     route = yield from choose_route(
-        context, layers, images=len(images), first=lambda: _first(context, images, batch)
-    )
-    folders = opened(context, layers, spec, route.runner)
-    hashes = packed([image.sha256 for image in images])
-    lacking = [
-        layer for layer in layers if missing([folders[layer.name]], images, hashes, {}).any()
-    ]
-    said = route.notes
-    if route.network is None:
-        route = Route(layers=tuple(lacking))
+        context, lacking, images=len(images), first=lambda: _first(context, images, batch),
+        harvest=True,
+    )  # fmt: skip
+    folders = {layer.name: opened(context, layer, spec, runner=route.runner) for layer in lacking}
     recording = Recording(context, route, folders, images, spec)
     yield from recording.steps(batch)
-    return Stored(
-        folders=folders, runner=route.runner, said=said, broken=recording.broken,
-        gone=recording.gone,
-    )  # fmt: skip
+    found.folders |= folders
+    found.runners |= dict.fromkeys(folders, route.runner)
+    found.broken |= recording.broken
+    found.gone |= recording.gone
+    return found
 
 
 def _first(context: Context, images: Sequence[Known], batch: int) -> Array | None:
@@ -208,8 +211,8 @@ def _found(
     for layer in layers:
         reader = Reader(store.folders[layer.name].chunks(), where[layer.name][recorded])
         key = {
-            **layer_key(context, layer, spec, runner=store.runner), "kind": "harvest-figures",
-            "figures": FIGURES_VERSION, "k": spec.k, "images": sha256,
+            **layer_key(context, layer, spec, runner=store.runners[layer.name]),
+            "kind": "harvest-figures", "figures": FIGURES_VERSION, "k": spec.k, "images": sha256,
         }  # fmt: skip
         known = context.recall(key)
         if known is not None:
@@ -230,7 +233,7 @@ def _found(
         sha256=sha256,
         partial=bool(store.gone),
         said=(*said, *_not_numbers(records)),
-        runners=dict.fromkeys(records, store.runner),
+        runners=store.runners,
     )
 
 

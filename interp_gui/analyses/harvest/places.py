@@ -80,9 +80,9 @@ def chosen(tried: Places, positions: int, left_out: NDArray[np.bool_] | None = N
 
 def outliers(norms: Floats) -> NDArray[np.bool_]:
     """Which patch tokens have outlying norms: (n, tokens) from norms (n, tokens)."""
-    median = np.median(norms, axis=1, keepdims=True)
-    deviation = np.median(np.abs(norms - median), axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
+        median = np.median(norms, axis=1, keepdims=True)
+        deviation = np.median(np.abs(norms - median), axis=1, keepdims=True)
         found: NDArray[np.bool_] = norms > np.maximum(
             median + OUTLIER_DEVIATIONS * deviation, OUTLIER_RATIO * median
         )

@@ -1,20 +1,21 @@
 """The pass that records what is not on disk yet, batch by batch, and can be stopped anywhere."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.dataset_pass import Known
-from interp_gui.analyses.harvest.block import Block, block_of_maps
-from interp_gui.analyses.harvest.folder import LayerFolder
+from interp_gui.analyses.decoding import Decoder, Taken, decoding_threads
+from interp_gui.analyses.harvest.block import Block, block_of, tried_places
+from interp_gui.analyses.harvest.folder import LayerFolder, New
 from interp_gui.analyses.harvest.hashes import Hashes, keys_of, packed
 from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.passes import Route
-from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem, InvalidValue, OutputProblem
 from interp_gui.core.images import image_sha256
@@ -34,8 +35,9 @@ TEXT = "Recording activations"
 class _Waiting:
     """What was computed and is not written yet, of one layer."""
 
-    def __init__(self, folder: LayerFolder) -> None:
-        self.folder = folder
+    def __init__(self, folder: LayerFolder, said: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._said = said
         self.bytes = 0
         self._hashes: list[str] = []
         self._blocks: list[Block] = []
@@ -50,12 +52,12 @@ class _Waiting:
         self._broken[sha256] = (name, text)
 
     def write(self, *, sync: bool) -> None:
-        hashes, blocks, broken = self._hashes, self._blocks, self._broken
+        hashes, blocks, broken = packed(self._hashes), self._blocks, self._broken
         self._hashes, self._blocks, self._broken, self.bytes = [], [], {}, 0
-        if blocks:
-            self.folder.add(packed(hashes), Block.joined(blocks), broken, sync=sync)
-        elif broken:
-            self.folder.add_broken(broken, sync=sync)
+        if blocks or broken:
+            block = Block.joined(blocks) if blocks else None
+            new = New(hashes=hashes, block=block, broken=broken, said=self._said)
+            self._folder.add(new, sync=sync)
 
 
 class Recording:
@@ -110,7 +112,8 @@ class Recording:
 
         What was computed is written when the steps end for whatever reason but a full disk.
         """
-        waiting = {name: _Waiting(folder) for name, folder in self._folders.items()}
+        said = self._route.notes
+        waiting = {name: _Waiting(folder, said) for name, folder in self._folders.items()}
         number, lock = next(iter(self._folders.values())).direction()
         try:
             yield from self._steps(batch, number, waiting)
@@ -132,38 +135,61 @@ class Recording:
         begun = written = time.monotonic()
         wanted = np.flatnonzero(self._lacking)
         # aligned to the first image that is missing, so that a resumed pass repeats the batches
-        batches = [wanted[start : start + batch] for start in range(0, len(wanted), batch)]
-        for places in _ordered(batches, direction):
-            self._context.check()
-            total = len(self._images)
-            yield Progress(done=total - self.lacking, total=total, text=TEXT)
-            images = [self._images[i] for i in places.tolist() if self._lacking[i]]
-            self._lacking[places] = False
-            if images:
-                self._take(images, waiting)
-            now = time.monotonic()
-            pause = min(max(_SHORTEST_S, 0.1 * (now - begun)), _LONGEST_S)
-            late = now - written > pause
-            late = late or sum(each.bytes for each in waiting.values()) > _MOST_WAITING_BYTES
-            due = [each for each in waiting.values() if late or each.bytes > CHUNK_BYTES]
-            if due:
-                yield from _written(due)
-            if late:
-                written = time.monotonic()
-                if any(folder.others_added() for folder in self._folders.values()):
-                    self._lacking &= self._missing()
+        parts = [wanted[start : start + batch] for start in range(0, len(wanted), batch)]
+        parts = _ordered(parts, direction)
+        order = np.concatenate([np.zeros(0, np.int64), *parts])
+        ahead = self._decoder(order)
+        try:
+            done = 0
+            for part in parts:
+                self._context.check()
+                total = len(self._images)
+                yield Progress(done=total - self.lacking, total=total, text=TEXT)
+                step = range(done, done + len(part))
+                done = step.stop
+                if self._lacking[part].any():
+                    taken = ahead.take(step, self._context.check)
+                    self._take([self._images[int(i)] for i in part], taken, step, waiting)
+                self._lacking[part] = False
+                now = time.monotonic()
+                pause = min(max(_SHORTEST_S, 0.1 * (now - begun)), _LONGEST_S)
+                late = now - written > pause
+                late = late or sum(each.bytes for each in waiting.values()) > _MOST_WAITING_BYTES
+                due = [each for each in waiting.values() if late or each.bytes > CHUNK_BYTES]
+                if due:
+                    yield from _written(due)
+                if late:
+                    written = time.monotonic()
+                    if any(folder.others_added() for folder in self._folders.values()):
+                        self._lacking &= self._missing()
+        finally:
+            ahead.stop()
 
-    def _take(self, images: Sequence[Known], waiting: dict[str, _Waiting]) -> None:
-        """Run a batch; nothing is kept of it if that fails."""
+    def _decoder(self, order: NDArray[np.int64]) -> Decoder:
+        """Decodes the images in this order, but for those that others have recorded since."""
+        preprocessing = self._context.model.preprocessing
+        return Decoder(
+            [self._images[i].entry.path for i in order.tolist()],
+            lambda path: load_input(path, preprocessing),
+            skip=_Recorded(self._lacking, order),
+            threads=decoding_threads(self._context.model.device),
+        )
+
+    def _take(
+        self,
+        images: Sequence[Known],
+        taken: Taken,
+        step: range,
+        waiting: dict[str, _Waiting],
+    ) -> list[str]:
+        """Run a batch; nothing is kept of it if that fails. Hashes of what was recorded."""
         context, size = self._context, self._context.model.preprocessing.size
+        for item, problem in taken.problems.items():
+            self._leave_out(images[item - step.start], problem, waiting)
         inputs: list[Floats] = []
         whole: list[Known] = []
-        for image in images:
-            try:
-                seen = load_input(image.entry.path, context.model.preprocessing)
-            except ImageProblem as problem:
-                self._leave_out(image, problem, waiting)
-                continue
+        for item, seen in zip(taken.items, taken.inputs, strict=True):
+            image = images[item - step.start]
             if not self._unchanged(image):
                 continue
             if seen.shape[1:] != size:
@@ -175,16 +201,19 @@ class Recording:
             inputs.append(seen)
             whole.append(image)
         if not inputs:
-            return
-        values = self._route.values(context, np.stack(inputs))
+            return []
         hashes = [image.sha256 for image in whole]
-        made: dict[str, Block] = {}
-        for layer in self._route.layers:
-            context.check()
-            maps = unit_maps(values[layer.name], layer, size)
-            made[layer.name] = block_of_maps(maps, layer, size, self._spec, hashes)
-        for name, block in made.items():
+        layers = self._route.layers
+        tried = {layer.name: tried_places(hashes, layer, size, self._spec) for layer in layers}
+        asked: dict[str, Any] = {
+            name: np.maximum(places, 0).astype(np.int64) for name, places in tried.items()
+        }
+        found = self._route.harvested(context, np.stack(inputs), asked)
+        for layer in layers:
+            name = layer.name
+            block = block_of(found[name], tried[name], layer, size, self._spec)
             waiting[name].add(hashes, block)
+        return hashes
 
     def _leave_out(self, image: Known, problem: ImageProblem, waiting: dict[str, _Waiting]) -> None:
         if not self._unchanged(image):
@@ -235,11 +264,21 @@ def _written(waiting: Sequence[_Waiting]) -> Generator[Progress, None, None]:
         yield Progress(text="Writing activations")
 
 
-def _ordered(batches: Sequence[NDArray[np.int64]], direction: int) -> Iterator[NDArray[np.int64]]:
+def _ordered(batches: Sequence[NDArray[np.int64]], direction: int) -> list[NDArray[np.int64]]:
     """Batches forward, backward, or forward from the middle on."""
     middle = len(batches) // 2 if direction > 1 else 0
     turned = [*batches[middle:], *batches[:middle]]
-    return iter(turned[::-1] if direction == 1 else turned)
+    return turned[::-1] if direction == 1 else turned
+
+
+class _Recorded:
+    """Which places of an order hold an image that is no longer lacking."""
+
+    def __init__(self, lacking: NDArray[np.bool_], order: NDArray[np.int64]) -> None:
+        self._lacking, self._order = lacking, order
+
+    def __contains__(self, item: object) -> bool:
+        return isinstance(item, int) and not self._lacking[self._order[item]]
 
 
 def row_bytes(layer: LayerInfo, positions: int) -> int:

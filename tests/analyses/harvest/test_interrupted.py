@@ -13,7 +13,7 @@ import torch
 
 from interp_gui.analyses.harvest import HarvestSpec, folder, harvest, recording
 from interp_gui.analyses.harvest.block import Block
-from interp_gui.analyses.harvest.folder import LayerFolder
+from interp_gui.analyses.harvest.folder import LayerFolder, New
 from interp_gui.analyses.harvest.hashes import packed
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
@@ -248,23 +248,24 @@ def test_rows_of_images_that_are_known_are_dropped(runtimes, many, harvested, tm
     key = {"k": 1}
     held = cache.folder_of(key)
 
-    def block(values):
+    def new(hashes, values):
         n = len(values)
         numbers = np.tile(np.array(values, np.float32), (3, 1))
-        return Block(
+        block = Block(
             peak=numbers, mean=numbers, low=numbers, spread=numbers,
             position=np.zeros((3, n), np.int32), vectors=numbers.T[:, None].copy(),
             places=np.zeros((n, 1), np.int32), outliers=np.zeros(n, np.int32),
         )  # fmt: skip
+        return New(hashes=packed(hashes), block=block)
 
     hashes = [f"{i:016x}".ljust(64, "0") for i in range(100)] + ["ab" * 31 + "00"]
     one, two = LayerFolder(held), LayerFolder(held)
-    assert one.add(packed(hashes[:2]), block([0, 1]), {}) == 2
-    assert two.add(packed([hashes[1], hashes[2], hashes[2]]), block([9, 2, 9]), {}) == 1
+    assert one.add(new(hashes[:2], [0, 1])) == 2
+    assert two.add(new([hashes[1], hashes[2], hashes[2]], [9, 2, 9])) == 1
     assert one.others_added()
     assert not one.others_added()
     assert list(one.where(packed(hashes[:4]))) == [0, 1, 2, -1]
-    assert one.add(packed(hashes[-1:]), block([7]), {}) == 1
+    assert one.add(new(hashes[-1:], [7])) == 1
     assert list(one.where(packed(hashes[-1:]))) == [3]
     chunks = one.chunks()
     assert [chunks[i].peak[0].tolist() for i in range(3)] == [[0, 1], [2], [7]]
