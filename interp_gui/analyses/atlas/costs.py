@@ -5,6 +5,7 @@ from interp_gui.analyses.atlas.labels import BY_ATTRIBUTION, MOST_LOOKED_AT
 from interp_gui.analyses.atlas.picked import positions_of, require_vectors
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.atlas.umap_layout import epochs_of
+from interp_gui.analyses.attribution import attribution_s
 from interp_gui.analyses.costs import forward_s, spread
 from interp_gui.analyses.dataset_pass import images_at_hand
 from interp_gui.analyses.unit_maps import map_size
@@ -17,8 +18,6 @@ _NEAREST_S, _PRODUCT_S = 7e-9, 4e-11
 _EDGE_S, _BODY_S = 7.5e-8, 5e-7
 """Of UMAP, one neighbour of a point in an epoch; of t-SNE, one neighbour in an iteration."""
 _TURNS = 1000
-_BACKWARD = 3.0
-"""An attribution in forward passes."""
 
 
 def layout_s(points: int, units: int, settings: AtlasSettings) -> float:
@@ -54,7 +53,11 @@ def atlas_cost(
     by_attribution = settings.labels == BY_ATTRIBUTION or by_default
     if labels and by_attribution and not model.gradient_problem:
         looked += min(points, MOST_LOOKED_AT)
-    seconds += looked * one_s * _BACKWARD
+    if looked:
+        seconds += attribution_s(
+            context, layer, positions=looked, images=len(dataset.images),
+            path=paths[0] if paths else "",
+        )  # fmt: skip
     disk = 4 * layer.units * (vectors + 4 * len(dataset.images))
     memory = 4 * points * (layer.units + 4 * settings.neighbours)
     return Cost(seconds=seconds, disk_bytes=disk, memory_bytes=memory)

@@ -35,14 +35,15 @@ def offered(
 ) -> Chosen:
     """Choose grids in which at least half of the occupied cells hold `minimum` points.
 
-    The coarsest one is always there. Where not even that holds, `minimum` falls to what half of
+    The coarsest one is always there, and a finer one only where it parts cells. Where not even that holds, `minimum` falls to what half of
     its cells do hold.
     """
     kept: list[Cells] = []
     for side in sides:
         check()
         cells = binned(xy, side)
-        if _holds(cells, minimum):
+        parts = not kept or len(cells.x) > len(kept[-1].x)
+        if parts and _holds(cells, minimum):
             kept.append(cells)
     if kept:
         return Chosen(tuple(kept), minimum)
