@@ -7,17 +7,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import asked_features
+from interp_gui.analyses.asked import asked_features, asked_layer
 from interp_gui.analyses.atlas.about import class_index
+from interp_gui.analyses.atlas.costs import atlas_cost
 from interp_gui.analyses.atlas.make import make_atlas
 from interp_gui.analyses.atlas.picked import positions_of
 from interp_gui.analyses.atlas.settings import AtlasSettings
-from interp_gui.analyses.attribution import answers_of, attributed
+from interp_gui.analyses.attribution import answers_of, attributed, attribution_s
+from interp_gui.analyses.costs import forward_s, spread
 from interp_gui.analyses.dataset_pass import images_at_hand
 from interp_gui.analyses.harvest import HarvestSpec, harvest
 from interp_gui.core.analysis import Analysis, Context, Need, Progress, Saved, Steps, parameter
 from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.core.atlas.values import coordinate
+from interp_gui.core.cost import Cost
 from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Number, Table
@@ -208,6 +211,25 @@ def _quantiles(values: Floats) -> tuple[tuple[Number, ...], ...]:
     return tuple((share, float(value)) for share, value in zip(shares, found, strict=True))
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """The atlas as far as it is not known, and the pass that the points' values take."""
+    layer = asked_layer(context)
+    cost = atlas_cost(context, layer, parameters, labels=False)
+    paths = images_at_hand(context).paths
+    path = spread(paths, 1)[0]
+    if parameters.of == "class":
+        positions = min(parameters.points, len(paths) * positions_of(parameters, len(paths)))
+        seconds = attribution_s(
+            context, layer, positions=positions, images=len(paths), path=path
+        )  # fmt: skip
+        return cost + Cost(seconds=seconds)
+    features = asked_features(context)
+    other = context.model.description.layer(features[0].layer) if features else layer
+    if other.name == layer.name:
+        return cost
+    return cost + Cost(seconds=forward_s(context, layer=other.name, path=path) * len(paths))
+
+
 def spared_needs(settings: Parameters) -> tuple[Need, ...]:
     """A class goes without a feature."""
     return ("features",) if settings.of == "class" else ()
@@ -224,5 +246,5 @@ ANALYSIS = Analysis(
     produces=("table",),
     spares=spared_needs,
     run=run,
+    estimate=estimate,
 )
-"""Colours a map that is there; the window asks for it by itself."""

@@ -142,3 +142,24 @@ def test_the_nearest_recorded_vector_of_the_same_image_counts():
     there = np.array([[0.8, 0.8], [0.1, 0.1], [0.2, 0.2], [0.4, 0.6]])
     found = nearest_recorded(images, places, recorded, there)
     assert found.tolist() == [2, 0, 3, -1, -1]
+
+
+def test_what_it_costs_is_told(runtimes, dataset):
+    """A class takes passes of its own; a feature of the same layer takes none."""
+
+    def seconds(settings, layer="last"):
+        feature = Feature(layer=layer, units=(1,))
+        inputs = Inputs(dataset=dataset, layer="last", features=(feature,))
+        context = Context(model=runtimes["cnn"], inputs=inputs, probes=probes)
+        return ANALYSIS.estimate(context, ANALYSIS.settings({**SETTINGS, **settings})).seconds
+
+    probes = {}
+    kinds = [({}, "last"), ({"of": "class"}, "last"), ({}, "first")]
+    for kind in kinds:
+        seconds(*kind)
+    for name in probes:  # times as they could have been measured
+        probes[name] = 1.0 if ': "first"' in name else 2.0 if ': "last"' in name else 4.0
+    same, of_class, other = (seconds(*kind) for kind in kinds)
+    assert other == pytest.approx(same + 12 * 1.0)
+    # what lies before the layer once an image, what lies behind 2.5 times a position
+    assert of_class == pytest.approx(same + 12 * 2.0 + 36 * 2.5 * 2.0)
