@@ -35,8 +35,8 @@ def offered(
 ) -> Chosen:
     """Choose grids in which at least half of the occupied cells hold `minimum` points.
 
-    The coarsest one is always there, and a finer one only where it parts cells. Where not even that holds, `minimum` falls to what half of
-    its cells do hold.
+    The coarsest one is always there, and a finer one only where it parts cells. Where not even
+    that holds, `minimum` falls to what half of its cells do hold.
     """
     kept: list[Cells] = []
     for side in sides:
