@@ -21,6 +21,7 @@ TILE_PX = 256
 PAD_PX = 16
 """The first tile begins so far outside the map: dots at its edge are not cut."""
 _RUNGS_TRIED = 5
+_MOST_STRETCHED = 24
 
 Key = tuple[float, int, int]
 """Pixels a side of the map, column and row."""
@@ -136,15 +137,20 @@ class TileLayer:
             self._usual_s += 0.2 * (now - started - self._usual_s)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, rung != view.scale)
         others = self._others(view, rung) if missing else []
+        bare: list[QRect] = []
         for key in keys:
-            tile = self._tiles.get(key)
-            area = _rect(key, view)
+            tile, area = self._tiles.get(key), _rect(key, view)
             if tile is None:
-                self._draw_instead(painter, view, others, area)
-            elif tile.image is not None:
+                bare.append(area)
+                continue
+            self._tiles.move_to_end(key)
+            if tile.image is not None:
                 painter.drawImage(area, tile.image)
-            if tile is not None:
-                self._tiles.move_to_end(key)
+        for row in _joined(bare):
+            whole = row[0].united(row[-1])
+            if not self._draw_instead(painter, view, others, whole) and len(row) > 1:
+                for area in row:
+                    self._draw_instead(painter, view, others, area)
         self._drop(len(keys))
         return not missing
 
@@ -211,25 +217,38 @@ class TileLayer:
         )
         return near[:_RUNGS_TRIED] + [self.kept_rung] * (self.kept_rung in self._rungs)
 
-    def _draw_instead(self, painter: QPainter, view: View, rungs: list[float], area: QRect) -> None:
-        """Stretch what the first rung has that has all of a missing tile's place."""
+    def _draw_instead(self, painter: QPainter, view: View, rungs: list[float], area: QRect) -> bool:
+        """Stretch what the first rung has that has all of an area; False if none has."""
         window = area.intersected(QRect(0, 0, view.width, view.height))
         if window.isEmpty():
-            return
+            return True
         piece = View(
             left=view.left + window.left() / view.scale, top=view.top + window.top() / view.scale,
             scale=view.scale, width=window.width(), height=window.height(),
         )  # fmt: skip
         for rung in rungs:
             keys = self._seen(piece, rung)
-            if len(keys) > 16 or any(k not in self._tiles for k in keys):
+            if len(keys) > _MOST_STRETCHED or any(k not in self._tiles for k in keys):
                 continue
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
             for other in keys:
                 image = self._tiles[other].image
                 if image is not None:
                     _draw_part(painter, image, _rect(other, view), window)
-            return
+            return True
+        return False
+
+
+def _joined(areas: list[QRect]) -> list[list[QRect]]:
+    """Areas in runs that stand side by side."""
+    rows: list[list[QRect]] = []
+    for area in areas:
+        last = rows[-1][-1] if rows else QRect()
+        if rows and last.top() == area.top() and last.right() + 1 == area.left():
+            rows[-1].append(area)
+        else:
+            rows.append([area])
+    return rows
 
 
 def _bound(place: float, side: int) -> int:
@@ -239,12 +258,11 @@ def _bound(place: float, side: int) -> int:
 def _rect(key: Key, view: View) -> QRect:
     """Where a tile is seen: on whole pixels, which it shares with its neighbours: no seams."""
     rung, column, row = key
-    ratio = view.scale / rung
-    x, y = view.left * view.scale, view.top * view.scale
-    left, right = (
-        math.floor((c * TILE_PX - PAD_PX) * ratio - x + 0.5) for c in (column, column + 1)
-    )
-    top, bottom = (math.floor((r * TILE_PX - PAD_PX) * ratio - y + 0.5) for r in (row, row + 1))
+    scale = view.scale
+    size, pad = TILE_PX * scale / rung, PAD_PX * scale / rung - 0.5
+    x, y = view.left * scale + pad, view.top * scale + pad
+    left, top = math.floor(column * size - x), math.floor(row * size - y)
+    right, bottom = math.floor((column + 1) * size - x), math.floor((row + 1) * size - y)
     return QRect(left, top, right - left, bottom - top)
 
 
