@@ -1,13 +1,13 @@
 """Maps of a layer kept from one pass to the next, so that another direction needs no network.
 
 Who looks at an atlas opens one direction of a layer after the other. Where the maps of all images
-together are small, the first pass leaves them in the cache, batch by batch, and the others only
+together are small, the first pass leaves them in the cache, chunk by chunk, and the others only
 read them.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +17,12 @@ from interp_gui.analyses.passes import identity
 from interp_gui.core.analysis import Context
 from interp_gui.core.layer import LayerInfo
 
+LayerValues = dict[str, NDArray[np.float32]]
+"""Maps (images, units, h, w) by layer."""
 MOST_BYTES = 2**28
 """Maps of more are not kept: they would drive everything else out of the cache."""
+CHUNK_BYTES = 2**22
 _MAPS_VERSION = 1
-
-
-class Maps(NamedTuple):
-    """Maps of some images.
-
-    Parameters
-    ----------
-    rows
-        Which of the images asked for could be read.
-    values
-        (rows, units, h, w) by layer.
-    broken
-        Sentence for each of the others, by its place among those asked for.
-    """
-
-    rows: list[int]
-    values: dict[str, NDArray[np.float32]]
-    broken: dict[int, str]
 
 
 class KeptMaps:
@@ -51,6 +36,11 @@ class KeptMaps:
         Images a step: it makes the last digits.
     runner
         What computes them.
+
+    Attributes
+    ----------
+    chunk
+        Images that are kept together: whole steps.
     """
 
     def __init__(
@@ -63,31 +53,53 @@ class KeptMaps:
         runner: str,
     ) -> None:
         self._layers = tuple(layers)
-        values = sum(math.prod(layer.shape) for layer in layers)
-        self.keeps = context.cache is not None and 4 * count * values <= MOST_BYTES
+        image_bytes = 4 * sum(math.prod(layer.shape) for layer in layers)
+        self.keeps = context.cache is not None and count * image_bytes <= MOST_BYTES
+        self.chunk = batch * max(1, CHUNK_BYTES // max(1, batch * image_bytes))
+        self._held: list[LayerValues] | None = None
         self._shared = {
             "kind": "layer-maps", "version": _MAPS_VERSION, "batch": batch,
             **identity(context, runner=runner),
         } if self.keeps else {}  # fmt: skip
 
-    def get(self, context: Context, images: Sequence[Known]) -> Maps | None:
-        """The maps of a step's images; None where those of any layer are not known."""
-        if not self.keeps:
+    def get(self, context: Context, images: Sequence[Known], start: int) -> LayerValues | None:
+        """The maps of the chunk of `images` that begins at `start`.
+
+        None where those of any layer are not known, and where no chunk begins there.
+        """
+        if not self.keeps or start % self.chunk:
             return None
-        found: dict[str, NDArray[np.float32]] = {}
+        found: LayerValues = {}
         for layer in self._layers:
-            kept = context.recall(self._key(layer, images))
+            kept = context.recall(self._key(layer, images[start : start + self.chunk]))
             if kept is None:
                 return None
             found[layer.name] = np.asarray(kept["maps"], np.float32)
-        return Maps(list(range(len(images))), found, {})
+        return found
 
-    def put(self, context: Context, images: Sequence[Known], maps: Maps) -> None:
-        """Keep the maps of a step's images, if all of them could be read."""
-        if not self.keeps or context.cache is None or maps.broken:
+    def add(
+        self, context: Context, images: Sequence[Known], step: range, maps: LayerValues | None
+    ) -> None:
+        """Take in the maps of a step; a chunk is kept when it is full.
+
+        A chunk in which an image cannot be read (None), or whose beginning was not seen, is not.
+        """
+        if not self.keeps or context.cache is None:
             return
+        if step.start % self.chunk == 0:
+            self._held = []
+        if self._held is None or maps is None:
+            self._held = None
+            return
+        self._held.append(maps)
+        if step.stop % self.chunk and step.stop < len(images):
+            return
+        first = (step.stop - 1) // self.chunk * self.chunk
         for layer in self._layers:
-            context.cache.put(self._key(layer, images), {"maps": maps.values[layer.name]})
+            whole = np.concatenate([each[layer.name] for each in self._held])
+            key = self._key(layer, images[first : step.stop])
+            context.cache.put(key, {"maps": whole})
+        self._held = None
 
     def _key(self, layer: LayerInfo, images: Sequence[Known]) -> dict[str, Any]:
         hashes = [image.sha256 for image in images]

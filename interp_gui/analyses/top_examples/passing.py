@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from interp_gui.analyses.dataset_pass import Known, decoded
-from interp_gui.analyses.passes import choose_route, known_route
+from interp_gui.analyses.passes import Route, choose_route, known_route
 from interp_gui.analyses.real_examples.survey import MOST_SHARED, SAVE_EVERY_S
 from interp_gui.analyses.top_examples.peaks import (
     PeakPass,
@@ -71,16 +71,8 @@ def passed(
         missing, said = recall(quick.runner), quick.notes
     if not missing:
         return Passed(peaks=found, broken=broken, said=said)
-    layers = layers_of(context, missing)
-
-    def first() -> Array | None:
-        few = decoded(context, images[:batch], dict(broken))
-        inputs = [input_of(context, image, planes) for image, planes in few]
-        return np.stack(inputs) if inputs else None
-
-    route = yield from choose_route(context, layers, images=len(images), first=first)
-    asked = PeakPass(context, missing, images, broken, batch=batch, route=route)
-    done = yield from _driven(context, asked, _tag(context, missing, digest, batch, route.runner))
+    done = yield from _made(context, missing, images, broken, digest, batch=batch)
+    route = done.route
     index = {image.place: str(i) for i, image in enumerate(images)}
     listed = {index[p]: text for p, text in done.broken.items() if p in index}
     for feature in missing:
@@ -93,6 +85,44 @@ def passed(
         peaks=found, broken={**broken, **done.broken}, partial=bool(done.gone),
         said=route.notes or said,
     )  # fmt: skip
+
+
+def _made(
+    context: Context,
+    features: Sequence[Feature],
+    images: Sequence[Known],
+    broken: dict[int, str],
+    digest: str,
+    *,
+    batch: int,
+) -> Generator[Progress | Saved, None, PeakPass]:
+    """A pass at its end: by the maps that are kept, and the network for what they leave."""
+    layers = layers_of(context, features)
+
+    def planned(route: Route) -> PeakPass:
+        return PeakPass(context, features, images, broken, batch=batch, route=route)
+
+    def first() -> Array | None:
+        few = decoded(context, images[:batch], dict(broken))
+        inputs = [input_of(context, image, planes) for image, planes in few]
+        return np.stack(inputs) if inputs else None
+
+    asked: PeakPass | None = None
+    quick = known_route(context, layers)
+    if quick is not None:  # its network may have to be exported first: perhaps without need
+        asked = planned(quick)
+        while asked.advance_kept(context):
+            context.check()
+            yield Progress(done=asked.done, total=len(images), text="Looking at all images")
+        if asked.finished:
+            return asked
+    route = yield from choose_route(context, layers, images=len(images), first=first)
+    if asked is not None and asked.route.runner == route.runner:
+        asked.route = route
+    else:
+        asked = planned(route)
+    tag = _tag(context, features, digest, batch, route.runner)
+    return (yield from _driven(context, asked, tag))
 
 
 def _tag(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from interp_gui.analyses.dataset_pass import Known, decoded
 from interp_gui.analyses.passes import Route, identity
 from interp_gui.analyses.real_examples.survey import is_gone
-from interp_gui.analyses.top_examples.kept_maps import KeptMaps, Maps
+from interp_gui.analyses.top_examples.kept_maps import KeptMaps, LayerValues
 from interp_gui.analyses.unit_maps import feature_maps, unit_maps
 from interp_gui.core.analysis import Context
 from interp_gui.core.errors import InvalidValue
@@ -90,7 +90,7 @@ class PeakPass:
         self.features = tuple(features)
         self.layers = layers_of(context, features)
         self._layer_of = {f.text: description.layer(f.layer) for f in features}
-        self._route = route if route is not None else Route(layers=self.layers)
+        self.route = route if route is not None else Route(layers=self.layers)
         self.images = tuple(images)
         self.broken = dict(broken)
         self.gone: set[int] = set()
@@ -104,7 +104,7 @@ class PeakPass:
         self.done = 0
         self._batch = batch
         count = len(self.images) if keep else 2**62
-        self._kept = KeptMaps(context, self.layers, count, batch=batch, runner=self._route.runner)
+        self._kept = KeptMaps(context, self.layers, count, batch=batch, runner=self.route.runner)
 
     @property
     def finished(self) -> bool:
@@ -113,36 +113,38 @@ class PeakPass:
 
     def advance(self, context: Context) -> None:
         """Take in one more batch; nothing is changed if that fails or is cancelled."""
+        if self.advance_kept(context):
+            return
         step = range(self.done, min(self.done + self._batch, len(self.images)))
-        images = self.images[step.start : step.stop]
-        found = self._kept.get(context, images)
-        if found is None:
-            found = self._computed(context, images)
-        if found.rows:
-            self._take(found.values, [step.start + row for row in found.rows])
-        self.broken |= {images[row].place: text for row, text in found.broken.items()}
-        self.done = step.stop
-
-    def _computed(self, context: Context, images: Sequence[Known]) -> Maps:
-        """The maps of some images by the network."""
-        known: dict[int, str] = {}
-        found = decoded(context, images, known)
-        row = {image.place: i for i, image in enumerate(images)}
-        inputs = [input_of(context, image, planes) for image, planes in found]
-        values: dict[str, NDArray[np.float32]] = {}
-        if inputs:
-            captured = self._route.values(context, np.stack(inputs))
+        broken: dict[int, str] = {}
+        found = decoded(context, [self.images[i] for i in step], broken)
+        row = {self.images[i].place: i for i in step}
+        maps: LayerValues | None = None
+        if found:
+            inputs = [input_of(context, image, planes) for image, planes in found]
+            captured = self.route.values(context, np.stack(inputs))
             size = context.model.preprocessing.size
-            values = {
+            maps = {
                 layer.name: unit_maps(captured[layer.name], layer, size) for layer in self.layers
             }
-        broken = {row[place]: text for place, text in known.items()}
-        maps = Maps([row[image.place] for image, _ in found], values, broken)
-        self.gone |= {images[i].place for i in broken if is_gone(images[i].entry.path)}
-        self._kept.put(context, images, maps)
-        return maps
+            self._take(maps, [row[image.place] for image, _ in found])
+        self._kept.add(context, self.images, step, None if broken else maps)
+        gone = (place for place in broken if is_gone(self.images[row[place]].entry.path))
+        self.gone.update(gone)
+        self.broken |= broken
+        self.done = step.stop
 
-    def _take(self, maps: dict[str, NDArray[np.float32]], rows: Sequence[int]) -> None:
+    def advance_kept(self, context: Context) -> bool:
+        """Take in the next images whose maps an earlier pass left; whether there were any."""
+        maps = self._kept.get(context, self.images, self.done)
+        if maps is None:
+            return False
+        count = len(next(iter(maps.values())))
+        self._take(maps, range(self.done, self.done + count))
+        self.done += count
+        return True
+
+    def _take(self, maps: LayerValues, rows: Sequence[int]) -> None:
         for feature in self.features:
             values = feature_maps(maps[self._layer_of[feature.text].name], feature)
             flat = values.reshape(len(rows), -1)

@@ -130,9 +130,49 @@ def test_maps_that_are_too_large_are_not_kept(
     run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, **inputs)
     assert not any("layer-maps" in key for key in memory.held)
     monkeypatch.setattr(kept_maps, "MOST_BYTES", 12 * 4 * 12 * 64)
-    memory.held.clear()
-    run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, **inputs)
-    assert sum("layer-maps" in key for key in memory.held) == 3
+    run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS | {"batch": 3}, **inputs)
+    assert any("layer-maps" in key for key in memory.held)
+
+
+def test_maps_are_kept_in_chunks_of_which_some_may_be_gone(
+    runtimes, labelled, run_analysis, memory, features_of, counting, monkeypatch
+):
+    monkeypatch.setattr(kept_maps, "CHUNK_BYTES", 2 * 2 * 4 * 12 * 64)  # two steps of two
+    runtime = counting(runtimes["cnn"])
+    found = features_of("last", 12)
+    settings = SETTINGS | {"batch": 2, "kinds": "strongest", "k": 1}
+    inputs = {"dataset": labelled, "cache": memory}
+    run_analysis(ANALYSIS, runtime, settings, features=(found["units"],), **inputs)
+    kept = [key for key in memory.held if "layer-maps" in key]
+    assert len(kept) == 3
+    del memory.held[kept[1]]
+    runtime.images = 0
+    ran = run_analysis(ANALYSIS, runtime, settings, features=(found["direction"],), **inputs)
+    assert runtime.images == 4 + 1
+    assert kept[1] in memory.held
+    alone = run_analysis(
+        ANALYSIS, runtime, settings, features=(found["direction"],), dataset=labelled
+    )
+    alike(ran.results[-1], alone.results[-1])
+
+
+def test_on_onnx_runtime_values_agree_and_kept_maps_need_no_network(
+    small_cnn, labelled, run_analysis, memory, features_of, monkeypatch
+):
+    found = features_of("last", 12)
+    inputs = {"dataset": labelled, "features": (found["direction"],)}
+    own = run_analysis(ANALYSIS, small_cnn(), SETTINGS, **inputs).results[-1]
+    monkeypatch.setenv("INTERP_GUI_RUNTIME", "onnx")
+    quick = run_analysis(ANALYSIS, small_cnn(), SETTINGS, cache=memory, **inputs).results[-1]
+    assert quick.provenance["runtime"].startswith("onnxruntime")
+    assert any("Computed on ONNX Runtime" in note for note in quick.notes)
+    assert [item.image for item in quick.items] == [item.image for item in own.items]
+    for a, b in zip(own.items, quick.items, strict=True):
+        assert a.numbers["activation"] == pytest.approx(b.numbers["activation"], rel=1e-4)
+    monkeypatch.setattr(passing, "choose_route", None)
+    inputs["features"] = (found["directions"],)
+    other = run_analysis(ANALYSIS, small_cnn(), SETTINGS, cache=memory, **inputs).results[-1]
+    assert other.provenance["runtime"] == quick.provenance["runtime"]
 
 
 def test_a_stopped_pass_resumes_to_the_same_result(
