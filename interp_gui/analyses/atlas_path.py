@@ -79,6 +79,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
         ),
         values={
             "x": xy[:, 0].astype(np.float32), "y": xy[:, 1].astype(np.float32),
+            "row": row.astype(np.int64),
+            "column": column.astype(np.int64),
             "own": mine.astype(np.uint8), "point": points.astype(np.int64),
             "similarity": similarity.astype(np.float32),
         },

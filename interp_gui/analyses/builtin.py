@@ -19,6 +19,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "atlas",
         "atlas.stability",
         "atlas_colours",
+        "atlas_path",
         "dataset_predictions",
         "check_preprocessing",
         "compare_models",

@@ -28,7 +28,7 @@ class Path:
     Parameters
     ----------
     xy
-        (n, 2) float32, row by row.
+        (n, 2) float32: to and fro, row by row.
     own
         How many of them are points of the map; the others lie where the points most like them do.
     """
@@ -117,7 +117,7 @@ class AtlasAsking(QObject):
 
         def came(result: AnyResult, _recipe: Recipe | None) -> None:
             if isinstance(result, Table) and {"x", "y"} <= set(result.values):
-                xy = np.stack([result.values["x"], result.values["y"]], axis=1)
+                xy = np.stack([result.values["x"], result.values["y"]], axis=1)[snake(result)]
                 own = int(np.count_nonzero(result.values.get("own", 0)))
                 self.path_came.emit(Path(image, xy.astype(np.float32), own))
 
@@ -161,6 +161,15 @@ class AtlasAsking(QObject):
             request, title=title, priority="visible", view=view, on_result=came,
             on_progress=progressed, on_end=ended,
         )  # fmt: skip
+
+
+def snake(result: Table) -> NDArray[np.int64]:
+    """Order of an image's positions in which each is beside the one before: to and fro by rows."""
+    values = result.values
+    if not {"row", "column"} <= set(values):
+        return np.arange(len(values["x"]))
+    row, column = values["row"].astype(np.int64), values["column"].astype(np.int64)
+    return np.lexsort((np.where(row % 2, -column, column), row))
 
 
 def values_of(result: AnyResult, points: int) -> NDArray[np.float32] | None:

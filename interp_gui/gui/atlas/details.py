@@ -35,8 +35,10 @@ class CellDetails(QFrame):
         super().__init__()
         self._state = state
         self._shown: tuple[Atlas, Chosen] | None = None
-        self.title = label(NOTHING)
-        self._plain = self.title.font()
+        self.hint, self.title = label(NOTHING, dim=True), label()
+        font = self.title.font()
+        font.setBold(True)
+        self.title.setFont(font)
         self.line = label(dim=True)
         self.bars = BarsView()
         self.bars.setAccessibleName("Classes that it argues for")
@@ -72,8 +74,8 @@ class CellDetails(QFrame):
 
     def _arrange(self) -> None:
         layout = column(self)
-        layout.addWidget(self.title)
-        layout.addWidget(self.line)
+        for words in (self.hint, self.title, self.line):
+            layout.addWidget(words)
         self.pictures = QWidget()
         beside = row(spacing=8)
         self.pictures.setLayout(beside)
@@ -84,14 +86,14 @@ class CellDetails(QFrame):
             one.addWidget(word)
             beside.addLayout(one, 1)
         layout.addWidget(self.pictures)
-        layout.addWidget(self.bars)
-        layout.addWidget(self.examples)
         line = row()
         word = label("Leaves the map as", dim=True, wrap=False)
         word.setBuddy(self.kind)
         line.addWidget(word)
         line.addWidget(self.kind, 1)
         layout.addLayout(line)
+        layout.addWidget(self.bars)
+        layout.addWidget(self.examples)
 
     # --- showing ---------------------------------------------------------------------------------
 
@@ -104,8 +106,10 @@ class CellDetails(QFrame):
     def clear(self) -> None:
         """Show what to do."""
         self._shown = None
-        self._say(NOTHING, bold=False)
+        self.title.clear()
         self.line.clear()
+        self.hint.show()
+        self.title.hide()
         self.examples.forget()
         for widget in (self.line, self.bars, self.pictures, self.examples):
             widget.hide()
@@ -117,8 +121,10 @@ class CellDetails(QFrame):
             return
         self._shown = (atlas, chosen)
         found = facts(atlas, chosen)
-        self._say(found.title, bold=True)
+        self.title.setText(found.title)
         self.line.setText(found.line)
+        self.hint.hide()
+        self.title.show()
         self.line.show()
         self._show_bars(found)
         self._show_picture(self.crop, self.crop_word, atlas, chosen, "crop", feature, found)
@@ -134,14 +140,6 @@ class CellDetails(QFrame):
         """Show again what is shown, with pictures that came since."""
         if self._shown is not None:
             self.show_chosen(atlas, self._shown[1], feature)
-
-    def _say(self, text: str, *, bold: bool) -> None:
-        font = self.title.font()
-        font.setBold(bold)
-        self.title.setFont(font)
-        self.title.setText(text)
-        self.title.setProperty("dim", not bold)
-        self.title.style().polish(self.title)
 
     def _show_bars(self, found: Facts) -> None:
         self.bars.setVisible(bool(found.bars))

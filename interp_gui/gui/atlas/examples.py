@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QMimeData, QSize, Qt, QUrl, Signal
-from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtGui import QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
 from interp_gui.core.atlas.kinds import Atlas
@@ -92,16 +92,22 @@ class ExampleStrip(QListWidget):
         self.setGridSize(QSize(SIDE_PX + 6, SIDE_PX + 6))
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setFrameShape(QListWidget.Shape.NoFrame)
         self.itemActivated.connect(lambda item: self.opened.emit(item.data(PATH)))
-        self.setMinimumHeight(SIDE_PX + 10)
+        self._fit()
 
-    def sizeHint(self) -> QSize:
-        per_line = max(1, self.viewport().width() // (SIDE_PX + 6))
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as its lines: what is around it scrolls."""
+        per_line = max(1, (self.width() - 4) // (SIDE_PX + 6))
         lines = max(1, -(-self.count() // per_line))
-        return QSize(240, lines * (SIDE_PX + 6) + 4)
+        self.setFixedHeight(lines * (SIDE_PX + 6) + 6)
 
     def show_examples(self, examples: Sequence[Example], preprocessing: Preprocessing) -> None:
         """Show these; pictures come as they are read."""
@@ -117,7 +123,7 @@ class ExampleStrip(QListWidget):
             item.setToolTip(example.words)
             item.setIcon(QIcon(self._pixmaps.get(example, self._blank())))
             self.addItem(item)
-        self.updateGeometry()
+        self._fit()
         lacking = [example for example in wanted if example not in self._pixmaps]
         if lacking:
             self._read(lacking, preprocessing)

@@ -16,6 +16,9 @@ from interp_gui.gui.widgets.wheel import calm_wheel
 
 FRONT = ("layout", "labels", "about")
 """Settings of the row; what is not among them stands below, as its declaration has it."""
+FIXED = {"pictures": "none"}
+"""What is not for choosing here: pictures are made where one looks, by runs of their own."""
+HIDDEN = (*FIXED, "steps", "direction")
 _LABELS = {"auto": "Automatic", "attribution": "Classes argued for", "none": "None"}
 _LAYOUTS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 SEED = "seed"
@@ -104,7 +107,9 @@ class AtlasForm(QWidget):
         for choice in infos["layout"].choices if "layout" in infos else ():
             self.layout_box.addItem(_LAYOUTS.get(choice, choice), choice)
         blocker.unblock()
-        self.rest = ParameterForm(each for name, each in infos.items() if name not in FRONT)
+        self.rest = ParameterForm(
+            each for name, each in infos.items() if name not in (*FRONT, *HIDDEN)
+        )
         self.rest.changed.connect(self.changed)
         self.rest.more.setChecked(True)  # what is advanced is folded away once, here
         self.folded.setWidget(self.rest)
@@ -137,7 +142,7 @@ class AtlasForm(QWidget):
             found["labels"] = self.labels_box.currentData()
         if "about" in self._infos:
             found["about"] = self.about.value
-        return found
+        return found | {name: value for name, value in FIXED.items() if name in self._infos}
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Set some of them; what makes no sense is left out."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, QPoint, QRect, Qt
 from PySide6.QtGui import QImage
@@ -113,13 +114,18 @@ class Leaving(QObject):
 
     def exportables(self) -> list[Exportable]:
         """The map with the pictures that it has, as it is looked at."""
-        import msgspec
-
         kept = self._looking.kept
         if kept is None:
             return []
         atlas = msgspec.structs.replace(kept.atlas, look=self._looking.look)
-        return [Exportable(atlas, kept.recipe)]
+        recipe = kept.recipe
+        if recipe is not None and atlas.pictures:
+            drawn = {p.source for p in atlas.pictures}
+            icons = "icon" in drawn and self._looking.tools.draw in ("auto", "icons")
+            # so that what makes the map again makes its pictures too
+            settings = {**recipe.parameters, "pictures": "icons" if icons else "crops"}
+            recipe = msgspec.structs.replace(recipe, parameters=settings)
+        return [Exportable(atlas, recipe)]
 
     def export(self) -> None:
         """Export the map."""

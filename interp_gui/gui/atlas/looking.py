@@ -337,4 +337,5 @@ def _only(points: NDArray[np.int64], count: int, name: str) -> Paint:
     """All but some points faint."""
     values = np.zeros(count, np.float32)
     values[points] = 1
-    return Paint(values=values, legend=name)
+    # the middle of symmetric colours is the fainter one, on light and on dark
+    return Paint(values=values, symmetric=True, legend=name)

@@ -200,7 +200,7 @@ def test_hovering_tells_of_a_cell_and_clicking_makes_it_the_feature(made, atlas_
     assert details.bars.result.labels
     qtbot.waitUntil(lambda: details.examples.count() > 0)
     made.canvas.hovered.emit(None)
-    qtbot.waitUntil(lambda: details.title.text().startswith("Point at the map"))
+    qtbot.waitUntil(details.hint.isVisible)
     made.canvas.clicked.emit(cell(made, 3))
     feature = atlas_state.feature
     assert feature.layer == "features.14"
