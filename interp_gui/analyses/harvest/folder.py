@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -109,9 +110,19 @@ class LayerFolder:
         paths = [self._path / entry.file for entry in entries]
         return Chunks(paths, [entry.rows for entry in entries], self._held)
 
-    def where(self, hashes: Hashes) -> NDArray[np.int64]:
-        """The row of each image, counted through all chunks; −1 where it is not recorded."""
-        return self._index.where(keys_of(hashes))
+    @property
+    def path(self) -> Path:
+        """Of the folder."""
+        return self._path
+
+    @property
+    def knows_broken(self) -> bool:
+        """Whether there are images that are known not to be decodable."""
+        return bool(self._manifest.broken)
+
+    def where(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The row of each image by its key, through all chunks; −1 where it is not recorded."""
+        return self._index.where(keys)
 
     def broken(self, sha256: str, name: str) -> str:
         """Why an image cannot be decoded, if that was found before; else empty."""
@@ -187,8 +198,9 @@ class LayerFolder:
         hashes, block = new.hashes, new.block
         fresh = np.zeros(0, np.int64)
         if block is not None:
-            _, first = np.unique(keys_of(hashes), return_index=True)
-            fresh = np.sort(first[self.where(hashes[first]) < 0])
+            keys = keys_of(hashes)
+            _, first = np.unique(keys, return_index=True)
+            fresh = np.sort(first[self.where(keys[first]) < 0])
         if block is not None and len(fresh):
             if len(fresh) < len(hashes):
                 hashes, block = hashes[fresh], block.rows(fresh)

@@ -9,12 +9,12 @@ import numpy as np
 
 from interp_gui.analyses.dataset_pass import Known, identified, images_at_hand
 from interp_gui.analyses.harvest.folder import LayerFolder
-from interp_gui.analyses.harvest.hashes import packed
 from interp_gui.analyses.harvest.reading import Reader
 from interp_gui.analyses.harvest.record import Harvest, HarvestedImage, LayerRecord
-from interp_gui.analyses.harvest.recording import Recording, missing
+from interp_gui.analyses.harvest.recording import Recording
 from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.harvest.statistics import FIGURES_VERSION, Statistics, summarised
+from interp_gui.analyses.harvest.wanted import Wanted, require_room, row_bytes
 from interp_gui.analyses.passes import (
     batch_notes,
     batch_size,
@@ -70,20 +70,20 @@ def harvest(
     for layer in layers:
         require_units(layer)
     broken: dict[int, str] = {}
-    images = yield from identified(context, broken)
-    if not images:
+    wanted = Wanted((yield from identified(context, broken)))
+    if not len(wanted):
         raise _unreadable(broken)
     step = batch_size(context, batch)
     while True:
         try:
-            store = yield from _filled(context, layers, images, spec, batch=step)
+            store = yield from _filled(context, layers, wanted, spec, batch=step)
             break
         except OutOfMemory as problem:
             step = halved(context, step, problem)
     broken |= store.broken
     return (
         yield from _found(
-            context, layers, images, spec, store, broken,
+            context, layers, wanted, spec, store, broken,
             said=(*store.said, *batch_notes(context, step, batch)),
         )
     )  # fmt: skip
@@ -108,6 +108,7 @@ class Stored:
     runners: dict[str, str] = field(default_factory=dict)
     broken: dict[int, str] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    recorded: int = 0
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -122,16 +123,17 @@ def opened(context: Context, layer: LayerInfo, spec: HarvestSpec, *, runner: str
 
 
 def at_hand(
-    context: Context, layers: Sequence[LayerInfo], images: Sequence[Known], spec: HarvestSpec
-) -> Stored:
+    context: Context, layers: Sequence[LayerInfo], wanted: Wanted, spec: HarvestSpec
+) -> Generator[Progress, None, Stored]:
     """Those layers that are recorded for all images already, by whichever runner."""
-    hashes = packed([image.sha256 for image in images])
     found = Stored()
     for layer in layers:
+        context.check()
+        yield Progress(text="Looking up what is recorded")
         for runner in runners(context):
             folder = opened(context, layer, spec, runner=runner)
             broken: dict[int, str] = {}
-            if not missing([folder], images, hashes, broken).any():
+            if not wanted.lacking([folder], broken).any():
                 found.folders[layer.name], found.runners[layer.name] = folder, runner
                 found.broken |= broken
                 break
@@ -147,27 +149,33 @@ def runners(context: Context) -> tuple[str, ...]:
 def _filled(
     context: Context,
     layers: Sequence[LayerInfo],
-    images: Sequence[Known],
+    wanted: Wanted,
     spec: HarvestSpec,
     *,
     batch: int,
 ) -> Generator[Progress, None, Stored]:
     """Folders that hold all images, after a pass over those that were not there."""
-    found = at_hand(context, layers, images, spec)
+    found = yield from at_hand(context, layers, wanted, spec)
     lacking = [layer for layer in layers if layer.name not in found.folders]
     if not lacking:
         return found
     route = yield from choose_route(
-        context, lacking, images=len(images), first=lambda: _first(context, images, batch),
-        harvest=True,
+        context, lacking, images=len(wanted), harvest=True,
+        first=lambda: _first(context, wanted.images, batch),
     )  # fmt: skip
     folders = {layer.name: opened(context, layer, spec, runner=route.runner) for layer in lacking}
-    recording = Recording(context, route, folders, images, spec)
+    needed = sum(
+        row_bytes(layer, spec.positions) * int(wanted.lacking([folders[layer.name]]).sum())
+        for layer in lacking
+    )
+    require_room(context, folders, needed)
+    recording = Recording(context, route, folders, wanted, spec)
     yield from recording.steps(batch)
     found.folders |= folders
     found.runners |= dict.fromkeys(folders, route.runner)
     found.broken |= recording.broken
     found.gone |= recording.gone
+    found.recorded = recording.recorded
     return found
 
 
@@ -189,7 +197,7 @@ def _first(context: Context, images: Sequence[Known], batch: int) -> Array | Non
 def _found(
     context: Context,
     layers: Sequence[LayerInfo],
-    images: Sequence[Known],
+    wanted: Wanted,
     spec: HarvestSpec,
     store: Stored,
     broken: dict[int, str],
@@ -197,8 +205,8 @@ def _found(
     said: tuple[str, ...],
 ) -> Generator[Progress, None, Harvest]:
     """Records of the images that all folders hold now."""
-    hashes = packed([image.sha256 for image in images])
-    where = {layer.name: store.folders[layer.name].where(hashes) for layer in layers}
+    images = wanted.images
+    where = {layer.name: store.folders[layer.name].where(wanted.keys) for layer in layers}
     recorded = np.flatnonzero(np.all([rows >= 0 for rows in where.values()], axis=0))
     if not len(recorded):
         raise _unreadable(broken)
@@ -234,6 +242,8 @@ def _found(
         partial=bool(store.gone),
         said=(*said, *_not_numbers(records)),
         runners=store.runners,
+        recorded=store.recorded,
+        disk_bytes={name: store.folders[name].bytes for name in records},
     )
 
 

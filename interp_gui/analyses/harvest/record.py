@@ -256,7 +256,11 @@ class Harvest:
     said
         What has to be said of how it was computed.
     runners
-        What computed each layer's record, by its name, where that was not the model's runtime.
+        What computed each layer's record, by its name; empty for the model's own runtime.
+    recorded
+        Images that had to be computed for it.
+    disk_bytes
+        What each layer's folder holds, images of other datasets among them.
     """
 
     layers: dict[str, LayerRecord]
@@ -266,6 +270,8 @@ class Harvest:
     partial: bool = False
     said: tuple[str, ...] = ()
     runners: Mapping[str, str] = field(default_factory=dict)
+    recorded: int = 0
+    disk_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The pass that records what is not on disk yet, batch by batch, and can be stopped anywhere."""
 
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from interp_gui.analyses.dataset_pass import Known
 from interp_gui.analyses.decoding import Decoder, Taken, decoding_threads
 from interp_gui.analyses.harvest.block import Block, block_of, tried_places
 from interp_gui.analyses.harvest.folder import LayerFolder, New
-from interp_gui.analyses.harvest.hashes import Hashes, keys_of, packed
+from interp_gui.analyses.harvest.hashes import packed
 from interp_gui.analyses.harvest.spec import HarvestSpec
+from interp_gui.analyses.harvest.wanted import Wanted
 from interp_gui.analyses.passes import Route
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem, InvalidValue, OutputProblem
 from interp_gui.core.images import image_sha256
-from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import load_input
 
 Floats = NDArray[np.float32]
@@ -69,8 +69,8 @@ class Recording:
         What computes; its layers are recorded.
     folders
         Of these layers, by name.
-    images
-        All that are at hand and can be read.
+    wanted
+        All images that are at hand and can be read.
 
     Attributes
     ----------
@@ -78,6 +78,8 @@ class Recording:
         A sentence for each image that could not be decoded, by its place in the dataset.
     gone
         Places of images that were there at first, and are no longer, or have changed.
+    recorded
+        Images that this computed.
     """
 
     def __init__(
@@ -85,17 +87,18 @@ class Recording:
         context: Context,
         route: Route,
         folders: Mapping[str, LayerFolder],
-        images: Sequence[Known],
+        wanted: Wanted,
         spec: HarvestSpec,
     ) -> None:
         self._context = context
         self._route = route
         self._folders = {layer.name: folders[layer.name] for layer in route.layers}
         self._spec = spec
-        self._images = images
-        self._hashes = packed([image.sha256 for image in images])
+        self._wanted = wanted
+        self._images = wanted.images
         self.broken: dict[int, str] = {}
         self.gone: set[int] = set()
+        self.recorded = 0
         self._lacking = self._missing()
 
     @property
@@ -105,7 +108,7 @@ class Recording:
 
     def _missing(self) -> NDArray[np.bool_]:
         """Which images some layer lacks; of equal ones the first."""
-        return missing(self._folders.values(), self._images, self._hashes, self.broken)
+        return self._wanted.lacking(self._folders.values(), self.broken)
 
     def steps(self, batch: int) -> Generator[Progress, None, None]:
         """Record them, so many images a step.
@@ -213,6 +216,7 @@ class Recording:
             name = layer.name
             block = block_of(found[name], tried[name], layer, size, self._spec)
             waiting[name].add(hashes, block)
+        self.recorded += len(hashes)
         return hashes
 
     def _leave_out(self, image: Known, problem: ImageProblem, waiting: dict[str, _Waiting]) -> None:
@@ -233,28 +237,6 @@ class Recording:
             self.gone.add(image.place)
             self.broken[image.place] = problem
         return same
-
-
-def missing(
-    folders: Iterable[LayerFolder],
-    images: Sequence[Known],
-    hashes: Hashes,
-    broken: dict[int, str],
-) -> NDArray[np.bool_]:
-    """Which images some folder lacks, of equal ones the first; takes note of broken ones."""
-    lacking = np.zeros(len(images), np.bool_)
-    known = list(folders)
-    for folder in known:
-        lacking |= folder.where(hashes) < 0
-    first = np.zeros(len(images), np.bool_)
-    first[np.unique(keys_of(hashes), return_index=True)[1]] = True
-    for i in np.flatnonzero(lacking).tolist():
-        image = images[i]
-        text = next((t for f in known if (t := f.broken(image.sha256, image.entry.name))), "")
-        if text:
-            broken[image.place] = text
-            lacking[i] = False
-    return lacking & first
 
 
 def _written(waiting: Sequence[_Waiting]) -> Generator[Progress, None, None]:
@@ -279,8 +261,3 @@ class _Recorded:
 
     def __contains__(self, item: object) -> bool:
         return isinstance(item, int) and not self._lacking[self._order[item]]
-
-
-def row_bytes(layer: LayerInfo, positions: int) -> int:
-    """What one image takes on disk in one layer."""
-    return layer.units * (4 * 4 + 2 + 4 * positions) + 4 * positions + 4 + 32

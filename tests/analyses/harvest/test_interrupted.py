@@ -14,7 +14,7 @@ import torch
 from interp_gui.analyses.harvest import HarvestSpec, folder, harvest, recording
 from interp_gui.analyses.harvest.block import Block
 from interp_gui.analyses.harvest.folder import LayerFolder, New
-from interp_gui.analyses.harvest.hashes import packed
+from interp_gui.analyses.harvest.hashes import keys_of, packed
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import OutputProblem
@@ -264,8 +264,8 @@ def test_rows_of_images_that_are_known_are_dropped(runtimes, many, harvested, tm
     assert two.add(new([hashes[1], hashes[2], hashes[2]], [9, 2, 9])) == 1
     assert one.others_added()
     assert not one.others_added()
-    assert list(one.where(packed(hashes[:4]))) == [0, 1, 2, -1]
+    assert list(one.where(keys_of(packed(hashes[:4])))) == [0, 1, 2, -1]
     assert one.add(new(hashes[-1:], [7])) == 1
-    assert list(one.where(packed(hashes[-1:]))) == [3]
+    assert list(one.where(keys_of(packed(hashes[-1:])))) == [3]
     chunks = one.chunks()
     assert [chunks[i].peak[0].tolist() for i in range(3)] == [[0, 1], [2], [7]]
