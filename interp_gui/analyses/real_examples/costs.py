@@ -92,7 +92,7 @@ def _image_s(
     if route is not None and route.network is None:
         route = None  # the export is not made for an estimate
     what |= {"runner": route.runner if route is not None else ""}
-    trial = Pass(layers, sample, {}, k=k, batch=batch, route=route)
+    trial = Pass(layers, sample, {}, k=k, batch=batch, route=route, ahead=0)
 
     def step() -> None:
         if trial.finished:

@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.dataset_pass import broken_notes
+from interp_gui.analyses.decoding import AHEAD, Decoder, input_decoder
 from interp_gui.analyses.passes import (
     Route,
     batch_notes,
@@ -27,7 +27,6 @@ from interp_gui.core.analysis import Context, Progress, Saved
 from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
-from interp_gui.core.preprocessing import load_input
 from interp_gui.core.runtime import Array
 
 SURVEY_VERSION = 1
@@ -142,7 +141,8 @@ def _survey(
     if missing:
 
         def first() -> Array | None:
-            _, inputs = _decoded(context, paths, range(min(batch, len(paths))), dict(broken))
+            decoder = input_decoder(context.model, paths, skip=dict(broken), ahead=0)
+            inputs = decoder.take(range(min(batch, len(paths))), context.check).inputs
             return np.stack(inputs) if inputs else None
 
         route = yield from choose_route(context, missing, images=len(paths), first=first)
@@ -239,6 +239,8 @@ class Pass:
         All images; sentences for those that are known to be unreadable.
     route
         What it runs on; the model's own runtime if None.
+    ahead
+        Batches that are decoded while the network looks at one.
     """
 
     def __init__(
@@ -250,16 +252,19 @@ class Pass:
         k: int,
         batch: int,
         route: Route | None = None,
+        ahead: int = AHEAD,
     ) -> None:
         self.layers = tuple(layers)
         self._route = route if route is not None else Route(layers=self.layers)
         self.paths = paths
-        self.broken = dict(broken)
+        self.broken = dict(broken)  # never another one: the decoder looks into it
         self.gone: set[int] = set()
         """Images that were there at first: a record without them must not pass for theirs."""
         self.made = {layer.name: UnitStatistics(layer.units, k) for layer in layers}
         self.done = 0
         self._batch = batch
+        self._ahead = ahead
+        self._decoder: Decoder | None = None
 
     @property
     def finished(self) -> bool:
@@ -269,12 +274,21 @@ class Pass:
     def advance(self, context: Context) -> None:
         """Take in one more batch; nothing is changed if that fails or is cancelled."""
         step = range(self.done, min(self.done + self._batch, len(self.paths)))
-        known = set(self.broken)
-        items, inputs = _decoded(context, self.paths, step, self.broken)
-        self.gone |= {i for i in step if i in self.broken and is_gone(self.paths[i])} - known
-        if items:
-            self._take(context, np.stack(inputs), np.array(items, np.int64))
+        if self._decoder is None:
+            self._decoder = input_decoder(
+                context.model, self.paths, skip=self.broken, ahead=self._ahead
+            )
+        taken = self._decoder.take(step, context.check)
+        self.broken |= {i: problem.message for i, problem in taken.problems.items()}
+        self.gone |= {i for i in taken.problems if is_gone(self.paths[i])}
+        if taken.items:
+            self._take(context, np.stack(taken.inputs), np.array(taken.items, np.int64))
         self.done = step.stop
+
+    def rest(self) -> None:
+        """Decode nothing ahead until it is driven on."""
+        if self._decoder is not None:
+            self._decoder.stop()
 
     def _take(self, context: Context, batch: Array, items: NDArray[np.int64]) -> None:
         extremes = self._route.extremes(context, batch)
@@ -327,43 +341,27 @@ def _driven(
     state = (context.state or {}).get("survey")
     if state is not None and state["tag"] == tag and state["done"] > driven.done:
         driven.restore(state)
+    try:
+        yield from _driving(context, driven, tag)
+    except OutOfMemory:
+        shared.pop(name, None)
+        raise
+    finally:
+        driven.rest()
+    shared.pop(name, None)
+    return driven
+
+
+def _driving(
+    context: Context, driven: Pass, tag: dict[str, Any]
+) -> Generator[Progress | Saved, None, None]:
     saved = time.monotonic()
     while True:
         context.check()
         yield Progress(done=driven.done, total=len(driven.paths), text="Looking at all images")
         if driven.finished:  # asked behind the yield: another run may have driven it meanwhile
-            break
-        try:
-            driven.advance(context)
-        except OutOfMemory:
-            shared.pop(name, None)
-            raise
+            return
+        driven.advance(context)
         if time.monotonic() - saved > SAVE_EVERY_S:
             saved = time.monotonic()
             yield Saved(state={"survey": {"tag": tag, **driven.state()}})
-    shared.pop(name, None)
-    return driven
-
-
-def _decoded(
-    context: Context, paths: tuple[str, ...], step: range, broken: dict[int, str]
-) -> tuple[list[int], list[Array]]:
-    items: list[int] = []
-    inputs: list[Array] = []
-    for i in step:
-        if i in broken:
-            continue
-        try:
-            seen = load_input(paths[i], context.model.preprocessing)
-        except ImageProblem as problem:
-            broken[i] = problem.message
-            continue
-        if seen.shape[1:] != context.model.preprocessing.size:
-            # positions of maps of another grid could not be told from those of the others
-            raise InvalidValue(
-                f"'{Path(paths[i]).name}' does not have the size of the network's input.",
-                hint="Switch cropping on, or resize to an exact size.",
-            )
-        inputs.append(seen)
-        items.append(i)
-    return items, inputs

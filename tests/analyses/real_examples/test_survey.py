@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from interp_gui.analyses import decoding
 from interp_gui.analyses.real_examples import ANALYSIS
-from interp_gui.analyses.real_examples import survey as survey_module
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
 from interp_gui.core.preprocessing import load_input
@@ -31,7 +31,8 @@ def test_an_image_that_vanishes_during_a_pass_is_not_remembered_as_broken(
 
     given = {"dataset": entries, "features": (Feature(layer="last", units=(2,)),), "cache": memory}
     with monkeypatch.context() as patched:
-        patched.setattr(survey_module, "load_input", vanishing)
+        patched.setattr(decoding, "load_input", vanishing)
+        patched.setattr(decoding, "decoding_threads", lambda device: 1)
         (without,) = run_analysis(ANALYSIS, runtimes["cnn"], WHOLE, **given).results
     assert without.numbers["broken_images"] == 1
     assert without.numbers["images"] == len(paths) - 1
