@@ -44,6 +44,28 @@ def test_every_kind_has_a_view_that_paints_and_takes_later_versions(result, qtbo
     assert not view.grab().isNull()
 
 
+def test_atlases_and_sheets_have_views_too(make_atlas, qtbot):
+    from interp_gui.core.atlas.kinds import Sheet
+
+    atlas = make_atlas(300, sides=(10,), pictures=[(10, "crop")])
+    view = view_for(atlas)
+    qtbot.addWidget(view)
+    view.resize(300, 240)
+    shown = to_array(view.grab().toImage())
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 5
+    assert "300 points" in view.accessibleDescription()
+    view.set_result(make_atlas(40, sides=()))
+    assert not view.grab().isNull()
+    sheet = Sheet(key="s", title="Crops", layer="late", atlas="0" * 64, pictures=atlas.pictures[0])
+    cells = view_for(sheet)
+    qtbot.addWidget(cells)
+    count = len(atlas.pictures[0].cells)
+    columns = int(np.ceil(np.sqrt(count)))
+    assert cells.image.width() == columns * 17 - 1
+    assert cells.image.height() == -(-count // columns) * 17 - 1
+    assert f"{count} real crops" in cells.accessibleDescription()
+
+
 @pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 4), (1, 1, 3), (3, 129, 3)])
 def test_pixels_arrive_unchanged(shape):
     pixels = noise(*shape)
