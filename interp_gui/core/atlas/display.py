@@ -19,6 +19,8 @@ NEAR_PX, NEARER_PX = 130.0, 200.0
 _GAP = 0.06
 _SMALLEST = 0.36
 _BEHIND_POINTS = 0.45
+_AROUND_PX = 2.0
+"""Room for the edge of a dot, or for a mark around it."""
 _BESIDE_RADIUS, _BESIDE_OPACITY = 0.62, 0.6
 """Of points in cells that are too thin for a picture, among cells that have one."""
 
@@ -118,7 +120,8 @@ def dots(scene: Scene, view: View, side: int) -> Dots:
     near = nearness(scene, view, side)
     step = radius / view.scale
     # Whole squares of the thinning below, so that every tile leaves out the same points.
-    reach = 2 * radius / view.scale
+    beside = radius + _AROUND_PX * view.ratio
+    reach = (beside + radius) / view.scale
     index = scene.index
     found = index.within(
         math.floor((view.left - reach) / step) * step, math.floor((view.top - reach) / step) * step,
@@ -134,7 +137,7 @@ def dots(scene: Scene, view: View, side: int) -> Dots:
     found, over = _thinned(index.x[found], index.y[found], step, found, over)
     x = (index.x[found] - view.left) * view.scale
     y = (index.y[found] - view.top) * view.scale
-    seen = (x > -radius) & (y > -radius) & (x < view.width + radius) & (y < view.height + radius)
+    seen = (x > -beside) & (y > -beside) & (x < view.width + beside) & (y < view.height + beside)
     found, over, x, y = found[seen], over[seen], x[seen], y[seen]
     points = index.points[found]
     order = np.argsort(points)  # over one another in the same way in every tile
