@@ -20,6 +20,7 @@ from interp_gui.analyses.atlas_pictures.order import (
     wanted_first,
 )
 from interp_gui.analyses.atlas_pictures.settings import PictureSettings
+from interp_gui.analyses.atlas_pictures.stages import Drawn, in_stages
 from interp_gui.core.analysis import Context, Progress, Saved, Steps
 from interp_gui.core.atlas.kinds import Atlas, AtlasLevel, CellPictures, Sheet
 from interp_gui.core.errors import MissingAbility
@@ -38,6 +39,11 @@ def run(context: Context, settings: PictureSettings) -> Steps:
     Crops come once. Icons come twice: all of them after `first` steps, then finished ones.
     """
     atlas = yield from found_atlas(context, settings)
+    yield from drawn(context, settings, atlas)
+
+
+def drawn(context: Context, settings: PictureSettings, atlas: Atlas) -> Steps:
+    """The same of an atlas that is at hand."""
     level = level_of(atlas, settings.level)
     wanted = cell_range(settings.cells, len(level.count))
     if settings.source == "crop":
@@ -50,7 +56,7 @@ def found_atlas(
     context: Context, settings: PictureSettings
 ) -> Generator[Progress | Saved, None, Atlas]:
     """The atlas that the settings describe, made or remembered, without showing it."""
-    making = make_atlas(context, settings, preview=False)
+    making = make_atlas(context, settings, preview=False, labels=False)
     try:
         while True:
             try:
@@ -164,30 +170,11 @@ def _icons(
 ) -> Steps:
     climber, parts, goals = planned(context, settings, atlas, level, wanted)
     shown = _Shown(settings, atlas, level)
-    missing: list[int] = []
-    for index, part in enumerate(parts):
-        context.check()
-        kept = climber.known(goals[index])
-        if kept is None:
-            missing.append(index)
+    for step in in_stages(context, climber, goals, first=settings.first):
+        if isinstance(step, Drawn):
+            yield shown.sheet(parts[step.index], step.icons, final=step.final)
         else:
-            yield shown.sheet(part, kept, final=True)
-    tried = settings.steps * settings.tries
-    total, done = tried * len(missing), sum(climber.taken(goals[i]) for i in missing)
-    looks = [i for i in missing if climber.taken(goals[i]) < settings.first < settings.steps]
-    for index, until in [*((i, settings.first) for i in looks), *((i, 0) for i in missing)]:
-        steps = climber.climb(goals[index], until) if until else climber.finish(goals[index])
-        what = "first look" if until else "icons"
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                icons: Icons = stop.value
-                break
-            done += 1
-            yield Progress(done=min(done, total), total=total, text=f"Drawing {what}")
-        yield shown.sheet(parts[index], icons, final=not until)
-    yield Progress(done=total, total=total, text="Drawing icons")
+            yield step
 
 
 def planned(

@@ -1,6 +1,7 @@
 """Which cells are drawn together, and in which order: fixed blocks of neighbours, wanted first."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +59,14 @@ def blocks(level: AtlasLevel, *, minimum: int, size: int) -> list[Cells]:
     what is drawn together is the same whatever was asked for.
     """
     kept = np.flatnonzero(level.count >= minimum)
-    curve = _interleaved(level.x[kept]) | (_interleaved(level.y[kept]) << 1)
-    ordered = kept[np.argsort(curve, kind="stable")].astype(np.int32)
+    ordered = kept[along_curve(level.x[kept], level.y[kept])].astype(np.int32)
     return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+
+def along_curve(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.int64]:
+    """The order of places along the Z-order curve, on which what is near stays near."""
+    order: NDArray[np.int64] = np.argsort(_interleaved(x) | (_interleaved(y) << 1), kind="stable")
+    return order
 
 
 def wanted_first(blocks: Sequence[Cells], cells: Sequence[int]) -> list[Cells]:
@@ -70,7 +76,7 @@ def wanted_first(blocks: Sequence[Cells], cells: Sequence[int]) -> list[Cells]:
     return [blocks[index] for index in order]
 
 
-def _interleaved(values: NDArray[np.int16]) -> NDArray[np.int64]:
+def _interleaved(values: NDArray[Any]) -> NDArray[np.int64]:
     """Bits of numbers below 2^16 with a zero between each two."""
     spread = values.astype(np.int64)
     for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):

@@ -60,7 +60,8 @@ def test_a_field_as_large_as_the_image_is_cut_around_the_position(atlas_of, grid
     boxes = [crop_box(atlas, place) for place in range(grid[0] * grid[1])]
     for place, (top, left, bottom, right) in enumerate(boxes):
         assert bottom - top == right - left == side
-        assert 0 <= top and 0 <= left and bottom <= SIDE and right <= SIDE
+        assert min(top, left) >= 0
+        assert max(bottom, right) <= SIDE
         row, column = divmod(place, grid[1])
         assert top <= (row + 0.5) * SIDE / grid[0] <= bottom
         assert left <= (column + 0.5) * SIDE / grid[1] <= right
@@ -122,9 +123,12 @@ def test_a_cancel_ends_at_once(atlas_of):
     def stop():
         raise Cancelled
 
-    with CropMaker(atlas, atlas.levels[0], AS_IS, size_px=16, check=stop) as maker:
-        with pytest.raises(Cancelled):
-            next(maker.finish(maker.begin(range(len(atlas.levels[0].count)))))
+    cells = range(len(atlas.levels[0].count))
+    with (
+        CropMaker(atlas, atlas.levels[0], AS_IS, size_px=16, check=stop) as maker,
+        pytest.raises(Cancelled),
+    ):
+        next(maker.finish(maker.begin(cells)))
 
 
 def test_fields_are_of_the_input_and_images_may_be_of_another_size(atlas_of):
