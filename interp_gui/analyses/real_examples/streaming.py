@@ -13,6 +13,12 @@ from interp_gui.core.errors import InvalidValue
 
 Floats = NDArray[np.float32]
 
+_FEWEST = 64
+"""Items that wait to be sorted in together, at least."""
+_ROWS = 512
+"""Units that are sorted at once: what that takes stays small."""
+_NO_ITEM = 2**32 - 1
+
 
 class TopK:
     """The k largest values of each of many streams, with where they were seen.
@@ -36,28 +42,100 @@ class TopK:
     def __init__(self, units: int, k: int) -> None:
         if k < 1:
             raise InvalidValue("At least one example must be kept.")
-        self.values = np.full((units, k), -np.inf, np.float32)
-        self.items = np.full((units, k), -1, np.int64)
-        self.positions = np.full((units, k), -1, np.int32)
+        self._values = np.full((units, k), -np.inf, np.float32)
+        self._items = np.full((units, k), -1, np.int64)
+        self._positions = np.full((units, k), -1, np.int32)
+        self._waiting: list[tuple[Floats, NDArray[np.int64], NDArray[np.int32]]] = []
+        self._rising = True
+        """Whether each item came once, in order: what is equal is then told apart by its item."""
+        self._newest = -1
+
+    @property
+    def values(self) -> Floats:
+        self._settle()
+        return self._values
+
+    @values.setter
+    def values(self, values: Floats) -> None:
+        self._settle()
+        self._values = values
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        self._settle()
+        return self._items
+
+    @items.setter
+    def items(self, items: NDArray[np.int64]) -> None:
+        self._settle()
+        self._items = items
+        self._newest = int(items.max(initial=-1))
+
+    @property
+    def positions(self) -> NDArray[np.int32]:
+        self._settle()
+        return self._positions
+
+    @positions.setter
+    def positions(self, positions: NDArray[np.int32]) -> None:
+        self._settle()
+        self._positions = positions
 
     def update(self, values: Floats, items: NDArray[np.int64], positions: NDArray[Any]) -> None:
         """Take in n items: `values` and `positions` (n, units), `items` (n,); NaN is no value."""
-        k = self.values.shape[1]
-        new = np.where(np.isnan(values), -np.inf, values).astype(np.float32).T
-        # Equal values matter too: an item of a lower index may come later.
-        rows = np.flatnonzero((new >= self.values[:, -1:]).any(axis=1) & (new > -np.inf).any(1))
-        if not len(rows):
+        new = np.where(np.isnan(values), -np.inf, values).astype(np.float32)
+        own = np.array(items, np.int64)
+        if len(own):
+            rising = bool((np.diff(own) > 0).all()) and own[0] > self._newest
+            self._rising = self._rising and rising and own[-1] < _NO_ITEM
+            self._newest = max(self._newest, int(own.max()))
+        self._waiting.append((new, own, np.array(positions, np.int32)))
+        # sorting once for as many as are kept costs little more than for one of them
+        if sum(len(each[1]) for each in self._waiting) >= max(_FEWEST, self._values.shape[1]):
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self._waiting:
             return
-        new = new[rows]
-        indices = np.where(new > -np.inf, items, -1)
-        places = np.where(new > -np.inf, positions.T[rows], -1)
-        all_values = np.concatenate([self.values[rows], new], axis=1)
-        all_items = np.concatenate([self.items[rows], indices], axis=1)
-        all_places = np.concatenate([self.positions[rows], places], axis=1)
-        order = np.lexsort((all_items, -all_values), axis=-1)[:, :k]
-        self.values[rows] = np.take_along_axis(all_values, order, axis=1)
-        self.items[rows] = np.take_along_axis(all_items, order, axis=1)
-        self.positions[rows] = np.take_along_axis(all_places, order, axis=1)
+        new = np.concatenate([each[0] for each in self._waiting]).T
+        items = np.concatenate([each[1] for each in self._waiting])
+        positions = np.concatenate([each[2] for each in self._waiting])
+        self._waiting = []
+        # Equal values matter too: an item of a lower index may come later.
+        rows = np.flatnonzero((new >= self._values[:, -1:]).any(axis=1) & (new > -np.inf).any(1))
+        for start in range(0, len(rows), _ROWS):
+            self._sort_in(rows[start : start + _ROWS], new, items, positions)
+
+    def _sort_in(
+        self,
+        rows: NDArray[np.int64],
+        new: Floats,
+        items: NDArray[np.int64],
+        positions: NDArray[np.int32],
+    ) -> None:
+        values = new[rows]
+        own = np.where(values > -np.inf, items, -1)
+        places = np.where(values > -np.inf, positions.T[rows], -1)
+        all_values = np.concatenate([self._values[rows], values], axis=1)
+        all_items = np.concatenate([self._items[rows], own], axis=1)
+        all_places = np.concatenate([self._positions[rows], places], axis=1)
+        order = self._order(all_values, all_items)
+        self._values[rows] = np.take_along_axis(all_values, order, axis=1)
+        self._items[rows] = np.take_along_axis(all_items, order, axis=1)
+        self._positions[rows] = np.take_along_axis(all_places, order, axis=1)
+
+    def _order(self, values: Floats, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Columns of the k largest of each row, of equal values the lowest item first."""
+        k = self._values.shape[1]
+        if not self._rising:
+            return np.lexsort((items, -values), axis=-1)[:, :k]
+        # one number that rises as values fall, and among equal values as items rise
+        bits = (values + np.float32(0)).view(np.uint32)  # of the two zeros one
+        falling = np.where(bits >> 31, bits, bits ^ np.uint32(0x7FFFFFFF)).astype(np.uint64)
+        keys = (falling << np.uint64(32)) | (items.astype(np.uint64) & np.uint64(_NO_ITEM))
+        first = np.argpartition(keys, k - 1, axis=1)[:, :k]
+        by = np.argsort(np.take_along_axis(keys, first, axis=1), axis=1)
+        return np.take_along_axis(first, by, axis=1)
 
 
 class UnitStatistics:

@@ -49,6 +49,36 @@ def test_the_order_of_updates_does_not_matter(seed):
     np.testing.assert_array_equal(straight.items, shuffled.items)
 
 
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(1, 90), st.integers(1, 200), st.integers(0, 10_000))
+def test_many_kept_of_many_with_several_positions_an_item(k, batch, n, seed):
+    random = np.random.default_rng(seed)
+    values = random.integers(-2, 3, (n, 3)).astype(np.float32)
+    values[random.random((n, 3)) < 0.3] *= -0.0  # both zeros are one value
+    values[random.random((n, 3)) < 0.1] = -np.inf
+    items = np.sort(random.integers(0, n, n)) if seed % 2 else np.arange(n)
+    positions = random.integers(0, 49, (n, 3))
+    top = TopK(3, k)
+    for start in range(0, n, batch):
+        part = slice(start, start + batch)
+        top.update(values[part], items[part], positions[part])
+        if seed % 3 == 0:
+            assert top.values.shape == (3, k)  # looking does not change it
+    for unit in range(3):
+        order = [i for i in full_sort(values, n)[unit] if values[i, unit] > -np.inf][:k]
+        assert top.items[unit, : len(order)].tolist() == items[order].tolist()
+        assert top.values[unit, : len(order)].tolist() == values[order, unit].tolist()
+        assert top.positions[unit, : len(order)].tolist() == positions[order, unit].tolist()
+        assert (top.items[unit, len(order) :] == -1).all()
+
+
+def test_signs_and_infinities_are_in_order():
+    values = np.array([-1.5, np.inf, 0.25, -0.25, -np.inf, 3e38, -3e38, 1e-45], np.float32)
+    top = TopK(1, 8)
+    top.update(values[:, None], np.arange(8), np.zeros((8, 1)))
+    assert top.items[0].tolist() == [1, 5, 2, 7, 3, 0, 6, -1]
+
+
 def test_not_a_number_is_no_value():
     top = TopK(2, 2)
     top.update(np.array([[np.nan, 1.0], [-5.0, np.nan]], np.float32), np.arange(2), np.ones((2, 2)))
