@@ -18,6 +18,7 @@ COMMANDS = {
     "predict": "say what a model answers for images",
     "analyses": "list the analyses with their settings",
     "run": "run an analysis, or a recipe again, and write its results",
+    "harvest": "record what every unit does in every image, for atlases and examples",
     "samples": "list the samples, or write pictures of shapes with masks of every concept",
     "report": "bind the kept results of a session into one HTML or PDF file",
     "doctor": "say what is here and what is missing, why it matters and what to do",
@@ -166,6 +167,7 @@ def _commands(asked: str) -> _Parser:
 
     command("analyses")
     _run_options(command("run", help=False))
+    _harvest_options(command("harvest"))
     samples = command("samples")
     if asked == "samples":  # its options load numpy
         _samples_options(samples)
@@ -276,6 +278,54 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         "--estimate", action="store_true", help="say what it would take, and do not run it"
     )
     run.set_defaults(parser=run)
+
+
+def _harvest_options(harvest: argparse.ArgumentParser) -> None:
+    harvest.add_argument(
+        "--model", metavar="MODEL", required=True, help="checkpoint file or folder"
+    )
+    add_choices(harvest)
+    harvest.add_argument(
+        "--images",
+        metavar="PATH",
+        nargs="+",
+        action="extend",
+        required=True,
+        help="images, folders, class folders, CSV tables",
+    )
+    which = harvest.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--layer",
+        metavar="LAYER",
+        action="append",
+        default=[],
+        help="layer address (features.14); repeat for several, which take one pass together",
+    )
+    which.add_argument(
+        "--all-layers", action="store_true", help="all layers worth looking at, in one pass"
+    )
+    harvest.add_argument(
+        "--positions",
+        metavar="N",
+        type=int,
+        help="random positions an image whose vectors are kept (1)",
+    )
+    harvest.add_argument("--seed", type=_seed, metavar="N", help="seed of the random positions (0)")
+    harvest.add_argument(
+        "--preprocessing",
+        metavar="JSON",
+        help="how images become the input: what differs from 224 pixels with ImageNet's mean and "
+        "deviation (that of the checkpoint)",
+    )
+    harvest.add_argument(
+        "--threads",
+        type=_threads,
+        metavar="N",
+        help="compute with so many threads; another number changes last digits, and records anew",
+    )
+    harvest.add_argument(
+        "--estimate", action="store_true", help="say what it would take, and do not run it"
+    )
 
 
 def _samples_options(samples: argparse.ArgumentParser) -> None:

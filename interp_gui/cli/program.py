@@ -86,6 +86,10 @@ def _command(name: str) -> Callable[[Any, Output], int]:
         from interp_gui.cli.running import run_analysis
 
         return run_analysis
+    if name == "harvest":
+        from interp_gui.cli.harvesting import harvest
+
+        return harvest
     if name == "samples":
         from interp_gui.cli.sampling import samples
 

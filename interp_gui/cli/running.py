@@ -76,7 +76,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     )  # fmt: skip
     with computing_with(options.threads):
         if options.estimate:
-            return _estimate(engine, request, output)
+            return tell_estimate(engine, request, output)
         folder = ResultFolder(options.out, options.analysis)
         _execute(engine, request, folder, output)
     _tell(folder, folder.document(request.inputs.features), output)
@@ -134,7 +134,8 @@ def _open_other(
     return engine.set_outputs(outputs, handle=_OTHER) if outputs else found
 
 
-def _estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
+def tell_estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
+    """Say what a run would take."""
     with redirect_stdout(sys.stderr):
         cost = engine.estimate(request)
     if cost is None:
