@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from interp_gui.core.atlas.display import shown_side
@@ -14,43 +14,37 @@ from interp_gui.core.atlas.kinds import Atlas, CellPictures
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.atlas.view import View
-from interp_gui.gui.atlas.camera import Camera, device_view
+from interp_gui.gui.atlas.camera import device_view
 from interp_gui.gui.atlas.marks import LINKED, MarkPainter, Points, mark_of, paint_path
 from interp_gui.gui.atlas.minimap import Minimap
 from interp_gui.gui.atlas.painting import KeptLabels, NamePainter, paint_tile
 from interp_gui.gui.atlas.picking import Wanted, wanted
 from interp_gui.gui.atlas.tiles import TileLayer
-from interp_gui.gui.theme import is_still
+from interp_gui.gui.atlas.travelling import FRAME_MS, TravellingWidget
 
-FRAME_MS = 16
 MOVING_BUDGET_S, RESTING_BUDGET_S = 0.006, 0.010
 """How long a frame may make tiles."""
-STILL_S = 0.1
-"""After which a view counts as at rest."""
 _MAP_BYTES, _MARK_BYTES = 96 * 2**20, 48 * 2**20
-_SETTLED_MS, _WANTED_MS = 140, 150
+_WANTED_MS = 150
 
 
-class MapWidget(QWidget):
+class MapWidget(TravellingWidget):
     """Paints an atlas at any zoom at the same cost, whatever there is of it.
 
     Signals
     -------
-    view_changed
-        Another part of the map is seen.
     pictures_wanted
         `Wanted`: cells that are seen and have no picture; sent when the view comes to rest, and
         again when that changes.
     """
 
-    view_changed = Signal()
     pictures_wanted = Signal(object)
+    scene: Scene | None = None
+    """What is painted; of the class, because Qt sends events before a widget is complete."""
 
     def __init__(self, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hint = hint
-        self.camera = Camera()
-        self.scene: Scene | None = None
         self.minimap = Minimap()
         self._selection: Points = np.zeros(0, np.int64)
         self._linked: Points = np.zeros(0, np.int64)
@@ -62,21 +56,11 @@ class MapWidget(QWidget):
         self._marks = TileLayer(self._mark_tile, most_bytes=_MARK_BYTES)
         self._ratio = 0.0
         self._asked: tuple[int, str, bytes] | None = None
-        self._moved_s = self._changed_s = 0.0
-        self._tick = self._timer(FRAME_MS, self._move_on, repeats=True)
-        self._tick.setTimerType(Qt.TimerType.PreciseTimer)
-        self._settling = self._timer(_SETTLED_MS, self.update)
         self._asking = self._timer(_WANTED_MS, self._ask)
         self._again = self._timer(0, self.update)
+        self.view_changed.connect(self._asking.start)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def _timer(self, delay_ms: int, act: object, *, repeats: bool = False) -> QTimer:
-        timer = QTimer(self)
-        timer.setInterval(delay_ms)
-        timer.setSingleShot(not repeats)
-        timer.timeout.connect(act)
-        return timer
 
     def sizeHint(self) -> QSize:
         return QSize(640, 480)
@@ -178,69 +162,14 @@ class MapWidget(QWidget):
         self._marks.outdate()
         self.update()
 
-    # --- looking about ----------------------------------------------------------------------
-
-    def go_home(self) -> None:
-        """Show the whole map."""
-        self.camera.go_home()
-        self._set_out()
-
-    def zoom_by(self, factor: float) -> None:
-        """Zoom about the middle."""
-        self.camera.zoom(factor, self.width() / 2, self.height() / 2, snap=True)
-        self._set_out()
-
     def centre_on(self, points: Points) -> None:
         """Go to where points are, as close as shows them all."""
         if self.scene is None:
             return
         xy = self.scene.atlas.xy[np.asarray(points, np.int64)].astype(np.float64)
         xy = np.clip(xy[np.isfinite(xy).all(axis=1)], 0, 1)
-        if not len(xy):
-            return
-        (left, top), (right, bottom) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
-        # A single point is shown with what is around it.
-        least = (
-            0.8
-            * min(self.width(), self.height())
-            / max(self.camera.here.scale, 4 * self.camera.fit_scale)
-        )
-        more_x, more_y = (max(0.0, least - size) / 2 for size in (right - left, bottom - top))
-        self.camera.look_at(left - more_x, top - more_y, right + more_x, bottom + more_y)
-        self._set_out()
-
-    def snapshot(self) -> dict[str, float]:
-        """Where one looks, for `restore`; holds for windows of any size."""
-        return self.camera.snapshot()
-
-    def restore(self, kept: dict[str, float]) -> None:
-        """Look where a snapshot was taken."""
-        self.camera.restore(kept)
-        self._moved()
-
-    def _set_out(self) -> None:
-        """Start for the camera's goal, or be there at once where nothing is to move."""
-        if is_still() or not self.isVisible():
-            self.camera.arrive()
-            self._moved()
-        elif self.camera.is_moving and not self._tick.isActive():
-            self._moved_s = time.perf_counter()
-            self._tick.start()
-
-    def _move_on(self) -> None:
-        now = time.perf_counter()
-        # After a pause the way is not jumped over.
-        self.camera.step(min(0.05, now - self._moved_s))
-        self._moved_s = now
-        if not self.camera.is_moving:
-            self._tick.stop()
-        self._moved()
-
-    def _moved(self) -> None:
-        self._changed_s = time.perf_counter()
-        self.update()
-        self._asking.start()
-        self.view_changed.emit()
+        if len(xy):
+            self.look_at(*xy.min(axis=0).tolist(), *xy.max(axis=0).tolist())
 
     def _ask(self) -> None:
         """Say which pictures are wanted, if they are others than the last time."""
@@ -277,7 +206,7 @@ class MapWidget(QWidget):
         if self.scene is None:
             self._paint_hint(painter)
         else:
-            resting = not self.camera.is_moving and started - self._changed_s > STILL_S
+            resting = self.is_resting
             until_s = started + (RESTING_BUDGET_S if resting else MOVING_BUDGET_S)
             done = self._paint_tiles(painter, until_s, resting=resting)
             if not self._paint_over(painter, self.scene, until_s) or not done:
@@ -307,7 +236,7 @@ class MapWidget(QWidget):
     def _rung(self) -> float:
         """Scale of the tiles to be painted."""
         here, goal = self.camera.here.scale, self.camera.goal.scale
-        if not self.camera.is_moving and not self._settling.isActive():
+        if self.is_settled:
             return here
         if self.camera.is_moving and 0.66 < here / goal < 1.6:
             return goal
@@ -367,11 +296,6 @@ class MapWidget(QWidget):
         self._names.clear()
         self.minimap.clear()
         self.update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.camera.resize(self.width(), self.height())
-        self._moved()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
