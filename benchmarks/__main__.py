@@ -8,7 +8,10 @@ import shutil
 import subprocess
 import sys
 
-SCRIPTS = ("start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes")
+SCRIPTS = (
+    "start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes", "store",
+    "atlas_canvas",
+)  # fmt: skip
 
 
 def main():

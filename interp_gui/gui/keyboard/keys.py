@@ -74,6 +74,15 @@ PARTS = (
         _row("Shift+Space", "Brush more"),
         _row("Esc; Delete", "Forget the brushed place"),
     )),
+    KeyGroup("Atlas", (
+        _row("Left; Right; Up; Down", "Go from cell to cell"),
+        _row("Shift+Left; Shift+Right; Shift+Up; Shift+Down", "Pan"),
+        _row("+; -", "Zoom in or out"),
+        _row("Home", "Show the whole map"),
+        _row("Return", "Open the cell"),
+        _row("Space", "Select the points of the cell, or take them out of the selection"),
+        _row("Esc", "Give up a line that is being drawn, or the selection"),
+    )),
     KeyGroup("Images panel", (
         _row("Left; Right; Up; Down", "Go from image to image"),
         _row("Delete", "Take the selected images off the list; files are left alone"),
