@@ -3,10 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from interp_gui.analyses.costs import remembered, spread, step_s, within
 from interp_gui.analyses.dataset_pass import Known, identified, images_at_hand
+from interp_gui.analyses.harvest import HarvestSpec, harvest_cost
 from interp_gui.analyses.passes import batch_size, identity, known_route
 from interp_gui.analyses.real_examples.costs import pictures_cost
+from interp_gui.analyses.top_examples.kept_maps import KeptMaps
 from interp_gui.analyses.top_examples.peaks import (
     PeakPass,
     digest_of,
@@ -19,8 +23,10 @@ from interp_gui.core.analysis import Context
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.feature import Feature
+from interp_gui.core.layer import LayerInfo
 
 _BYTES_A_VALUE = 8
+_LOOKED_AT = 4
 _UNCOUNTED = "What is known of these images already is not counted."
 
 
@@ -28,7 +34,11 @@ def examples_cost(context: Context, features: Sequence[Feature], parameters: Par
     """The pass over the images for features that are not known yet, and cutting the pictures."""
     dataset = images_at_hand(context)
     wanted = read_settings(parameters, dataset)
+    units = [feature for feature in features if is_stored(feature)]
     total = _pass_cost(context, features, parameters)
+    if units:
+        layers = layers_of(context, units)
+        total += harvest_cost(context, layers, HarvestSpec(), batch=parameters.batch)
     headings = _headings(wanted, parameters, dataset)
     for layer in layers_of(context, features):
         here = [f for f in features if context.model.description.layer(f.layer) == layer]
@@ -48,16 +58,20 @@ def _headings(wanted: Wanted, parameters: Parameters, dataset: Dataset) -> int:
 
 
 def _pass_cost(context: Context, features: Sequence[Feature], parameters: Parameters) -> Cost:
+    missing = [feature for feature in features if not is_stored(feature)]
+    if not missing:
+        return Cost(seconds=0)
     paths = images_at_hand(context).paths
     batch = batch_size(context, parameters.batch)
     found, seconds = within(identified(context, {}), len(paths))
-    missing = [feature for feature in features if not is_stored(feature)]
     if found is not None:
         missing = _unknown(context, missing, digest_of(found), batch)
     if not missing:
         return Cost(seconds=seconds)
     layers = layers_of(context, missing)
-    seconds += len(paths) * _image_s(context, missing, paths, batch)
+    left = 1.0 if found is None else _left(context, layers, found, batch)
+    if left:
+        seconds += left * len(paths) * _image_s(context, missing, paths, batch)
     values = sum(math.prod(layer.shape) for layer in layers)
     held = _BYTES_A_VALUE * len(paths) * len(missing)
     return Cost(
@@ -69,13 +83,30 @@ def _pass_cost(context: Context, features: Sequence[Feature], parameters: Parame
     )
 
 
+def _left(
+    context: Context, layers: Sequence[LayerInfo], images: Sequence[Known], batch: int
+) -> float:
+    """Share of the images whose maps no earlier pass left, by a few chunks."""
+    least = 1.0
+    for runner in _runners(context, layers):
+        kept = KeptMaps(context, layers, len(images), batch=batch, runner=runner)
+        starts = range(0, len(images), kept.chunk)
+        asked = [starts[int(i)] for i in np.linspace(0, len(starts) - 1, _LOOKED_AT)]
+        absent = sum(kept.get(context, images, start) is None for start in asked)
+        least = min(least, absent / len(asked))
+    return least
+
+
+def _runners(context: Context, layers: Sequence[LayerInfo]) -> list[str]:
+    """What may have computed values: the model's own runtime, and what passes take."""
+    route = known_route(context, layers) if layers else None
+    return [""] if route is None else ["", route.runner]
+
+
 def _unknown(
     context: Context, features: Sequence[Feature], digest: str, batch: int
 ) -> list[Feature]:
-    runners = [""]
-    route = known_route(context, layers_of(context, features)) if features else None
-    if route is not None:
-        runners.append(route.runner)
+    runners = _runners(context, layers_of(context, features))
     return [
         feature
         for feature in features

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from interp_gui.analyses.dataset_pass import Known, decoded
+from interp_gui.analyses.dataset_pass import Known
+from interp_gui.analyses.decoding import input_decoder
 from interp_gui.analyses.passes import Route, choose_route, known_route
 from interp_gui.analyses.real_examples.survey import MOST_SHARED, SAVE_EVERY_S
 from interp_gui.analyses.top_examples.peaks import (
     PeakPass,
     Peaks,
     digest_of,
-    input_of,
     layers_of,
     peaks_of,
     record_key,
@@ -103,9 +103,9 @@ def _made(
         return PeakPass(context, features, images, broken, batch=batch, route=route)
 
     def first() -> Array | None:
-        few = decoded(context, images[:batch], dict(broken))
-        inputs = [input_of(context, image, planes) for image, planes in few]
-        return np.stack(inputs) if inputs else None
+        paths = [image.entry.path for image in images[:batch]]
+        taken = input_decoder(context.model, paths, ahead=0).take(range(len(paths)), context.check)
+        return np.stack(taken.inputs) if taken.inputs else None
 
     asked: PeakPass | None = None
     quick = known_route(context, layers)

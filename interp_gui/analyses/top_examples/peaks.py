@@ -3,24 +3,20 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.dataset_pass import Known, decoded
+from interp_gui.analyses.dataset_pass import Known
+from interp_gui.analyses.decoding import input_decoder
 from interp_gui.analyses.passes import Route, identity
 from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.analyses.top_examples.kept_maps import KeptMaps, LayerValues
 from interp_gui.analyses.unit_maps import feature_maps, unit_maps
 from interp_gui.core.analysis import Context
-from interp_gui.core.errors import InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
-from interp_gui.core.planes import Planes
-from interp_gui.core.preprocessing import preprocess
-from interp_gui.core.runtime import Array
 
 PEAKS_VERSION = 1
 """Raised whenever the same images would give other values; part of cache keys."""
@@ -104,6 +100,7 @@ class PeakPass:
         self.done = 0
         self._batch = batch
         count = len(self.images) if keep else 2**62
+        self._decoder = input_decoder(context.model, [each.entry.path for each in self.images])
         self._kept = KeptMaps(context, self.layers, count, batch=batch, runner=self.route.runner)
 
     @property
@@ -116,22 +113,20 @@ class PeakPass:
         if self.advance_kept(context):
             return
         step = range(self.done, min(self.done + self._batch, len(self.images)))
-        broken: dict[int, str] = {}
-        found = decoded(context, [self.images[i] for i in step], broken)
-        row = {self.images[i].place: i for i in step}
+        taken = self._decoder.take(step, context.check)
         maps: LayerValues | None = None
-        if found:
-            inputs = [input_of(context, image, planes) for image, planes in found]
-            captured = self.route.values(context, np.stack(inputs))
+        if taken.items:
+            captured = self.route.values(context, np.stack(taken.inputs))
             size = context.model.preprocessing.size
             maps = {
                 layer.name: unit_maps(captured[layer.name], layer, size) for layer in self.layers
             }
-            self._take(maps, [row[image.place] for image, _ in found])
-        self._kept.add(context, self.images, step, None if broken else maps)
-        gone = (place for place in broken if is_gone(self.images[row[place]].entry.path))
-        self.gone.update(gone)
-        self.broken |= broken
+            self._take(maps, taken.items)
+        self._kept.add(context, self.images, step, None if taken.problems else maps)
+        for i, problem in taken.problems.items():
+            self.broken[self.images[i].place] = problem.message
+            if is_gone(self.images[i].entry.path):
+                self.gone.add(self.images[i].place)
         self.done = step.stop
 
     def advance_kept(self, context: Context) -> bool:
@@ -240,18 +235,6 @@ def digest_of(images: Sequence[Known]) -> str:
     for image in images:
         found.update(image.sha256.encode())
     return found.hexdigest()
-
-
-def input_of(context: Context, image: Known, planes: Planes) -> Array:
-    """The network's input of a decoded image; InvalidValue where it has another size."""
-    value = preprocess(planes, context.model.preprocessing)
-    if value.shape[1:] != context.model.preprocessing.size:
-        # positions of maps of another grid could not be told from those of the others
-        raise InvalidValue(
-            f"'{Path(image.entry.path).name}' does not have the size of the network's input.",
-            hint="Switch cropping on, or resize to an exact size.",
-        )
-    return value
 
 
 def _copied(record: dict[str, Any]) -> dict[str, Any]:

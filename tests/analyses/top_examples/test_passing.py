@@ -274,12 +274,31 @@ def test_images_that_go_while_they_are_looked_at_are_left_out_and_not_kept(
     steps = stepping(runtimes["cnn"], settings, memory, **inputs)
     for step in steps:
         if isinstance(step, Progress) and step.done == 3:
-            os.unlink(paths[7])
+            os.unlink(paths[11])  # decoding is some steps ahead, and not there yet
             break
     (grid,) = [s for s in steps if not isinstance(s, Progress) and s.final]
     assert grid.numbers["broken_images"] == 1
     assert grid.numbers["images"] == 11
     assert not any("feature-peaks" in key for key in memory.held)
+
+
+def test_images_that_go_before_their_pictures_are_cut_are_named(
+    runtimes, pictures, run_analysis, directions, tmp_path
+):
+    paths = [str(shutil.copy(path, tmp_path)) for path in pictures]
+    dataset = Dataset(images=tuple(ImageEntry(path=path) for path in paths))
+    steps = stepping(
+        runtimes["cnn"], SETTINGS | {"kinds": "strongest", "k": 12, "distinct": False}, None,
+        dataset=dataset, features=directions[:1],
+    )  # fmt: skip
+    for step in steps:
+        if isinstance(step, Progress) and step.text == "Cutting examples":
+            os.unlink(paths[4])
+            break
+    (grid,) = [s for s in steps if not isinstance(s, Progress) and s.final]
+    assert grid.numbers["images"] == 12
+    assert paths[4] not in {item.image for item in grid.items}
+    assert "picture_04.png" in " ".join(grid.notes)
 
 
 def test_images_of_another_size_than_the_input_are_refused_in_words(
@@ -308,6 +327,19 @@ def test_what_it_costs_is_known_before_and_nothing_afterwards(
     after = ANALYSIS.estimate(context, settings)
     assert after.seconds < before.seconds
     assert after.memory_bytes == 0
+    other = Feature(layer="last", units=(1, 4))
+    near = Context(
+        model=runtimes["cnn"], inputs=Inputs(dataset=labelled, features=(other,)), cache=memory
+    )
+    assert ANALYSIS.estimate(near, settings).seconds < before.seconds, "its maps are kept"
+
+
+def test_units_cost_what_the_store_lacks(runtimes, labelled, memory, run_analysis):
+    inputs = Inputs(dataset=labelled, features=(Feature(layer="last", units=(1,)),))
+    context = Context(model=runtimes["cnn"], inputs=inputs, cache=memory)
+    cost = ANALYSIS.estimate(context, ANALYSIS.settings(SETTINGS))
+    assert cost.seconds > 0
+    assert cost.disk_bytes > 12 * 12 * 4
 
 
 def test_a_pass_holds_two_numbers_an_image(runtimes, labelled, directions):
