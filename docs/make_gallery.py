@@ -147,10 +147,11 @@ class Gallery:
         self.rest()
         self.shot("20-window", window)
         self._panels("full")
-        for tab in ("image", "wall", "unit"):
+        for tab in ("image", "wall", "unit", "atlas"):
             state.set_tab(tab)
             self.rest()
             self.shot(f"30-view-{tab}", window.centre)
+        self._atlas()
         for analysis in sorted(window.bridge.analyses):
             window.centre.show_analysis(analysis)
             self.sleep(100)
@@ -162,6 +163,21 @@ class Gallery:
         self.shot("32-split", window)
         window.centre.reset()
         self.rest()
+
+    def _atlas(self) -> None:
+        """A map, coloured by a class."""
+        window, layer = self.window, self.window.state.layer
+        window.centre.open_atlas("block4")
+        tab: Any = window.centre.tab("atlas")
+        if tab.looking.kept is None:
+            tab.make.click()
+            self.wait(lambda: tab.work.outcome in ("finished", "failed"), "the map")
+        tab.sidebar.colours.choose_class("1")
+        tab.canvas.selected.emit(tab.looking.kept.atlas.levels[0].examples[0][:1])
+        self.rest()
+        tab.canvas.finish()
+        self.shot("33-atlas", window)
+        window.state.set_layer(layer)
 
     def _open(self) -> None:
         window, state = self.window, self.window.state

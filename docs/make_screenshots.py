@@ -14,12 +14,13 @@ from interp_gui.gui.tour import run_tour
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1280, 800)
-STOPS = ("why-this-answer", "activation-map", "wall", "wall-optimised", "unit", "grad-cam")
+STOPS = ("why-this-answer", "activation-map", "wall", "wall-optimised", "unit", "atlas", "grad-cam")
 PARTS = {
     "00-welcome": "welcome",
     "01-guided-start": "guided-start",
     "20-window": "window",
     "32-split": "split",
+    "33-atlas": "atlas-class",
     "10-panel-images-full": "images",
     "10-panel-jobs-full": "jobs",
     "10-panel-shelf-full": "shelf",

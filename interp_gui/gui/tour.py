@@ -19,6 +19,7 @@ from interp_gui.samples import mobilenet_path
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from interp_gui.gui.atlas.tab import AtlasTab
     from interp_gui.gui.main_window import MainWindow
     from interp_gui.gui.tabs.image_tab import ImageTab
     from interp_gui.gui.tabs.unit_page import UnitPage
@@ -118,6 +119,7 @@ class Tour:
         self._photograph()
         self._wall()
         self._unit()
+        self._atlas()
         self._grad_cam()
         for problem in problems:
             if not problem.startswith(("info", "success")):
@@ -167,6 +169,26 @@ class Tour:
         wall.list.select_all()
         self._export_sheet(wall)
         wall.filter.clear()
+
+    def _atlas(self) -> None:
+        from interp_gui.gui.atlas.selection import cell_of
+
+        state = self._window.state
+        state.set_layer(WALL_LAYER)
+        state.set_tab("atlas")
+        tab: AtlasTab = self._tab("atlas")
+        self._wait(tab.make.isEnabled, "the atlas can be made")
+        tab.make.click()
+        self._wait(lambda: tab.work.outcome in ("finished", "failed"), "the atlas")
+        self._rest()
+        kept = tab.looking.kept
+        if kept is not None and kept.atlas.levels:
+            level = kept.atlas.level(tab.canvas.side)
+            fullest = int(level.count.argmax())
+            tab.looking.choose(cell_of(kept.atlas, level.side, fullest))
+            self._rest()
+            tab.canvas.finish()
+        self._shot("atlas", "a whole layer as a map of what it sees")
 
     def _export_sheet(self, wall: "LayerWall") -> None:
         from interp_gui.core.export import export_result

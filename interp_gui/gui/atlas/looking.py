@@ -1,5 +1,6 @@
 """Looking at a map that is there: colours, what is under the cursor, what is chosen, pictures."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from interp_gui.gui.atlas.canvas import AtlasCanvas
 
 HOVER_MS = 25
+CHOSEN_S = 0.4
+"""So long after a choice what is merely under the cursor does not take its place."""
 
 
 class Looking(QObject):
@@ -62,6 +65,7 @@ class Looking(QObject):
         self._path = ""
         self._feature: tuple[Chosen, str, Feature | None] | None = None
         self._pointed: Any = None
+        self._chosen_s = 0.0
         self._settled = QTimer(self, singleShot=True, interval=HOVER_MS)
         self._settled.timeout.connect(self._show_hovered)
         self._connect()
@@ -210,10 +214,13 @@ class Looking(QObject):
 
     def _hover(self, hit: Any) -> None:
         self._pointed = hit
-        self._settled.start()
+        if time.monotonic() - self._chosen_s >= CHOSEN_S:
+            self._settled.start()
 
     def _show_hovered(self) -> None:
         found = self.of_hit(self._pointed)
+        if not self.chosen.is_cell and np.isin(found.points, self.chosen.points).all():
+            found = Chosen()  # within what is chosen, all of that is told of
         if not found.same(self.hovered):
             self.hovered = found
             self._show_details()
@@ -227,7 +234,10 @@ class Looking(QObject):
 
     def choose(self, chosen: Chosen, *, by_hand: bool = True) -> None:
         """Choose a cell or points; by hand it becomes the current Feature, and others show it."""
-        self.chosen = chosen
+        self.chosen, self.hovered = chosen, Chosen()
+        self._settled.stop()
+        if by_hand:
+            self._chosen_s = time.monotonic()
         kept = self.kept
         if kept is not None:
             self.canvas.set_selection(chosen.points)
