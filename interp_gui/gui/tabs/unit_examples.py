@@ -180,9 +180,11 @@ class UnitExamples(QWidget):
         self.bar.setRange(0, max(progress.total, 0))
         self.bar.setValue(progress.done)
         left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
-        words = f"{progress.text}: {progress.done:,} of {progress.total:,}{left}"
-        self.bar.setToolTip(words)
-        self.bar.setAccessibleDescription(words)
+        far = f": {progress.done:,} of {progress.total:,}{left}" if progress.total else "…"
+        self.bar.setToolTip(progress.text + far)
+        self.bar.setAccessibleDescription(progress.text + far)
+        if self.bar.isVisible():
+            self.view.list.set_hint(progress.text + far)
 
     def _ended(self, ended: Ended) -> None:
         self._finish()

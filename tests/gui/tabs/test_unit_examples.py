@@ -145,7 +145,10 @@ def test_a_pass_that_takes_long_shows_how_far_it_is(shown, engine, qtbot):
     qtbot.waitUntil(lambda: real.bar.isVisible())
     engine.progress(job, Progress(done=300, total=1000, text="Looking at all images"), 12.0)
     qtbot.waitUntil(lambda: real.bar.value() == 300)
-    assert "300 of 1,000, 12 s left" in real.bar.accessibleDescription()
+    told = "Looking at all images: 300 of 1,000, 12 s left"
+    assert real.bar.accessibleDescription() == shown.examples.list.hint == told
+    engine.progress(job, Progress(text="Finding out what runs fastest"))
+    qtbot.waitUntil(lambda: shown.examples.list.hint == "Finding out what runs fastest…")
     qtbot.mouseClick(real.stop, Qt.MouseButton.LeftButton)
     assert engine.cancelled[-1] == job
     engine.end(job, "cancelled")
