@@ -9,6 +9,8 @@ MARGIN_PX = 20.0
 """Around the whole map."""
 BEYOND_PX = 60.0
 """How far one can pan past the map's edge."""
+CLOSEST_CELL_PX = 280.0
+"""Size of the finest cells when one is as close as can be: their points are seen one by one."""
 STEPS_AN_OCTAVE = 4
 """Notches of a wheel that double the size of everything."""
 EASE_S = 0.055
@@ -46,7 +48,7 @@ class Camera:
     @property
     def most_scale(self) -> float:
         """Scale at which one is as close as can be."""
-        return max(8 * self.fit_scale, 420.0 * self.finest_side)
+        return max(8 * self.fit_scale, CLOSEST_CELL_PX * self.finest_side)
 
     @property
     def home(self) -> Place:

@@ -1,20 +1,19 @@
 """The whole map small in a corner, with the part that is seen."""
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPen
 
-from interp_gui.core.atlas.display import dots
-from interp_gui.core.atlas.look import Look
 from interp_gui.core.atlas.scene import Scene
-from interp_gui.core.atlas.view import View
 from interp_gui.gui.atlas.camera import Camera
-from interp_gui.gui.atlas.painting import paint_points
+from interp_gui.gui.widgets.pixels import to_image
 
 SIDE_PX = 132
 INSET_PX = 12
 _LEAST_WINDOW_PX = 3 * SIDE_PX
 """In a smaller window the minimap would hide too much."""
 _ROOM_PX = 4
+_FAINTEST = 0.3
 
 
 class Minimap:
@@ -92,15 +91,23 @@ class Minimap:
 
 
 def _draw(scene: Scene, background: QColor, ratio: float) -> QImage:
+    """How many points are where, in the mean of their colours."""
     side = round(SIDE_PX * ratio)
-    image = QImage(side, side, QImage.Format.Format_RGB32)
-    image.fill(background)
-    view = View.fit(side, side, margin=_ROOM_PX * ratio, ratio=ratio)
-    look = scene.look
-    points = Look(
-        draw="points", values=look.values, symmetric=look.symmetric, categories=look.categories,
-        fade=look.fade, shown=look.shown,
-    )  # fmt: skip
-    paint_points(image, dots(scene.with_look(points), view, 0), background, ratio=ratio)
+    index, room = scene.index, SIDE_PX - 2 * _ROOM_PX
+    x, y = (np.floor((_ROOM_PX + at * room) * ratio).astype(np.int64) for at in (index.x, index.y))
+    place = np.minimum(y, side - 1) * side + np.minimum(x, side - 1)
+    shades = scene.shades
+    weight = shades.opacity[index.points]
+    total = np.bincount(place, weight, minlength=side * side)
+    colours = shades.rgb[index.points].astype(np.float64) * weight[:, None]
+    sums = np.stack([np.bincount(place, c, minlength=side * side) for c in colours.T], axis=1)
+    some = total > 0
+    usual = float(np.quantile(total[some], 0.9)) if some.any() else 1.0
+    cover = np.where(some, _FAINTEST + (1 - _FAINTEST) * np.sqrt(total / usual), 0)
+    cover = np.clip(cover, 0, 1)[:, None]
+    ground = np.array([background.red(), background.green(), background.blue()])
+    mean = sums / np.maximum(total, 1e-9)[:, None]
+    pixels = np.rint(mean * cover + ground * (1 - cover)).astype(np.uint8)
+    image = to_image(pixels.reshape(side, side, 3))
     image.setDevicePixelRatio(ratio)
     return image

@@ -5,11 +5,18 @@ from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QInputDevice, QMouseEvent, QNativeGestureEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QGestureEvent, QPinchGesture, QWidget
+from PySide6.QtGui import (
+    QInputDevice,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QTouchEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QApplication, QWidget
 
 from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.gui.atlas.camera import STEPS_AN_OCTAVE
+from interp_gui.gui.atlas.fingers import Fingers
 from interp_gui.gui.atlas.lasso import Lasso, points_within
 from interp_gui.gui.atlas.map_widget import MapWidget
 from interp_gui.gui.atlas.marks import Points
@@ -48,10 +55,10 @@ class PointedMap(MapWidget):
         self._last = QPointF()
         self._previewed_s = 0.0
         self._combine: Literal["set", "add", "remove"] = "set"
+        self._fingers = Fingers()
         self._hold = self._timer(_HOLD_MS, self._held)
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_AcceptTouchEvents)
-        self.grabGesture(Qt.GestureType.PinchGesture)
         self.view_changed.connect(self._look_again)
 
     def set_atlas(self, atlas: Atlas | None) -> None:
@@ -306,21 +313,16 @@ class PointedMap(MapWidget):
                 where = event.position()
                 self._follow(max(0.2, 1 + event.value()), where.x(), where.y())
                 return True
-        elif isinstance(event, QGestureEvent):
-            pinch = event.gesture(Qt.GestureType.PinchGesture)
-            if isinstance(pinch, QPinchGesture):
-                self._pinch(pinch)
-                event.accept(pinch)
-                return True
+        elif isinstance(event, QTouchEvent):
+            self._fingers.handle(event, self, self)
+            return True
         return super().event(event)
 
-    def _pinch(self, pinch: QPinchGesture) -> None:
+    def pinch(self, factor: float, at: QPointF, was: QPointF) -> None:
+        """Keep what is beneath two fingers there."""
         self._stop_doing()  # the first finger began a drag
-        centre = self.mapFromGlobal(pinch.centerPoint().toPoint()).toPointF()
-        before = self.mapFromGlobal(pinch.lastCenterPoint().toPoint()).toPointF()
-        if pinch.state() != Qt.GestureState.GestureStarted:
-            self.camera.pan(centre.x() - before.x(), centre.y() - before.y())
-        self._follow(pinch.scaleFactor(), centre.x(), centre.y())
+        self.camera.pan(at.x() - was.x(), at.y() - was.y())
+        self._follow(factor, at.x(), at.y())
 
     def _follow(self, factor: float, x: float, y: float) -> None:
         """Zoom with the fingers: at once, and sharp when they rest."""

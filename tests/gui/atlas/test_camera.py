@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interp_gui.gui.atlas.camera import BEYOND_PX, MARGIN_PX, Camera
+from interp_gui.gui.atlas.camera import BEYOND_PX, CLOSEST_CELL_PX, MARGIN_PX, Camera
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_one_cannot_leave_the_map(camera):
         assert view.right <= 1 + (BEYOND_PX + 1) / view.scale
         assert view.bottom <= 1 + (BEYOND_PX + 1) / view.scale
     camera.zoom(1e9, 0, 0)
-    assert camera.goal.scale == camera.most_scale == 160 * 420
+    assert camera.goal.scale == camera.most_scale == 160 * CLOSEST_CELL_PX
     camera.zoom(1e-9, 0, 0)
     assert camera.goal == camera.home
 

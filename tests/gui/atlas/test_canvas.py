@@ -125,6 +125,44 @@ def test_a_wheel_of_finer_steps_and_fingers_zoom_at_once(canvas):
     np.testing.assert_allclose(canvas.camera.to_map(450, 350), before, atol=1e-9)
 
 
+def test_two_fingers_on_the_screen_zoom_by_how_far_they_part(canvas, told, qapp):
+    screen = QTest.createTouchDevice()
+
+    def touch(kind, *places):
+        sequence = QTest.touchEvent(canvas, screen)
+        for finger, (x, y) in enumerate(places):
+            getattr(sequence, kind)(finger, QPoint(x, y), canvas)
+        sequence.commit()
+        qapp.processEvents()
+
+    touch("press", (400, 350))
+    both = QTest.touchEvent(canvas, screen).stationary(0)
+    both.press(1, QPoint(500, 350), canvas)
+    both.commit()
+    before = canvas.camera.to_map(450, 350)
+    for apart in range(5, 60, 5):
+        touch("move", (400 - apart, 350), (500 + apart, 350))
+    touch("release", (345, 350), (555, 350))
+    grown = canvas.camera.here.scale / canvas.camera.fit_scale
+    assert grown == pytest.approx(2.1, abs=0.15)
+    np.testing.assert_allclose(canvas.camera.to_map(450, 350), before, atol=2 / 700)
+    scale, place = canvas.camera.here.scale, canvas.camera.to_map(450, 350)
+    touch("press", (450, 350))
+    for x in range(445, 395, -5):
+        touch("move", (x, 350))
+    touch("release", (400, 350))
+    assert canvas.camera.here.scale == scale
+    np.testing.assert_allclose(canvas.camera.to_map(400, 350), place, atol=1e-9)
+    assert told["clicked"] == []
+    canvas.go_home()
+    where = middle(canvas, fullest(canvas)).toTuple()
+    for _ in range(2):
+        touch("press", where)
+        touch("release", where)
+    assert told["clicked"] == [Hit(fullest(canvas), 20)] * 2
+    assert told["activated"] == [Hit(fullest(canvas), 20)]
+
+
 def test_zooming_moves_by_time_unless_nothing_is_to_move(canvas, qapp, qtbot):
     qapp.setProperty("still", False)
     wheel(canvas, 450, 350)
