@@ -110,6 +110,13 @@ class Scheduler:
             memory_bytes=self._memory(),
         )
 
+    def idle_s(self) -> float:
+        """Seconds since the last job ended; 0 while there is one, and before the first."""
+        with self._changed:
+            if self._jobs or self._current is not None or not self._orders:
+                return 0.0
+            return max(0.0, self._clock() - self._life_s)
+
     def _submit(self, order: Submit) -> None:
         with self._changed:
             if order.job in self._jobs:

@@ -26,6 +26,7 @@ from interp_gui.engine.messages import (
 )  # fmt: skip
 from interp_gui.engine.scheduler import DeviceLost, Scheduler
 from interp_gui.engine.transport import FrameReader, FrameWriter, ProtocolError
+from interp_gui.engine.warming import Warming, prepare_layouts
 
 HEARTBEAT_S = 0.25
 _LINGER_S = 1.0
@@ -79,13 +80,17 @@ class Server:
         """Send an event, from any thread; OSError once the window has gone."""
         self._writer.frame(self._encoder.encode(event))
 
-    def serve(self, make_worker: Callable[[], Worker]) -> int:
+    def serve(
+        self, make_worker: Callable[[], Worker], *, prepare: Callable[[], None] | None = None
+    ) -> int:
         """Answer until the pipe closes; the caller's thread computes.
 
         Parameters
         ----------
         make_worker
             Called here once the other threads are up: it may import torch for seconds.
+        prepare
+            Called once on another thread, when a job has ended and none follows.
         """
         handler = _LogHandler(self.send)
         logging.getLogger().addHandler(handler)
@@ -94,6 +99,8 @@ class Server:
         try:
             worker = make_worker()
             self.send(worker.hello())
+            if prepare is not None:
+                Warming(prepare, idle_s=self._scheduler.idle_s, over=self._over).start()
             self._scheduler.run(worker.execute)
         except DeviceLost as problem:
             logger.error("The device is lost and the engine starts anew: %s", problem)
@@ -166,7 +173,7 @@ def main(arguments: Sequence[str]) -> int:
 
         return Workspace(cache=Cache.default(), safe_mode=safe_mode)
 
-    code = Server(reading, writing, Path(folders[0])).serve(make_worker)
+    code = Server(reading, writing, Path(folders[0])).serve(make_worker, prepare=prepare_layouts)
     sys.stderr.flush()
     # Without the interpreter's and torch's tear-down, which can hang and has nothing to save.
     os._exit(code)
