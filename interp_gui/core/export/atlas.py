@@ -1,5 +1,7 @@
 """An atlas as a drawing: what the window's canvas shows of it, for PNG, SVG and PDF."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from interp_gui.core.atlas.colours import kind_colours
@@ -18,6 +20,8 @@ from interp_gui.core.export.drawing import (
     Discs,
     Drawing,
     ImageItem,
+    Item,
+    Polyline,
     Rectangle,
     Text,
 )
@@ -78,13 +82,42 @@ def _laid_out(atlas: Atlas) -> tuple[Drawing, tuple[Display, float, float]]:
     scene = Scene(atlas, atlas.look)
     view = _view(atlas, scene)
     shown = display_scene(scene, view)
-    drawing, y = open_frame(atlas, view.width)
-    left = (drawing.width - view.width) / 2
-    _paint(drawing, atlas, shown, left, y)
-    below = y + view.height
+    # title and notes are set for a page of the usual size, then grow with the map
+    width, height = view.width / view.ratio, view.height / view.ratio
+    frame, y = open_frame(atlas, width)
+    left = (frame.width - width) / 2
+    below = y + height
     if scene.look.legend:
-        below = _legend(drawing, scene, left, below + 22.0)
-    return close_frame(drawing, below, atlas.notes), (shown, left, y)
+        below = _legend(frame, scene, left, below + 22.0)
+    drawing = enlarged(close_frame(frame, below, atlas.notes), view.ratio)
+    left, top = (float(round(part * view.ratio)) for part in (left, y))
+    _paint(drawing, atlas, shown, left, top)
+    return drawing, (shown, left, top)
+
+
+def enlarged(drawing: Drawing, factor: float) -> Drawing:
+    """The same drawing, so many times as large."""
+    if factor == 1.0:
+        return drawing
+    size = (float(round(part * factor)) for part in (drawing.width, drawing.height))
+    items = [_enlarged(item, factor) for item in drawing.items]
+    return Drawing(*size, drawing.title, drawing.background, items)
+
+
+def _enlarged(item: Item, factor: float) -> Item:
+    match item:
+        case Text():
+            return replace(item, x=item.x * factor, y=item.y * factor, size=item.size * factor)
+        case Polyline():
+            points = tuple((x * factor, y * factor) for x, y in item.points)
+            return replace(item, points=points, width=item.width * factor)
+        case Discs():
+            return replace(item, xy=item.xy * factor, radius=item.radius * factor)
+        case ImageItem() | Rectangle():
+            return replace(
+                item, x=item.x * factor, y=item.y * factor, width=item.width * factor,
+                height=item.height * factor,
+            )  # fmt: skip
 
 
 def _view(atlas: Atlas, scene: Scene) -> View:
@@ -101,7 +134,8 @@ def _view(atlas: Atlas, scene: Scene) -> View:
         cell = max(cell, np.ceil(MAP_PX / max(side, _FEWEST_CELLS) / share))
         scale = side * float(min(cell, LARGEST_PX // (side * share)))
     width, height = (max(1, round(part * scale)) for part in (right - left, bottom - top))
-    return View(left=left, top=top, scale=scale, width=width, height=height, side=side)
+    ratio = max(1.0, max(width, height) / MAP_PX)
+    return View(left=left, top=top, scale=scale, width=width, height=height, ratio=ratio, side=side)
 
 
 def _paint(drawing: Drawing, atlas: Atlas, shown: Display, left: float, top: float) -> None:
