@@ -99,9 +99,11 @@ def enlarged(drawing: Drawing, factor: float) -> Drawing:
     """The same drawing, so many times as large."""
     if factor == 1.0:
         return drawing
-    size = (float(round(part * factor)) for part in (drawing.width, drawing.height))
-    items = [_enlarged(item, factor) for item in drawing.items]
-    return Drawing(*size, drawing.title, drawing.background, items)
+    return replace(
+        drawing, width=float(round(drawing.width * factor)),
+        height=float(round(drawing.height * factor)),
+        items=[_enlarged(item, factor) for item in drawing.items],
+    )  # fmt: skip
 
 
 def _enlarged(item: Item, factor: float) -> Item:
