@@ -4,9 +4,11 @@ python child.py CACHE LOG THREADS PAUSE_S PATH...
 """
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
@@ -17,6 +19,7 @@ from conftest import build, describe
 from interp_gui.analyses.harvest import HarvestSpec, harvest, recording
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.errors import OutputProblem
 from interp_gui.engine.cache import Cache
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
@@ -36,6 +39,7 @@ def main(cache, log, threads, pause_s, *paths):
         return found
 
     recording.Recording._take = slow
+    shutil.disk_usage = lambda path: SimpleNamespace(free=2**40)  # asked before the pass
     module, classes = build("cnn")
     runtime = TorchRuntime(module, describe("cnn", classes))
     dataset = Dataset(images=tuple(ImageEntry(path=path) for path in paths))
@@ -50,6 +54,10 @@ def main(cache, log, threads, pause_s, *paths):
         except StopIteration as stop:
             found = stop.value
             break
+        except OutputProblem as problem:
+            print(json.dumps({"problem": problem.message}), flush=True)
+            sys.stdin.readline()  # the file system goes with this process
+            return
     sums = {name: float(record.peaks().sum()) for name, record in found.layers.items()}
     print(json.dumps({"images": len(found.images), "sums": sums}), flush=True)
 

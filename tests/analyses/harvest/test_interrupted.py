@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -195,6 +196,41 @@ def test_a_full_disk_is_said_and_loses_nothing(
     found = harvested(runtimes["cnn"], dataset, ["last"], SPEC, batch=4, cache=cache)
     assert len(computed) == len(many) - sum(written)
     same(found, harvested(runtimes["cnn"], dataset, ["last"], SPEC, batch=4))
+
+
+def _may_mount():
+    done = subprocess.run(
+        ["unshare", "--user", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"],
+        capture_output=True, check=False,
+    ) if shutil.which("unshare") else None  # fmt: skip
+    return done is not None and done.returncode == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not _may_mount(), reason="no file system may be mounted here")
+def test_a_disk_that_is_really_full(runtimes, many, harvested, computed, tmp_path):
+    small, kept = tmp_path / "small", tmp_path / "cache"
+    small.mkdir()
+    words = [sys.executable, CHILD, str(small), str(tmp_path / "log"),
+             str(torch.get_num_threads()), "0.02", *map(str, many)]  # fmt: skip
+    with subprocess.Popen(
+        ["unshare", "--user", "--mount", "--map-root-user", "sh", "-c",
+         f"mount -t tmpfs -o size=100k none {small} && exec \"$@\"", "sh", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        go(process)
+        answer = json.loads(process.stdout.readline())
+        shutil.copytree(f"/proc/{process.pid}/root{small}", kept)
+        process.stdin.write("\n")
+        process.stdin.close()
+        process.wait()
+    assert "disk is full" in answer["problem"]
+    there = rows(kept)
+    assert 0 < there[0] < len(many)
+    cache = Cache(kept)
+    found = harvested(runtimes["cnn"], dataset_of(many), LAYERS, SPEC, batch=4, cache=cache)
+    assert len(computed) == len(many) - there[0]
+    same(found, harvested(runtimes["cnn"], dataset_of(many), LAYERS, SPEC, batch=4))
 
 
 def test_a_chunk_that_no_manifest_names_does_not_count_and_goes(
