@@ -3,12 +3,13 @@
 import subprocess
 import sys
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from interp_gui.core.analysis import Inputs
-from interp_gui.core.feature import Feature
+from interp_gui.core.feature import Feature, as_vectors
 from interp_gui.engine.messages import Run
 from interp_gui.gui.export_ui import Exportable, write
 
@@ -83,3 +84,48 @@ def test_an_exported_picture_replays_to_the_same_pixels_and_reopens(
     assert state.feature is not None
     assert state.feature.text == f"{layer}:2"
     assert state.tab == "unit"
+
+
+def groups(page):
+    return list(dict.fromkeys(item.group for item in page.examples.result.items))
+
+
+def test_a_unit_and_a_direction_have_real_examples_of_every_kind(opened, wait):
+    state = opened.window.state
+    model = state.model.description
+    layer = next(x for x in model.layers if x.worthwhile and x.spatial)
+    unit = Feature(layer=layer.name, units=(2,), model=model.weights_sha256)
+    vector = np.random.default_rng(2).normal(size=layer.units)
+    direction = msgspec.structs.replace(unit, units=(), vectors=as_vectors(vector))
+    for feature in (unit, direction):
+        state.open_feature(feature)
+        page = opened.window.centre.tab("unit")
+        for kind in ("strongest", "least", "random", "quantiles", "by:label"):
+            page.examples.clear()
+            if page.real.box.key == kind:
+                page.real.load()
+            page.real.box.choose(kind)
+            wait(
+                lambda page=page, feature=feature: (
+                    page.examples.result is not None
+                    and page.examples.result.final
+                    and page.examples.result.key == feature.text
+                ),
+                f"{kind} examples of {feature.text}",
+                90,
+            )
+            grid, recipe = page.examples.result, page.examples.recipe
+            assert recipe.features == (feature,)
+            assert grid.numbers["images"] == 6
+            if kind == "by:label":
+                assert set(groups(page)) == {"Label: stripes", "Label: blobs"}
+                for item in grid.items:
+                    assert f"/{item.group.split(': ')[1]}/" in item.image.replace("\\", "/")
+            elif kind == "quantiles":
+                assert len(groups(page)) == 6
+            else:
+                assert len(grid.items) == 6
+                values = [item.numbers["activation"] for item in grid.items]
+                assert values == sorted(values, reverse=kind != "least")
+            assert "broken.png" in page.real.caption.text()
+    assert opened.errors == []
