@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.harvest.places import candidates, chosen, outliers, recorded_positions
+from interp_gui.analyses.harvest.places import (
+    SPARE_DRAWS,
+    chosen,
+    draws,
+    on_grid,
+    outliers,
+    recorded_positions,
+)
 from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.unit_maps import map_size
 from interp_gui.core.layer import LayerInfo
@@ -72,25 +79,30 @@ class Block:
 
 
 def tried_places(
-    hashes: Sequence[str], layer: LayerInfo, size: tuple[int, int], spec: HarvestSpec
-) -> NDArray[np.int32]:
-    """(n, p) places that are read of each image; −1 where there is no further one.
+    hashes: Sequence[str], layers: Sequence[LayerInfo], size: tuple[int, int], spec: HarvestSpec
+) -> dict[str, NDArray[np.int32]]:
+    """(n, p) places that are read of each image, by layer; −1 where there is no further one.
 
     Those of a layer with tokens are more than are recorded: which of them are outliers is known
     only when they are there.
     """
-    grid = map_size(layer, size)
-    count = recorded_positions(grid, spec.positions)
-    found = []
-    for sha256 in hashes:
-        tried = candidates(
-            sha256, grid, positions=spec.positions, seed=spec.seed, skip_edges=spec.skip_edges
-        )
-        if not _has_tokens(layer):
-            picked = chosen(tried, count)
-            tried = np.where(picked >= 0, tried[picked], -1).astype(np.int32)
-        found.append(tried)
-    return np.stack(found)
+    drawn = np.stack([draws(each, spec.positions * SPARE_DRAWS, seed=spec.seed) for each in hashes])
+    found: dict[str, NDArray[np.int32]] = {}
+    for layer in layers:
+        grid = map_size(layer, size)
+        tried = on_grid(drawn, grid, skip_edges=spec.skip_edges)
+        count = recorded_positions(grid, spec.positions)
+        most = min(tried.shape[1], grid[0] * grid[1]) if _has_tokens(layer) else count
+        if most == 1:
+            found[layer.name] = np.ascontiguousarray(tried[:, :1])
+            continue
+        places = np.full((len(hashes), most), -1, np.int32)
+        for row, each in enumerate(tried):
+            _, first = np.unique(each, return_index=True)
+            distinct = each[np.sort(first)][:most]
+            places[row, : len(distinct)] = distinct
+        found[layer.name] = places
+    return found
 
 
 def block_of(

@@ -125,7 +125,7 @@ def _image_s(
         if not inputs:
             return
         hashes = [f"{i:064x}" for i in range(len(inputs))]
-        tried = {layer.name: tried_places(hashes, layer, size, spec) for layer in layers}
+        tried = tried_places(hashes, layers, size, spec)
         asked: dict[str, Any] = {name: np.maximum(p, 0) for name, p in tried.items()}
         found = route.harvested(context, np.stack(inputs), asked)
         for layer in layers:

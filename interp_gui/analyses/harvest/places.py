@@ -46,35 +46,23 @@ def on_grid(
     return np.asarray(found[0] * grid[1] + found[1], np.int32)
 
 
-def candidates(
-    sha256: str, grid: tuple[int, int], *, positions: int, seed: int, skip_edges: bool
-) -> Places:
-    """Places of one image that may be recorded, in the order in which they are tried."""
-    count = positions * SPARE_DRAWS if grid != (1, 1) else 1
-    return on_grid(draws(sha256, count, seed=seed), grid, skip_edges=skip_edges)
-
-
-def chosen(tried: Places, positions: int, left_out: NDArray[np.bool_] | None = None) -> Places:
-    """Which of the tried places are recorded, by index: the first ones that differ.
+def chosen(tried: Places, count: int, left_out: NDArray[np.bool_]) -> Places:
+    """Which of the tried places are recorded, by index: the first ones that are not left out.
 
     Parameters
     ----------
+    tried
+        Distinct places, and −1 behind them.
     left_out
         For each tried place whether it must not be taken.
 
     Returns
     -------
-    (positions,) indices into `tried`, −1 where no more are found.
+    (count,) indices into `tried`, −1 where no more are found.
     """
-    found = np.full(positions, -1, np.int32)
-    taken: set[int] = set()
-    for index, place in enumerate(tried.tolist()):
-        if place in taken or (left_out is not None and left_out[index]):
-            continue
-        found[len(taken)] = index
-        taken.add(place)
-        if len(taken) == positions:
-            break
+    kept = np.flatnonzero((tried >= 0) & ~left_out)[:count]
+    found = np.full(count, -1, np.int32)
+    found[: len(kept)] = kept
     return found
 
 

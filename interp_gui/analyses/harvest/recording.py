@@ -207,7 +207,7 @@ class Recording:
             return []
         hashes = [image.sha256 for image in whole]
         layers = self._route.layers
-        tried = {layer.name: tried_places(hashes, layer, size, self._spec) for layer in layers}
+        tried = tried_places(hashes, layers, size, self._spec)
         asked: dict[str, Any] = {
             name: np.maximum(places, 0).astype(np.int64) for name, places in tried.items()
         }

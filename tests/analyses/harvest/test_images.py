@@ -267,10 +267,10 @@ def test_outlying_tokens_are_drawn_again_and_counted(runtimes, many, harvested, 
     norms[0, 3] = 50
     norms[1] = np.linspace(1, 2.9, 16)
     assert places.outliers(norms).tolist() == [[i == 3 for i in range(16)], [False] * 16]
-    tried = np.array([3, 3, 7, 3, 9], np.int32)
-    left = np.array([True, True, False, True, False])
-    assert places.chosen(tried, 2, left).tolist() == [2, 4]
-    assert places.chosen(tried, 4, left).tolist() == [2, 4, -1, -1]
+    tried = np.array([3, 7, 2, 9, -1], np.int32)
+    left = np.array([True, False, False, False, False])
+    assert places.chosen(tried, 2, left).tolist() == [1, 2]
+    assert places.chosen(tried, 4, left).tolist() == [1, 2, 3, -1]
 
 
 def test_outliers_of_a_transformer_are_not_recorded(runtimes, many, harvested, monkeypatch):
