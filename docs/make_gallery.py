@@ -170,7 +170,7 @@ class Gallery:
         window.centre.open_atlas("block4")
         tab: Any = window.centre.tab("atlas")
         if tab.looking.kept is None:
-            tab.make.click()
+            tab.work.make(tab.request())
             self.wait(lambda: tab.work.outcome in ("finished", "failed"), "the map")
         tab.sidebar.colours.choose_class("1")
         tab.canvas.selected.emit(tab.looking.kept.atlas.levels[0].examples[0][:1])

@@ -120,7 +120,7 @@ def furnished(factory, window, relay, greet, model, pictures, qtbot):
 
 
 @pytest.fixture
-def crowded(furnished, client, describe, qtbot):
+def crowded(furnished, client, describe, make_atlas, qtbot):
     """With something in every list, several models, and views side by side and torn off."""
     from interp_gui.core.feature import Feature
     from interp_gui.core.recipe import ModelIdentity, Recipe
@@ -142,6 +142,9 @@ def crowded(furnished, client, describe, qtbot):
     )
     table = Table(key="t", title="Units", columns=("unit",), cells=((7,),))
     kept_of(state).keep(table, brightness)
+    window.centre.tab("atlas").show_result(
+        make_atlas(300, sides=(10,), pictures=[(10, "crop"), (10, "icon")]), None
+    )
     window.centre.open_beside("unit")
     window.centre.open("wall")
     window.centre.desk.tear_off(window.centre.desk.active)
@@ -179,7 +182,7 @@ def test_the_empty_window(factory, window):
 def test_every_panel_and_view(furnished):
     names = {w.objectName() for w in furnished.findChildren(QWidget)}
     assert {"model", "images", "output", "jobs", "log", "shelf"} <= names
-    assert {"image", "wall", "unit"} <= names
+    assert {"image", "wall", "unit", "atlas"} <= names
     assert not (f := faults(furnished)), "\n".join(f)
 
 
@@ -222,7 +225,7 @@ def tab_round(top, key=Qt.Key.Key_Tab, most=300):
     raise AssertionError("Tab never comes back")
 
 
-@pytest.mark.parametrize("tab", ["image", "wall", "unit", "analysis:brightness"])
+@pytest.mark.parametrize("tab", ["image", "wall", "unit", "atlas", "analysis:brightness"])
 @pytest.mark.parametrize("panel", ["shelf", "jobs", "log"])
 def test_tab_reaches_every_control_and_comes_back(furnished, qtbot, tab, panel):
     window = furnished

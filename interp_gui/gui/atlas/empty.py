@@ -80,15 +80,15 @@ def invitation(state: AppState, bridge: EngineBridge, work: AtlasWork) -> Invita
     if missing is not None:
         return missing
     layer = state.layer
-    if work.outcome == "running":
+    if work.outcome == "running" and not work.is_behind:
         return Invitation(
             f"Making the map of {layer}.", "A first look comes before the map itself."
         )
-    if work.outcome == "cancelled":
+    if work.outcome == "cancelled" and not work.is_behind:
         return Invitation(
             "Cancelled.", "What was computed is kept: it goes on where it stopped.", "Go on"
         )
-    if work.outcome == "failed" and work.error is not None:
+    if work.outcome == "failed" and work.error is not None and not work.is_behind:
         hint = work.error.hint or "Change the settings above, or choose another layer."
         return Invitation(work.error.message, hint, "Try again")
     dataset = state.dataset

@@ -183,10 +183,7 @@ class AtlasTab(QWidget):
         if self._wanted is not None and "settings" in self._wanted:
             self.form.put(self._wanted["settings"])
         self.history.settle()  # what was declared or restored is no change by hand
-        request = self.request()
-        kept = self.work.kept
-        if kept is None or request is None or not self.work.is_about(request):
-            self.work.show_kept(request)
+        self.work.follow(self.request())
         self._show_state()
 
     def _settings_changed(self) -> None:
@@ -208,7 +205,7 @@ class AtlasTab(QWidget):
         request = self.request()
         if request is None:
             return
-        if self.work.can_go_on and self.work.is_about(request):
+        if self.work.can_go_on and self.work.asked(request):
             self.work.go_on()
         else:
             self.cost.start(request, lambda: self.work.make(request))
@@ -264,11 +261,13 @@ class AtlasTab(QWidget):
         self.tools.setVisible(shown)
         self.sidebar.setVisible(shown)
         self.empty.show_invitation(invitation(self._state, self._bridge, work), enabled=not running)
-        current = shown and request is not None and work.is_about(request)
-        self.make.setText("Go on" if work.can_go_on else "Make again" if current else "Make atlas")
+        current = request is not None and work.shows(request)
+        goes_on = work.can_go_on and request is not None and work.asked(request)
+        self.make.setText("Go on" if goes_on else "Make again" if current else "Make atlas")
         self.make.setEnabled(request is not None and not running)
         self.cancel.setVisible(running)
-        self.progress.setVisible(running or work.outcome in ("failed", "cancelled"))
+        stopped = work.outcome in ("failed", "cancelled") and not work.is_behind
+        self.progress.setVisible(running or stopped)
         self.bar.setVisible(running)
         if running:
             self._show_progress()
@@ -276,6 +275,7 @@ class AtlasTab(QWidget):
             self.status.setText("Cancelled; what was computed is kept.")
         elif work.outcome == "failed" and work.error is not None:
             self.status.setText(f"{work.error.message} {work.error.hint}".strip())
+        self._show_note()
         self.cost.set_request(request if not running and not current else None)
         self._actions.refresh_later()
 
@@ -287,14 +287,16 @@ class AtlasTab(QWidget):
         else:
             show_busy(self.bar)
         left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
-        self.status.setText(f"{progress.text}{left}")
+        of = f"{self.work.layer}: " if self.work.is_behind else ""
+        self.status.setText(f"{of}{progress.text}{left}")
 
     def _show_note(self) -> None:
         pictures = self.looking.pictures
         parts = [self.looking.note, pictures.text, pictures.problem]
         text = "  ·  ".join(part for part in parts if part)
         self.note.setText(text)
-        self.note.setVisible(bool(text))
+        # one line is kept for it, so that the map does not change its size whenever it speaks
+        self.note.setVisible(self.work.kept is not None)
 
     # --- what can be done ------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ VIEW = "atlas"
 MOST_KEPT = 3
 """Maps that are kept while others are looked at; those before are laid out anew from the cache."""
 
+Subject = tuple[str, str, str]
+"""Handles of model and images, and the layer."""
 Outcome = Literal["", "running", "finished", "cancelled", "failed"]
 
 
@@ -82,6 +84,7 @@ class AtlasWork(QObject):
         self._all: OrderedDict[bytes, Kept] = OrderedDict()
         self._saved: dict[bytes, dict[str, Any]] = {}
         self._request: Run | None = None
+        self._subject: Subject | None = None
         self._job: int | None = None
         self.kept: Kept | None = None
         """The map that is shown."""
@@ -116,23 +119,42 @@ class AtlasWork(QObject):
         """Whether a run that was cancelled has something to go on from."""
         return self.outcome == "cancelled" and self._request is not None
 
-    def is_about(self, request: Run) -> bool:
-        """Whether what is shown, or what is or was under way, is what a request asks for."""
-        mine = (
-            self._request
-            if self.outcome not in ("", "finished") or self.kept is None
-            else (self.kept.request)
-        )
-        return mine is not None and _key(mine) == _key(request)
+    def shows(self, request: Run) -> bool:
+        """Whether what is shown is just what a request asks for."""
+        return self.kept is not None and _key(self.kept.request) == _key(request)
+
+    def asked(self, request: Run) -> bool:
+        """Whether what is or was under way last is what a request asks for."""
+        return self._request is not None and _key(self._request) == _key(request)
+
+    @property
+    def layer(self) -> str:
+        """Layer of what is or was under way last."""
+        return self._request.inputs.layer if self._request is not None else ""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether what is or was under way last is of another layer, model or folder."""
+        return self._request is not None and _subject(self._request) != self._subject
 
     # --- running ---------------------------------------------------------------------------------
 
-    def show_kept(self, request: Run | None) -> bool:
-        """Show the map of a request again where it is kept; nothing otherwise."""
-        self.stop()
+    def follow(self, request: Run | None) -> bool:
+        """Show what is kept of a request's layer, model and images; whether there is anything.
+
+        What is under way goes on; its map is kept, and shown when its layer is looked at.
+        """
+        subject = _subject(request) if request is not None else None
+        if request is not None and subject == self._subject and self.kept is not None:
+            return True
+        self._subject = subject
         found = self._all.get(_key(request)) if request is not None else None
+        if found is None:
+            same = (k for k in reversed(self._all.values()) if _subject(k.request) == subject)
+            found = next(same, None)
         self.kept, self.is_preview = found, False
-        self.outcome, self.error = "finished" if found is not None else "", None
+        if not self.is_running and self.is_behind:
+            self.outcome, self.error = "", None
         self.came.emit()
         self.changed.emit()
         return found is not None
@@ -140,7 +162,7 @@ class AtlasWork(QObject):
     def make(self, request: Run) -> None:
         """Make a map; what is shown stays until the first look at it comes."""
         self.stop()
-        self._request = request
+        self._request, self._subject = request, _subject(request)
         self.outcome, self.error, self.progress, self.left_s = "running", None, Progress(), None
         saved = self._saved.get(_key(request))
         wanted = msgspec.structs.replace(request, state=saved) if saved is not None else request
@@ -173,6 +195,7 @@ class AtlasWork(QObject):
         """Show a map that was made elsewhere; nothing more can be asked about it by settings."""
         request = self._request or Run(analysis=ANALYSIS, model="", inputs=Inputs())
         self.stop()
+        self._subject = _subject(request)
         self.kept, self.is_preview = Kept(request, atlas, recipe), False
         self.came.emit()
         self.changed.emit()
@@ -184,11 +207,12 @@ class AtlasWork(QObject):
     def _came(self, result: AnyResult, recipe: Recipe | None) -> None:
         if not isinstance(result, Atlas) or self._request is None:
             return
-        self.is_preview = not result.final
-        self.kept = Kept(self._request, result, recipe)
+        kept = Kept(self._request, result, recipe)
         if result.final:
-            self._keep(self.kept)
-        self.came.emit()
+            self._keep(kept)
+        if not self.is_behind:
+            self.kept, self.is_preview = kept, not result.final
+            self.came.emit()
 
     def _keep(self, kept: Kept) -> None:
         key = _key(kept.request)
@@ -206,7 +230,13 @@ class AtlasWork(QObject):
         self.outcome, self.error = ended.outcome, ended.error
         if ended.outcome == "finished" and self._request is not None:
             self._saved.pop(_key(self._request), None)
+            if self.is_behind:
+                self._state.notify("success", f"The map of {self.layer} is made.")
         self.changed.emit()
+
+
+def _subject(request: Run) -> Subject:
+    return request.model, request.dataset, request.inputs.layer
 
 
 def _key(request: Run) -> bytes:

@@ -47,23 +47,54 @@ def test_what_was_cancelled_goes_on_from_where_it_was(work, engine, qtbot):
     assert len(engine.jobs("activation-atlas")) == 2
 
 
-def test_maps_are_kept_but_for_other_settings(work, engine, make_atlas, qtbot, atlas_state):
-    request = work.request({"layout": "umap"}, seed=0)
-    work.make(request)
+def test_maps_are_kept_for_their_layer_and_settings(work, engine, make_atlas, qtbot, atlas_state):
+    def made(seed):
+        work.make(work.request({"layout": "umap"}, seed=seed))
+        job = engine.newest("activation-atlas")
+        engine.result(job, make_atlas())
+        engine.end(job)
+        qtbot.waitUntil(lambda: work.outcome == "finished")
+        return work.kept
+
+    first, second = made(0), made(1)
+    atlas_state.set_layer("other")
+    assert not work.follow(work.request({"layout": "umap"}, seed=0))
+    assert work.kept is None
+    assert work.outcome == ""
+    atlas_state.set_layer("features.14")
+    # what is explained colours the map, and makes no other of it
+    atlas_state.set_target(Target(index=4))
+    assert work.follow(work.request({"layout": "umap"}, seed=0))
+    assert work.kept is first
+    atlas_state.set_layer("other")
+    work.follow(work.request({"layout": "umap"}, seed=0))
+    atlas_state.set_layer("features.14")
+    # settings that were never made: the newest map of the layer
+    request = work.request({"layout": "umap"}, seed=7)
+    assert work.follow(request)
+    assert work.kept is second
+    assert not work.shows(request)
+
+
+def test_a_run_goes_on_while_another_layer_is_looked_at(
+    work, engine, make_atlas, qtbot, atlas_state
+):
+    notes = []
+    atlas_state.notified.connect(notes.append)
+    work.make(work.request({}, seed=0))
     job = engine.newest("activation-atlas")
+    atlas_state.set_layer("other")
+    assert not work.follow(work.request({}, seed=0))
+    assert work.is_running
+    assert work.is_behind
+    assert engine.cancelled == []
     engine.result(job, make_atlas())
     engine.end(job)
     qtbot.waitUntil(lambda: work.outcome == "finished")
-    kept = work.kept
-    atlas_state.set_layer("other")
-    assert not work.show_kept(work.request({"layout": "umap"}, seed=0))
     assert work.kept is None
+    assert [note.message for note in notes] == ["The map of features.14 is made."]
     atlas_state.set_layer("features.14")
-    assert not work.show_kept(work.request({"layout": "umap"}, seed=1))
-    # what is explained colours the map, and makes no other of it
-    atlas_state.set_target(Target(index=4))
-    assert work.show_kept(work.request({"layout": "umap"}, seed=0))
-    assert work.kept is kept
+    assert work.follow(work.request({}, seed=0))
 
 
 def test_answers_that_nobody_waits_for_any_more_are_dropped(work, engine, make_atlas, qtbot):
