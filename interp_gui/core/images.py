@@ -225,7 +225,7 @@ def dataset_sha256(paths: Iterable[str | os.PathLike[str]]) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=500_000)  # a smaller one would forget all of a large folder each time
+@lru_cache(maxsize=2_000_000)  # a smaller one would forget all of a large folder each time
 def _file_sha256(path: str, size: int, modified_ns: int) -> str:
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
