@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 SCRIPTS = (
-    "start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes", "store",
+    "start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes",
+    "store",
     "atlas_canvas",
 )  # fmt: skip
 

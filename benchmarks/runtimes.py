@@ -16,7 +16,7 @@ NETWORKS = ("mobilenet_v2", "resnet50", "vit_b_16")
 SIDE = 224
 
 
-def opened(name):
+def opened(name, side=SIDE):
     """A network with random weights, scaled so that its values stay alive, as it is opened."""
     import torch
     import torchvision
@@ -33,10 +33,11 @@ def opened(name):
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.momentum = 1.0
     with torch.no_grad():
-        module.train()(torch.randn(8, 3, SIDE, SIDE))
+        module.train()(torch.randn(8, 3, side, side))
     description = ModelDescription(
         name=name, format="torch-zip", architecture=name, library="torchvision", parameters=1,
-        weights_sha256="0" * 64, preprocessing=Preprocessing(), outputs=(OutputInfo(size=1000),),
+        weights_sha256="0" * 64, outputs=(OutputInfo(size=1000),),
+        preprocessing=Preprocessing(size=(side, side), resize_px=side * 256 // 224),
     )  # fmt: skip
     return TorchRuntime(module.eval(), description)
 
