@@ -219,7 +219,7 @@ class Centre(QStackedWidget):
         """Show what a recipe makes where its results are seen, with the recipe's settings."""
         if recipe.contents and recipe.analysis in UNIT_PAGE:
             kind = "wall"  # a sheet of several units
-        elif recipe.analysis in UNIT_PAGE and recipe.features:
+        elif recipe.features and (recipe.analysis in UNIT_PAGE or self._on_unit_page(recipe)):
             kind = "unit"
         elif recipe.analysis == ATLAS:
             kind = "atlas"
@@ -233,6 +233,11 @@ class Centre(QStackedWidget):
         adopt = getattr(self.tab(kind), "adopt", None)
         if adopt is not None:
             adopt(recipe, run=run)
+
+    def _on_unit_page(self, recipe: Recipe) -> bool:
+        from interp_gui.gui.tabs.examples_box import key_of
+
+        return not recipe.contents and bool(key_of(recipe, self._bridge.analyses))
 
     def _offer_commands(self) -> None:
         from interp_gui.gui.views.feature_targets import register_targets

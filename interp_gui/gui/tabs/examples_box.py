@@ -1,16 +1,19 @@
 """Which real examples are shown: strongest, least, random, by quantile or by a column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox
 
+from interp_gui.core.analysis import AnalysisInfo
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.recipe import Recipe
 from interp_gui.gui.shared import child_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import SHORTEST_PX
 
+ANALYSIS = "top-examples"
 STRONGEST = "strongest"
 KINDS = {
     STRONGEST: ("Strongest", "The images that drive it most"),
@@ -49,6 +52,18 @@ def settings_of(key: str) -> dict[str, Any]:
     if key.startswith(_BY):
         return {"kinds": "", "by": key.removeprefix(_BY), "k": _A_HEADING}
     return {"kinds": key, **({"k": _A_HEADING} if key == "quantiles" else {})}
+
+
+def key_of(recipe: Recipe, analyses: Mapping[str, AnalysisInfo]) -> str:
+    """The choice that gives a recipe's examples of one feature; empty where none does."""
+    info = analyses.get(ANALYSIS)
+    if recipe.analysis != ANALYSIS or info is None or len(recipe.features) != 1:
+        return ""
+    by = recipe.parameters.get("by")
+    keys = [*KINDS, *([f"{_BY}{by}"] if by else [])]
+    usual = {parameter.name: parameter.default for parameter in info.parameters}
+    given = {**usual, **recipe.parameters}
+    return next((key for key in keys if {**usual, **settings_of(key)} == given), "")
 
 
 class ExamplesBox(QComboBox):

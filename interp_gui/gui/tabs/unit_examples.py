@@ -13,7 +13,14 @@ from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.state import AppState
-from interp_gui.gui.tabs.examples_box import STRONGEST, ExamplesBox, settings_of, wish_of
+from interp_gui.gui.tabs.examples_box import (
+    ANALYSIS,
+    STRONGEST,
+    ExamplesBox,
+    key_of,
+    settings_of,
+    wish_of,
+)
 from interp_gui.gui.tabs.pass_strip import PassStrip
 from interp_gui.gui.tabs.picture_panel import heading
 from interp_gui.gui.tabs.wall_work import MANY_IMAGES
@@ -126,7 +133,7 @@ class UnitExamples(QWidget):
         if model is None or feature is None or not dataset:
             return None
         shared = self.box.key == STRONGEST and len(feature.units) == 1
-        analysis = "real-examples" if shared else "top-examples"
+        analysis = "real-examples" if shared else ANALYSIS
         if analysis not in self._bridge.analyses:
             return None
         return Run(
@@ -211,7 +218,14 @@ class UnitExamples(QWidget):
         if self._job is not None:
             self._bridge.cancel(self._job)
 
-    # --- for sessions and copies ---------------------------------------------------------------
+    # --- for sessions, copies and recipes ------------------------------------------------------
+
+    def adopt(self, recipe: Recipe) -> None:
+        """Choose what a recipe shows, where a choice gives that."""
+        key = STRONGEST if recipe.analysis == "real-examples" else ""
+        key = key or key_of(recipe, self._bridge.analyses)
+        if key:
+            self.box.choose(key)
 
     def snapshot(self) -> dict[str, Any]:
         """Which examples are chosen, as JSON can hold it."""

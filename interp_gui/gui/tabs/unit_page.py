@@ -156,7 +156,8 @@ class UnitPage(QWidget):
         self._show(self._state.feature)
 
     def adopt(self, recipe: Recipe, *, run: bool) -> None:
-        """Make the picture again with the settings of a recipe."""
+        """Make the picture again with the settings of a recipe, or show its real examples."""
+        self.real.adopt(recipe)
         if run and recipe.analysis == ANALYSIS:
             self.panel.set_settings(recipe.parameters, recipe.seed)
             self._reload()

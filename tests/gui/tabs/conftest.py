@@ -101,11 +101,16 @@ def _info(name, needs, parameters=()):
 STEPS = ParameterInfo(
     name="steps", title="steps", kind="int", default=512, help="How long.", minimum=1, maximum=9999
 )
+EXAMPLES = (
+    ParameterInfo(name="kinds", title="kinds", kind="text", default="strongest", help="Which."),
+    ParameterInfo(name="k", title="k", kind="int", default=9, help="How many.", minimum=1),
+    ParameterInfo(name="by", title="by", kind="text", default="none", help="A column."),
+)
 INFOS = (
     _info("unit-ranking", ("image", "layer", "target")),
     _info("activation-maps", ("image", "layer", "spatial")),
     _info("real-examples", ("dataset", "layer")),
-    _info("top-examples", ("dataset", "features")),
+    _info("top-examples", ("dataset", "features"), EXAMPLES),
     _info("layer-summary", ("layer",)),
     _info("feature-visualization", ("features",), (STEPS,)),
     _info("grad-cam", ("image", "layer", "target", "spatial"), (STEPS,)),

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
@@ -6,8 +7,10 @@ from PySide6.QtWidgets import QApplication, QMenu
 from interp_gui.core.analysis import Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.feature import Feature
+from interp_gui.core.model import Preprocessing
+from interp_gui.core.recipe import ModelIdentity, Recipe
 from interp_gui.core.result import Grid, GridItem
-from interp_gui.gui.tabs.examples_box import columns_of, settings_of, wish_of
+from interp_gui.gui.tabs.examples_box import ANALYSIS, columns_of, key_of, settings_of, wish_of
 from interp_gui.gui.tabs.unit_page import UnitPage
 from interp_gui.gui.tabs.wall import LayerWall
 from interp_gui.gui.tabs.wall_menu import popup_card_menu
@@ -197,6 +200,28 @@ def test_the_session_remembers_it(shown, state, bridge, actions, engine, qtbot):
     for wrong in ({}, {"examples": 7}, {"examples": "by:nothing"}, {"examples": "x" * 9999}):
         other.restore(wrong)
         assert other.real.box.key == "by:group"
+
+
+def made(kind, defaults, **changed):
+    identity = ModelIdentity(name="n", weights_sha256="a" * 64, architecture="n", library="t")
+    return Recipe(
+        analysis="top-examples", model=identity, preprocessing=Preprocessing(),
+        parameters={**defaults, **settings_of(kind), **changed}, features=(DIRECTION,),
+    )  # fmt: skip
+
+
+def test_a_recipe_chooses_what_it_shows(shown, bridge):
+    (infos,) = [{ANALYSIS: bridge.analyses[ANALYSIS]}]
+    defaults = {info.name: info.default for info in infos[ANALYSIS].parameters}
+    assert defaults["k"] == 9
+    for kind in ("strongest", "least", "quantiles", "by:label", "by:scanner"):
+        assert key_of(made(kind, defaults), infos) == kind
+        shown.adopt(made(kind, defaults), run=True)
+        assert shown.real.box.key == kind
+    shown.adopt(made("least", defaults, k=50), run=True)
+    assert shown.real.box.key == "by:scanner", "no choice gives 50"
+    assert key_of(made("least", defaults, kinds="least,random"), infos) == ""
+    assert key_of(msgspec.structs.replace(made("least", defaults), features=()), infos) == ""
 
 
 def test_the_walls_menu_opens_the_page_with_a_kind(
