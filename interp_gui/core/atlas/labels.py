@@ -143,10 +143,12 @@ def _named_around(
     blocks: Ints, kinds: Ints, other_blocks: Ints, other_kinds: Ints
 ) -> NDArray[np.bool_]:
     """Which names are those of others in the same block or one next to it."""
-    others = _key(other_blocks, other_kinds)
+    others = np.sort(_key(other_blocks, other_kinds))
     found = np.zeros(len(kinds), bool)
     for x, y in _neighbours():
-        found |= np.isin(_key(blocks + (x, y), kinds), others)
+        wanted = _key(blocks + (x, y), kinds)
+        at = np.minimum(np.searchsorted(others, wanted), len(others) - 1)
+        found |= others[at] == wanted
     return found
 
 

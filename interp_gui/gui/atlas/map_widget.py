@@ -231,6 +231,8 @@ class MapWidget(TravellingWidget):
         painter.restore()
         if done and resting and self.scene is not None:  # what may be needed next
             done = self._map.prepare(self._map.kept_rung, ratio) and self.scene.prepare()
+            if done:
+                self.minimap.prepare(self.scene, self.palette(), ratio)
         return done
 
     def _rung(self) -> float:

@@ -57,7 +57,7 @@ class Minimap:
         area = self.area(camera)
         if area.isEmpty():
             return
-        painter.drawImage(area.topLeft(), self._map(scene, palette, ratio))
+        painter.drawImage(area.topLeft(), self.prepare(scene, palette, ratio))
         room = SIDE_PX - 2 * _ROOM_PX
         view = camera.view()
         seen = QRectF(
@@ -80,7 +80,8 @@ class Minimap:
         painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
-    def _map(self, scene: Scene, palette: QPalette, ratio: float) -> QImage:
+    def prepare(self, scene: Scene, palette: QPalette, ratio: float) -> QImage:
+        """The map without the part that is seen; drawn when it is first asked for."""
         background = palette.color(QPalette.ColorRole.Window)
         drawn = self._drawn_for
         same = drawn is not None and drawn[0] is scene and drawn[1:] == (ratio, background.rgb())
@@ -102,7 +103,9 @@ def _draw(scene: Scene, background: QColor, ratio: float) -> QImage:
     colours = shades.rgb[index.points].astype(np.float64) * weight[:, None]
     sums = np.stack([np.bincount(place, c, minlength=side * side) for c in colours.T], axis=1)
     some = total > 0
-    usual = float(np.quantile(total[some], 0.9)) if some.any() else 1.0
+    ranked = total[some]
+    most = int(0.9 * len(ranked))
+    usual = float(np.partition(ranked, most)[most]) if len(ranked) else 1.0
     cover = np.where(some, _FAINTEST + (1 - _FAINTEST) * np.sqrt(total / usual), 0)
     cover = np.clip(cover, 0, 1)[:, None]
     ground = np.array([background.red(), background.green(), background.blue()])

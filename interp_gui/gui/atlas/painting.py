@@ -20,7 +20,7 @@ _EDGED_FROM_PX = 2.6
 """Dots of at least this radius have an edge."""
 _KEPT_NAMES = 600
 _ROOM_PX = 160
-_HALO = ((2.4, 12, 0.18), (1.3, 8, 0.7))
+_HALO = ((2.4, 12, 0.28), (1.3, 8, 0.85))
 """Around a name: pixels away, copies, and how much each covers."""
 
 
