@@ -1,6 +1,6 @@
 """Zoom levels of an atlas: which grids are offered, and what each cell holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ SIDES = (20, 40, 80, 160)
 """Cells a side of the zoom levels, as in Carter et al., Activation Atlas (2019)."""
 COARSER = (10, 5)
 """Of maps of few points."""
+_AT_ONCE = 8192
+"""Points whose vectors are held in double precision at a time."""
 SHARE = 0.5
 """A level is offered where so much of its occupied cells keep the points wanted."""
 
@@ -58,7 +60,14 @@ def _holds(cells: Cells, minimum: int) -> bool:
     return len(cells.x) > 0 and float((cells.count >= minimum).mean()) >= SHARE
 
 
-def level(cells: Cells, vectors: Floats, mean: NDArray[np.float64], *, examples: int) -> AtlasLevel:
+def level(
+    cells: Cells,
+    vectors: Floats,
+    mean: NDArray[np.float64],
+    *,
+    examples: int,
+    check: Callable[[], None] = lambda: None,
+) -> AtlasLevel:
     """What the cells of a grid hold of N points, without labels.
 
     Parameters
@@ -72,28 +81,41 @@ def level(cells: Cells, vectors: Floats, mean: NDArray[np.float64], *, examples:
     """
     count = cells.count
     M, E = len(count), examples
-    own = cells.of_points
-    sums = np.zeros((M, vectors.shape[1]))
+    means = np.zeros((M, vectors.shape[1]))
     distance = np.zeros(len(cells.points))
-    if M:
-        rows = vectors[cells.points].astype(np.float64)
-        sums = np.add.reduceat(rows, cells.starts[:-1], axis=0)
-        distance = cosine_distance(rows - mean, (sums / count[:, None] - mean)[own])
-    means = sums / np.maximum(count, 1)[:, None]
+    for first, last in _blocks(cells.starts):
+        check()
+        start, stop = cells.starts[first], cells.starts[last]
+        rows = vectors[cells.points[start:stop]].astype(np.float64)
+        sums = np.add.reduceat(rows, cells.starts[first:last] - start, axis=0)
+        means[first:last] = sums / count[first:last, None]
+        own = np.repeat(np.arange(first, last), count[first:last])
+        distance[start:stop] = cosine_distance(rows - mean, means[own] - mean)
+    own = cells.of_points
     spread = np.bincount(own, distance, minlength=M) / np.maximum(count, 1)
     spread[count == 1] = 0.0
     # nearest first within each cell, ties by the points' order
     order = np.lexsort((cells.points, distance, own))
     rank = np.arange(len(order)) - np.repeat(cells.starts[:-1], count)
-    first = rank < E
+    kept = rank < E
     nearest = np.full((M, E), -1, np.int32)
-    nearest[own[order][first], rank[first]] = cells.points[order][first]
+    nearest[own[order][kept], rank[kept]] = cells.points[order][kept]
     return AtlasLevel(
         side=cells.side, x=cells.x, y=cells.y, count=count, vectors=means.astype(np.float32),
         spread=spread.astype(np.float32), purity=np.full(M, np.nan, np.float32),
         label=np.full(M, -1, np.int32), attribution=np.zeros((M, 0), np.float32),
         examples=nearest,
     )  # fmt: skip
+
+
+def _blocks(starts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Runs of cells that hold some `_AT_ONCE` points together, and at least one cell each."""
+    first = 0
+    while first < len(starts) - 1:
+        last = int(np.searchsorted(starts, starts[first] + _AT_ONCE, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
+        first = last
 
 
 def cosine_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -167,7 +167,11 @@ def on_map(
     levels = []
     for cells in grids.cells:
         context.check()
-        levels.append(level(cells, blank.vectors, blank.mean, examples=settings.examples))
+        levels.append(
+            level(
+                cells, blank.vectors, blank.mean, examples=settings.examples, check=context.check
+            )
+        )  # fmt: skip
     notes = (*blank.notes, *laid.notes)
     if laid.distinct == 1 and len(xy) > 1:
         notes += ("The layer holds the same vector everywhere: there is nothing to lay out.",)

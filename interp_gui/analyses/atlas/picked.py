@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ _FIELDS_S = 3.0
 """So long receptive fields are looked for."""
 MOST_POSITIONS, ENOUGH = 16, 5_000
 """Positions taken of each of few images, until there are so many points."""
-_READ = 4096
+_READ, _HASHED = 4096, 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +75,14 @@ def positions_of(settings: AtlasSettings, images: int) -> int:
     return positions
 
 
-def rows_of(record: LayerRecord, found: Harvest, points: int, seed: int) -> NDArray[np.int64]:
+def rows_of(
+    record: LayerRecord,
+    found: Harvest,
+    points: int,
+    *,
+    seed: int,
+    check: Callable[[], None] = lambda: None,
+) -> Generator[Progress, None, NDArray[np.int64]]:
     """At most so many of the recorded vectors, in their order.
 
     They are drawn by the content of their images: neither names nor order of files matter, nor
@@ -86,6 +93,9 @@ def rows_of(record: LayerRecord, found: Harvest, points: int, seed: int) -> NDAr
         return np.arange(total)
     lots = np.empty(total, "S16")
     for row in range(total):
+        if row % _HASHED == 0:
+            check()
+            yield Progress(done=row, total=total, text="Choosing points")
         image = found.images[int(record.vector_image[row])]
         text = f"{seed}:{image.sha256}:{int(record.vector_place[row])}"
         lots[row] = hashlib.sha256(text.encode()).hexdigest()[:16].encode()
@@ -108,7 +118,9 @@ def picked(
     """
     record = found.layers[layer.name]
     yield Progress(text="Choosing points")
-    rows = rows_of(record, found, settings.points, context.inputs.seed)
+    rows = yield from rows_of(
+        record, found, settings.points, seed=context.inputs.seed, check=context.check
+    )
     vectors = np.empty((len(rows), layer.units), np.float32)
     for start in range(0, len(rows), _READ):
         context.check()
