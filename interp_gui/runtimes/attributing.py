@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from interp_gui.core.edit import EditStack
 from interp_gui.core.runtime import Array, Sources
+from interp_gui.runtimes.forward_rules import ForwardRules
 from interp_gui.runtimes.memory import memory_errors
 from interp_gui.runtimes.smooth_pooling import SmoothMaxPool
 from interp_gui.runtimes.strides import copied
@@ -186,7 +187,7 @@ class Attributing:
             changed: Tensor = forward_ad.make_dual(own, own * positions.mask.to(own))
             return changed
 
-        with torch.no_grad(), _forward_mode(), self._passing():
+        with torch.no_grad(), _forward_mode(), self._passing(), ForwardRules():
             traced = self.runtime.trace(
                 x, edits=self.edits, sources=self.sources, onward={positions.layer: dual}
             )
