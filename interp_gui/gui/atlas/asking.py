@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.analysis import Progress
+from interp_gui.core.atlas.values import coordinate
+from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Table
@@ -72,8 +74,10 @@ class AtlasAsking(QObject):
     # --- colours ---------------------------------------------------------------------------------
 
     def ask_values(self, kept: Kept, colour: Colour, feature: Feature | None) -> None:
-        """Ask for the points' values of a colouring that the map itself does not hold."""
+        """Ask for the points' values of a colouring; those that the map tells are there at once."""
         if colour.key == self._key:
+            return
+        if feature is not None and self._is_at_hand(kept, colour, feature):
             return
         analysis = STABILITY if colour.by == "stability" else COLOURS
         if analysis not in self._bridge.analyses:
@@ -96,6 +100,17 @@ class AtlasAsking(QObject):
                 self.values_came.emit()
 
         self._run(request, COLOURS, came, self.told, "Colours of the atlas")
+
+    def _is_at_hand(self, kept: Kept, colour: Colour, feature: Feature) -> bool:
+        """Whether it is a feature of the map's own layer, whose vectors the map holds."""
+        if colour.by != "feature" or feature.layer != kept.atlas.layer or feature.heads:
+            return False
+        self.wait_no_more()
+        try:
+            kept.fetched[colour.key] = coordinate(kept.atlas.vectors, feature)
+        except (InterpError, IndexError, ValueError):
+            return False  # of another model: the engine says what is wrong
+        return True
 
     def wait_no_more(self) -> None:
         """Other colours were chosen that need no asking."""
@@ -174,5 +189,7 @@ def snake(result: Table) -> NDArray[np.int64]:
 
 def values_of(result: AnyResult, points: int) -> NDArray[np.float32] | None:
     """The one array of a result that holds a number for each point; None if there is none."""
-    found = [a for a in result.arrays().values() if a.shape == (points,) and a.dtype.kind in "fiu"]
+    arrays = result.arrays()
+    named = [arrays[name] for name in ("values", *arrays) if name in arrays]
+    found = [a for a in named if a.shape == (points,) and a.dtype.kind in "fiu"]
     return found[0].astype(np.float32) if found else None

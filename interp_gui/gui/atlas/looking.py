@@ -134,6 +134,7 @@ class Looking(QObject):
         painted = paint(atlas, colour, kept.fetched)
         if painted is None and not self._work.is_preview:
             self.asking.ask_values(kept, colour, panel.feature)
+            painted = paint(atlas, colour, kept.fetched)
         else:
             self.asking.wait_no_more()
         found = painted or Paint()

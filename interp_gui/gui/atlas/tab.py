@@ -158,10 +158,12 @@ class AtlasTab(QWidget):
         if self._stale:
             self._subject_changed()
         self.looking.pictures.wake(True)
+        self.work.wake(True)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.looking.pictures.wake(False)
+        self.work.wake(False)
 
     # --- what it is about ------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from interp_gui.core.atlas.kinds import Atlas, CellPictures
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.core.target import Target
-from interp_gui.engine.messages import Ended, ErrorInfo, Run
+from interp_gui.engine.messages import Ended, ErrorInfo, Priority, Run
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.state import AppState
 
@@ -86,6 +86,7 @@ class AtlasWork(QObject):
         self._request: Run | None = None
         self._subject: Subject | None = None
         self._job: int | None = None
+        self._priority: Priority = "visible"
         self.kept: Kept | None = None
         """The map that is shown."""
         self.is_preview = False
@@ -167,11 +168,17 @@ class AtlasWork(QObject):
         saved = self._saved.get(_key(request))
         wanted = msgspec.structs.replace(request, state=saved) if saved is not None else request
         self._job = self._bridge.run(
-            wanted, title=f"Atlas of {request.inputs.layer}", view=VIEW,
+            wanted, title=f"Atlas of {request.inputs.layer}", view=VIEW, priority=self._priority,
             on_result=self._came, on_progress=self._progressed, on_state=self._save,
             on_end=self._ended,
         )  # fmt: skip
         self.changed.emit()
+
+    def wake(self, awake: bool) -> None:
+        """Whether the view is in front: what nobody waits for lets other work go first."""
+        self._priority = "visible" if awake else "background"
+        if self._job is not None:
+            self._bridge.reprioritise(self._job, self._priority)
 
     def go_on(self) -> None:
         """Take up again what was cancelled, from what it has."""

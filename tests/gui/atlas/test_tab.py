@@ -300,6 +300,16 @@ def test_a_unit_dropped_on_the_map_colours_it(colours, made, engine, qtbot):
     assert made.canvas.look.values is not None
 
 
+def test_a_feature_of_the_maps_own_layer_colours_it_at_once(made, atlas_state):
+    atlas = made.looking.kept.atlas
+    made.colour_by(Feature(layer="features.14", units=(2,), model="a" * 64))
+    assert np.allclose(made.canvas.look.values, atlas.vectors[:, 2])
+    made.canvas.clicked.emit(cell(made, 3))
+    made.colour_by(atlas_state.feature)
+    chosen = made.canvas.look.values[atlas.cell_of(10) == 3]
+    assert chosen.mean() > made.canvas.look.values.mean()
+
+
 def test_filters_and_kinds_reach_the_canvas(made):
     made.sidebar.colours.choose("column:label")
     assert made.canvas.look.categories is not None

@@ -97,6 +97,14 @@ def test_a_run_goes_on_while_another_layer_is_looked_at(
     assert work.follow(work.request({}, seed=0))
 
 
+def test_a_run_that_nobody_sees_lets_others_go_first(work, engine):
+    work.make(work.request({}, seed=0))
+    job = engine.newest("activation-atlas")
+    assert engine.client.options[job]["priority"] == "visible"
+    work.wake(False)
+    assert ("reprioritise", job, "background") in engine.client.calls
+
+
 def test_answers_that_nobody_waits_for_any_more_are_dropped(work, engine, make_atlas, qtbot):
     work.make(work.request({}, seed=0))
     job = engine.newest("activation-atlas")
