@@ -6,7 +6,8 @@ The crops of photographs that `docs/make_atlas.py` cuts are recorded first; then
 timed behind it: the map by principal components, by UMAP (warm: what is compiled on the first use
 in a process is timed apart), all crops of the 20-grid, and with `--icons` all its icons at 96 px
 and 128 steps. Between steps of a layout nothing else in the process can answer, so the longest
-one is given too.
+one is given too, and the processor time of all threads, which tells how busy the machine was: layouts
+run on one thread.
 """
 
 import argparse
@@ -49,6 +50,7 @@ class Stage:
     def __init__(self, steps, *, until=None):
         self.seconds, self.longest, self.result, self.shown = 0.0, 0.0, None, []
         begun = before = time.perf_counter()
+        processor = time.process_time()
         while True:
             try:
                 step = next(steps)
@@ -63,6 +65,7 @@ class Stage:
                 steps.close()
                 break
         self.seconds = time.perf_counter() - begun
+        self.processor_s = time.process_time() - processor
 
 
 def measured(options, folder):
@@ -107,6 +110,7 @@ def measured(options, folder):
         "cells_drawn": cells,
         "compile_s": compile_s,
         "seconds": {name: stage.seconds for name, stage in stages.items()},
+        "processor_s": {name: stage.processor_s for name, stage in stages.items()},
         "longest_step_s": {name: stage.longest for name, stage in stages.items()},
     }
 
@@ -126,6 +130,7 @@ def main(argv=None):
         (
             name,
             f"{seconds:.1f} s",
+            f"{found['processor_s'][name]:.1f} s",
             f"{1000 * found['longest_step_s'][name]:.0f} ms",
             f"≤ {BUDGETS[name]} s" if name in BUDGETS else "",
         )
@@ -133,7 +138,7 @@ def main(argv=None):
     ]
     print(f"{found['points']} points of {found['images']} images; levels {found['levels']};")
     print(f"{found['cells_drawn']} cells drawn; compiling {found['compile_s']:.1f} s, once")
-    print(table(("stage", "time", "longest step", "budget"), rows))
+    print(table(("stage", "time", "processor", "longest step", "budget"), rows))
 
 
 if __name__ == "__main__":
