@@ -3,14 +3,13 @@
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.dataset_pass import Known
-from interp_gui.analyses.decoding import Decoder, Taken, decoding_threads
+from interp_gui.analyses.decoding import Decoder, Taken, input_decoder
 from interp_gui.analyses.harvest.block import Block, block_of, tried_places
 from interp_gui.analyses.harvest.folder import LayerFolder, New
 from interp_gui.analyses.harvest.hashes import packed
@@ -18,9 +17,8 @@ from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.harvest.wanted import Wanted
 from interp_gui.analyses.passes import Route
 from interp_gui.core.analysis import Context, Progress
-from interp_gui.core.errors import ImageProblem, InvalidValue, OutputProblem
+from interp_gui.core.errors import ImageProblem, OutputProblem
 from interp_gui.core.images import image_sha256
-from interp_gui.core.preprocessing import load_input
 
 Floats = NDArray[np.float32]
 
@@ -170,13 +168,8 @@ class Recording:
 
     def _decoder(self, order: NDArray[np.int64]) -> Decoder:
         """Decodes the images in this order, but for those that others have recorded since."""
-        preprocessing = self._context.model.preprocessing
-        return Decoder(
-            [self._images[i].entry.path for i in order.tolist()],
-            lambda path: load_input(path, preprocessing),
-            skip=_Recorded(self._lacking, order),
-            threads=decoding_threads(self._context.model.device),
-        )
+        paths = [self._images[i].entry.path for i in order.tolist()]
+        return input_decoder(self._context.model, paths, skip=_Recorded(self._lacking, order))
 
     def _take(
         self,
@@ -193,16 +186,9 @@ class Recording:
         whole: list[Known] = []
         for item, seen in zip(taken.items, taken.inputs, strict=True):
             image = images[item - step.start]
-            if not self._unchanged(image):
-                continue
-            if seen.shape[1:] != size:
-                raise InvalidValue(
-                    f"'{Path(image.entry.path).name}' does not have the size of the network's "
-                    "input.",
-                    hint="Switch cropping on, or resize to an exact size.",
-                )
-            inputs.append(seen)
-            whole.append(image)
+            if self._unchanged(image):
+                inputs.append(seen)
+                whole.append(image)
         if not inputs:
             return []
         hashes = [image.sha256 for image in whole]

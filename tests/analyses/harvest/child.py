@@ -14,7 +14,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from conftest import build, describe
+from conftest import SmallCnn, describe, randomise
 
 from interp_gui.analyses.harvest import HarvestSpec, harvest, recording
 from interp_gui.core.analysis import Context, Inputs
@@ -40,8 +40,10 @@ def main(cache, log, threads, pause_s, *paths):
 
     recording.Recording._take = slow
     shutil.disk_usage = lambda path: SimpleNamespace(free=2**40)  # asked before the pass
-    module, classes = build("cnn")
-    runtime = TorchRuntime(module, describe("cnn", classes))
+    module = randomise(SmallCnn())  # as the fixture `runtimes` has it, without torchvision
+    module.second.weight.data[5] = 0.0
+    module.second.bias.data[5] = -1.0
+    runtime = TorchRuntime(module, describe("cnn", 6))
     dataset = Dataset(images=tuple(ImageEntry(path=path) for path in paths))
     context = Context(model=runtime, inputs=Inputs(dataset=dataset), cache=Cache(Path(cache)))
     layers = [runtime.description.layer(name) for name in LAYERS]

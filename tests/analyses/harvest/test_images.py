@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interp_gui.analyses import passes
-from interp_gui.analyses.harvest import HarvestSpec, places, recording
+from interp_gui.analyses import decoding, passes
+from interp_gui.analyses.harvest import HarvestSpec, places
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.images import image_sha256
@@ -147,7 +147,7 @@ def test_an_image_that_goes_or_changes_during_the_pass_is_left_out(
 
     before = image_sha256(victim)
     with monkeypatch.context() as patched:
-        patched.setattr(recording, "load_input", going)
+        patched.setattr(decoding, "load_input", going)
         found = harvested(runtimes["cnn"], dataset_of(paths), ["last"], batch=2, cache=cache)
     assert found.partial
     assert set(found.broken) == {5}

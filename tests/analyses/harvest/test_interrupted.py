@@ -117,7 +117,7 @@ def test_a_killed_process_loses_only_what_was_under_way(
 
 
 def test_two_processes_share_the_work(runtimes, many, harvested, child, tmp_path):
-    one, two = child(many, "one", 0.05), child(many, "two", 0.05)
+    one, two = child(many, "one", 0.1), child(many, "two", 0.1)
     go(one, two)
     answers = [json.loads(process.stdout.readline()) for process in (one, two)]
     assert [process.wait() for process in (one, two)] == [0, 0]
