@@ -42,7 +42,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     wanted = read_settings(parameters, dataset)
     features = _asked(context)
     found = yield from find(context, features, batch=parameters.batch)
-    lots = lots_of(found, len(dataset.images), seed=context.inputs.seed)
+    drawing = {"least", "random"} & set(wanted.kinds)
+    lots = lots_of(found if drawing else None, len(dataset.images), seed=context.inputs.seed)
     maps: dict[str, LayerMaps] = {}
     for done, feature in enumerate(features):
         context.check()
@@ -106,7 +107,7 @@ def _grid(
     }
     if peaks.runner:
         provenance["runtime"] = peaks.runner
-    if wanted.by:
+    if wanted.by and final:
         provenance["truth_sha256"] = _column_sha256(found.images, wanted.by)
     absent = len(found.images) - chosen.ranking.count
     only = f" ({chosen.only})" if chosen.only else ""

@@ -53,9 +53,14 @@ class Chosen:
     only: str = ""
 
 
-def lots_of(found: Found, count: int, *, seed: int) -> Places:
-    """A number for each of `count` images, drawn by content: the same whatever their order."""
+def lots_of(found: Found | None, count: int, *, seed: int) -> Places:
+    """A number for each of `count` images, drawn by content: the same whatever their order.
+
+    All alike for None, where nothing is drawn.
+    """
     lots = np.full(count, count, np.int64)
+    if found is None:
+        return lots
     ordered = sampled(list(found.images.values()), count, seed=seed, stratified=False)
     for number, image in enumerate(ordered):
         lots[image.place] = number
