@@ -6,8 +6,8 @@ The crops of photographs that `docs/make_atlas.py` cuts are recorded first; then
 timed behind it: the map by principal components, by UMAP (warm: what is compiled on the first use
 in a process is timed apart), all crops of the 20-grid, and with `--icons` all its icons at 96 px
 and 128 steps. Between steps of a layout nothing else in the process can answer, so the longest
-one is given too, and the processor time of all threads, which tells how busy the machine was: layouts
-run on one thread.
+one is given too, and the processor time of all threads, which tells how busy the machine was:
+layouts run on one thread.
 """
 
 import argparse
