@@ -111,7 +111,8 @@ class AtlasForm(QWidget):
             each for name, each in infos.items() if name not in (*FRONT, *HIDDEN)
         )
         self.rest.changed.connect(self.changed)
-        self.rest.more.setChecked(True)  # what is advanced is folded away once, here
+        self.rest.more.setChecked(True)
+        self.rest.more.hide()  # what is advanced is folded away once, here
         self.folded.setWidget(self.rest)
         self.put({name: each.default for name, each in infos.items()} | before)
 
