@@ -216,6 +216,11 @@ class Store:
         shared: dict[str, Any] = self.__dict__.setdefault("_in_progress", {})
         return shared
 
+    def unfinished(self, kind: str) -> dict[str, Any]:
+        """Unfinished work of one kind, in the order it was left; who uses it bounds it."""
+        kinds: dict[str, dict[str, Any]] = self.__dict__.setdefault("_unfinished", {})
+        return kinds.setdefault(kind, {})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ VERSION = 1
 """Raised whenever the same goals would give other pixels."""
 
 STATES_KEPT_BYTES = 256 * 2**20
-_SHARED = "icons on their way"
+_KIND = "icons"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +88,7 @@ class Climber:
         self._make = maker
         self._maker: IconMaker | None = None
         self._key = {"kind": "icons", "version": VERSION, **key, **identity(context)}
-        shared = {} if context.cache is None else context.cache.in_progress
-        self._states: OrderedDict[str, dict[str, Any]] = shared.setdefault(_SHARED, OrderedDict())
+        self._states = {} if context.cache is None else context.cache.unfinished(_KIND)
 
     def known(self, goals: Goals) -> Icons | None:
         """The finished pictures of a block, if they were made before."""
@@ -156,7 +154,7 @@ class Climber:
         self._states[name] = state
         size = 3 * int(state["coefficients"].nbytes)
         while len(self._states) > 1 and len(self._states) * size > STATES_KEPT_BYTES:
-            self._states.popitem(last=False)
+            self._states.pop(next(iter(self._states)))
 
     def _name(self, goals: Goals, steps: int) -> dict[str, Any]:
         return {
