@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ def harvest(options: argparse.Namespace, output: Output) -> int:
                     output.progress(step)
                 elif step[0].numbers.get("units") is not None:
                     tables.append(step[0])
-    notes = list(dict.fromkeys(note for table in tables for note in table.notes))
+    notes = _notes(tables)
     first = tables[0].numbers
     document = {
         "images": first["images"], "broken_images": first["broken_images"],
@@ -77,6 +77,16 @@ def _layer(table: "AnyResult") -> dict[str, Any]:
         **{name: numbers[name] for name in _BY_LAYER},
         "runtime": table.provenance.get("runtime", ""),
     }  # fmt: skip
+
+
+def _notes(tables: "Sequence[AnyResult]") -> list[str]:
+    """What is said of all layers, and what of one, with its name."""
+    found: list[str] = []
+    for table in tables:
+        for note in table.notes:
+            of_all = all(note in other.notes for other in tables)
+            found.append(note if of_all else f"{table.key}: {note}")
+    return list(dict.fromkeys(found))
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:

@@ -8,6 +8,8 @@ may add to one folder at once.
 import errno
 import logging
 import os
+import sys
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +33,7 @@ _VERSION = 1
 _GATE_S = 30.0
 _MOST_BROKEN = 10_000
 _DIRECTIONS = 3
+_TRIES, _TRY_AGAIN_S = 50, 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +143,9 @@ class LayerFolder:
             return False
         try:
             found = msgspec.json.decode((self._path / _MANIFEST).read_bytes(), type=_Manifest)
-        except (OSError, msgspec.MsgspecError) as problem:
+        except OSError:  # it is being exchanged
+            return False
+        except msgspec.MsgspecError as problem:
             logger.info("A manifest of the activation store is made again: %s", problem)
             found = self._remade()
         self._stamp = stamp
@@ -223,7 +228,7 @@ class LayerFolder:
                 file.flush()
                 if sync:
                     os.fsync(file.fileno())
-            os.replace(aside, self._path / _MANIFEST)
+            _exchange(aside, self._path / _MANIFEST)
         except BaseException:
             with suppress(OSError):
                 aside.unlink()
@@ -264,6 +269,18 @@ class LayerFolder:
             if path.name not in named:
                 with suppress(OSError):
                     path.unlink()
+
+
+def _exchange(aside: Path, path: Path) -> None:
+    """Rename over; where a file that is being read cannot be replaced, a moment later."""
+    for _ in range(_TRIES if sys.platform == "win32" else 0):
+        try:
+            os.replace(aside, path)
+        except PermissionError:
+            time.sleep(_TRY_AGAIN_S)
+        else:
+            return
+    os.replace(aside, path)
 
 
 def unwritable(problem: OSError) -> OutputProblem:

@@ -108,6 +108,10 @@ class Recording:
         """Which images some layer lacks; of equal ones the first."""
         return self._wanted.lacking(self._folders.values(), self.broken)
 
+    def _progress(self) -> Progress:
+        total = len(self._images)
+        return Progress(done=total - self.lacking, total=total, text=TEXT)
+
     def steps(self, batch: int) -> Generator[Progress, None, None]:
         """Record them, so many images a step.
 
@@ -118,7 +122,7 @@ class Recording:
         number, lock = next(iter(self._folders.values())).direction()
         try:
             yield from self._steps(batch, number, waiting)
-            yield from _written(list(waiting.values()))
+            yield from _written(list(waiting.values()), self._progress())
         except OutputProblem:
             raise
         except BaseException:
@@ -144,8 +148,7 @@ class Recording:
             done = 0
             for part in parts:
                 self._context.check()
-                total = len(self._images)
-                yield Progress(done=total - self.lacking, total=total, text=TEXT)
+                yield self._progress()
                 step = range(done, done + len(part))
                 done = step.stop
                 if self._lacking[part].any():
@@ -158,7 +161,7 @@ class Recording:
                 late = late or sum(each.bytes for each in waiting.values()) > _MOST_WAITING_BYTES
                 due = [each for each in waiting.values() if late or each.bytes > CHUNK_BYTES]
                 if due:
-                    yield from _written(due)
+                    yield from _written(due, self._progress())
                 if late:
                     written = time.monotonic()
                     if any(folder.others_added() for folder in self._folders.values()):
@@ -225,11 +228,11 @@ class Recording:
         return same
 
 
-def _written(waiting: Sequence[_Waiting]) -> Generator[Progress, None, None]:
+def _written(waiting: Sequence[_Waiting], progress: Progress) -> Generator[Progress, None, None]:
     """Write layer by layer: each is a step."""
     for each in waiting:
         each.write(sync=True)
-        yield Progress(text="Writing activations")
+        yield progress
 
 
 def _ordered(batches: Sequence[NDArray[np.int64]], direction: int) -> list[NDArray[np.int64]]:
