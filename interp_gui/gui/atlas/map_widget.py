@@ -224,10 +224,13 @@ class MapWidget(TravellingWidget):
         painter.save()
         painter.scale(1 / ratio, 1 / ratio)
         before = self._map.made
-        done = self._map.draw(painter, view, rung, until_s=until_s)
+        looked_at = self.looked_at()
+        focus = None if looked_at is None else (looked_at[0] * ratio, looked_at[1] * ratio)
+        done = self._map.draw(painter, view, rung, until_s=until_s, focus=focus)
         if self._mark_painter.any:
             must = self._map.made == before
-            done = self._marks.draw(painter, view, rung, until_s=until_s, must=must) and done
+            marked = self._marks.draw(painter, view, rung, until_s=until_s, focus=focus, must=must)
+            done = marked and done
         painter.restore()
         if done and resting and self.scene is not None:  # what may be needed next
             done = self._map.prepare(self._map.kept_rung, ratio) and self.scene.prepare()
@@ -257,6 +260,10 @@ class MapWidget(TravellingWidget):
         self.paint_marks(painter, scene, view)
         self.minimap.paint(painter, scene, self.camera, palette, ratio=ratio)
         return done
+
+    def looked_at(self) -> tuple[float, float] | None:
+        """The pixel around which tiles are made first; None for the middle."""
+        return None
 
     def paint_marks(self, painter: QPainter, scene: Scene, view: View) -> None:
         """Draw what the hand and the keyboard are on."""

@@ -105,6 +105,9 @@ class PointedMap(MapWidget):
         if self.hit is not None and not self._doing:
             self._hover(self.hit_at(self._last) if self.underMouse() else None)
 
+    def looked_at(self) -> tuple[float, float] | None:
+        return (self._last.x(), self._last.y()) if self.underMouse() else None
+
     # --- choosing ---------------------------------------------------------------------------
 
     def toggle(self, hit: Hit) -> None:
