@@ -35,6 +35,8 @@ from interp_gui.runtimes.torch_runtime import TorchRuntime
 HARVEST_VERSION = 1
 """Raised whenever the same image would give another record; part of keys."""
 
+_AT_ONCE = 5000
+
 
 def harvest(
     context: Context, layers: Sequence[LayerInfo], spec: HarvestSpec, *, batch: int = 0
@@ -211,8 +213,13 @@ def _found(
     if not len(recorded):
         raise _unreadable(broken)
     digest = hashlib.sha256()
-    for i in recorded.tolist():
-        digest.update(bytes.fromhex(images[i].sha256))
+    told: list[HarvestedImage] = []
+    for start in range(0, len(recorded), _AT_ONCE):
+        context.check()
+        yield Progress(done=start, total=len(recorded), text="Listing what is recorded")
+        for i in recorded[start : start + _AT_ONCE].tolist():
+            digest.update(bytes.fromhex(images[i].sha256))
+            told.append(_harvested(images[i]))
     sha256 = digest.hexdigest()
     size = context.model.preprocessing.size
     records: dict[str, LayerRecord] = {}
@@ -236,7 +243,7 @@ def _found(
         )
     return Harvest(
         layers=records,
-        images=tuple(_harvested(images[i]) for i in recorded.tolist()),
+        images=tuple(told),
         broken=dict(sorted(broken.items())),
         sha256=sha256,
         partial=bool(store.gone),
