@@ -15,7 +15,7 @@ from PIL import Image
 from interp_gui.analyses.asked import asked_layer, current_image, run_edited
 from interp_gui.analyses.atlas_pictures.climbing import Climber, Icons
 from interp_gui.analyses.atlas_pictures.goals import goals_of
-from interp_gui.analyses.atlas_pictures.icons import Floats, IconMaker, Pixels, Recipe
+from interp_gui.analyses.atlas_pictures.icons import Floats, Pixels, Recipe, icon_maker
 from interp_gui.analyses.atlas_pictures.order import along_curve
 from interp_gui.analyses.atlas_pictures.stages import Drawn, in_stages
 from interp_gui.analyses.unit_maps import require_positions, unit_maps
@@ -199,7 +199,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     parts = _blocks(drawing, parameters.group)
     recipe = Recipe(size=parameters.size, place="centre", power=parameters.power)
     climber = Climber(
-        context, lambda: IconMaker(context, layer, recipe), steps=parameters.steps,
+        context, lambda: icon_maker(context, layer, recipe), steps=parameters.steps,
         key={"layer": layer.name, "recipe": recipe.plain()},
     )  # fmt: skip
     mean = drawing.vectors.mean(axis=0, dtype=np.float64)

@@ -118,7 +118,11 @@ class Climber:
         return self._looked_at(maker, group)
 
     def finish(self, goals: Goals) -> Generator[int, None, Icons]:
-        """Let a block climb to its end, all tries of it, and keep it."""
+        """Let a block climb to its end, all tries of it, and keep it.
+
+        The first try's state stays held too: a map asks for a few steps of all icons, then for
+        more of each.
+        """
         best = yield from self.climb(goals, self.steps)
         maker = self._maker
         assert maker is not None
@@ -130,7 +134,6 @@ class Climber:
             group = maker.start(other)
             yield from self._rise(maker, group, self.steps)
             best = best.better(self._looked_at(maker, group))
-        self._states.pop(self._trajectory(goals), None)
         if self._context.cache is not None:
             self._context.cache.put(self._name(goals, self.steps), best.plain())
         return best

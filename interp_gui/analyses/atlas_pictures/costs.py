@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from interp_gui.analyses.asked import asked_layer
-from interp_gui.analyses.atlas_pictures.icons import Goals, IconMaker
+from interp_gui.analyses.atlas_pictures.icons import Goals, icon_maker
 from interp_gui.analyses.atlas_pictures.settings import PictureSettings
 from interp_gui.analyses.costs import remembered, spread, step_s
 from interp_gui.analyses.passes import identity
@@ -42,7 +42,7 @@ def block_step_s(
     import numpy as np
 
     def timed() -> float:
-        maker = IconMaker(context, layer, settings.recipe)
+        maker = icon_maker(context, layer, settings.recipe)
         random = np.random.default_rng(0)
         directions = random.normal(size=(group, layer.units)).astype(np.float32)
         goals = Goals(

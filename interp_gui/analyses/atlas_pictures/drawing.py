@@ -11,7 +11,7 @@ from interp_gui.analyses.atlas.make import make_atlas
 from interp_gui.analyses.atlas_pictures.climbing import Climber, Icons
 from interp_gui.analyses.atlas_pictures.crops import CropMaker
 from interp_gui.analyses.atlas_pictures.goals import cosines, goals_of, nearest_cells
-from interp_gui.analyses.atlas_pictures.icons import Goals, IconMaker, Pixels
+from interp_gui.analyses.atlas_pictures.icons import Goals, Pixels, icon_maker
 from interp_gui.analyses.atlas_pictures.order import (
     Cells,
     blocks,
@@ -193,7 +193,7 @@ def planned(
         )
     recipe = settings.recipe
     climber = Climber(
-        context, lambda: IconMaker(context, layer, recipe), steps=settings.steps,
+        context, lambda: icon_maker(context, layer, recipe), steps=settings.steps,
         tries=settings.tries, key={"layer": layer.name, "recipe": recipe.plain()},
     )  # fmt: skip
     parts = wanted_first(blocks(level, minimum=atlas.minimum, size=settings.group), wanted)

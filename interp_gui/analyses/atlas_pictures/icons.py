@@ -33,6 +33,7 @@ WAKING_STEPS = 16
 """So long a picture without any gradient gets one through ReLUs that pass none."""
 
 FRAME_PX = 5
+_MEMO = "icon maker"
 GREY_PULL = 0.8
 """Share of the pull towards grey in the frame's penalty (lucid's)."""
 
@@ -54,7 +55,7 @@ class Recipe:
     """
 
     size: int = 96
-    place: Place = "mean"
+    place: Place = "centre"
     power: float = 4.0
     learning_rate: float = 0.05
     decay: float = 1.2
@@ -172,6 +173,23 @@ class IconMaker:
         if self.recipe.place == "centre":
             return torch.stack([at_place(value, self._layer) for value in each])[:, :, None]
         return torch.stack([over_positions(value, self._layer) for value in each])
+
+
+def icon_maker(context: Context, layer: LayerInfo, recipe: Recipe) -> IconMaker:
+    """The maker for a layer; the model keeps the last one, for a map asks for it again and again.
+
+    Its network is a copy, traced and folded, which takes as long as some twenty steps.
+    """
+    memo = getattr(context.model, "memo", None)
+    if memo is None:
+        return IconMaker(context, layer, recipe)
+    # models of one size share what they remember, also where they normalise differently
+    name = layer.name, recipe, context.model.preprocessing
+    kept = memo.get(_MEMO)
+    if kept is None or kept[0] != name:
+        kept = memo[_MEMO] = name, IconMaker(context, layer, recipe)
+    maker: IconMaker = kept[1]
+    return maker
 
 
 class Group:

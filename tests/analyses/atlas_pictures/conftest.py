@@ -92,7 +92,8 @@ def planted_atlas(make_atlas, tmp_path):
     return msgspec.structs.replace(
         atlas, layer="layer", paths=tuple(paths), sha256=np.stack(hashes), vectors=vectors,
         mean=vectors.mean(axis=0, dtype=np.float64), size=(SIDE, SIDE), grid=(5, 5), minimum=2,
-        covariance=np.cov(vectors.T.astype(np.float64)), field=np.array(field, np.int32), place=atlas.place,
+        covariance=np.cov(vectors.T.astype(np.float64)),
+        field=np.array(field, np.int32),
         levels=tuple(relevelled(level) for level in atlas.levels),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Icons show what their direction stands for, the same whatever is made beside them or before."""
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from interp_gui.analyses.atlas_pictures.icons import (
     IconMaker,
     Recipe,
     frame_penalty,
+    icon_maker,
     seeds_of,
 )
 from interp_gui.core.analysis import Context, Inputs
@@ -137,7 +139,11 @@ def test_a_look_on_the_way_changes_nothing(planted, memory):
     on = staged.finish(wanted)
     assert next(on) == 8
     assert np.array_equal(whole.pixels, ended(on).pixels)
-    assert staged.taken(wanted) == 0
+    # what was finished after fewer steps goes on from there, in a run of its own
+    further = climber(planted, steps=26, cache=memory)
+    assert further.taken(wanted) == 20
+    longer = ended(climber(planted, steps=26).finish(wanted))
+    assert np.array_equal(longer.pixels, ended(further.finish(wanted)).pixels)
 
 
 def test_a_cancelled_climb_goes_on_where_it_was(planted, memory):
@@ -191,6 +197,18 @@ def test_one_network_serves_all_groups(planted, monkeypatch):
     for first in range(3):
         ended(busy.finish(goals(np.eye(4)[first : first + 2])))
     assert built == [1]
+
+
+def test_the_model_keeps_the_last_maker(planted):
+    given, layer = context(planted), planted.description.layer("layer")
+    first = icon_maker(given, layer, RECIPE)
+    assert icon_maker(context(planted), layer, RECIPE) is first
+    other = icon_maker(given, layer, Recipe(size=48))
+    assert other is not first
+    assert icon_maker(given, layer, Recipe(size=48)) is other
+    changed = msgspec.structs.replace(planted.preprocessing, mean=(0.4,) * 3)
+    twin = planted.with_preprocessing(changed)
+    assert icon_maker(context(twin), layer, Recipe(size=48)) is not other
 
 
 def test_nothing_to_climb_towards_stays_grey(planted):
