@@ -16,7 +16,7 @@ CELL_PX = 66.0
 1.4 times as much."""
 NEAR_PX, NEARER_PX = 130.0, 200.0
 """Size of the finest cells from which on points begin to be seen over pictures, and are wholly."""
-_GAP = 0.06
+_GAP, _MOST_GAP_PX = 0.06, 6.0
 _SMALLEST = 0.36
 _BEHIND_POINTS = 0.45
 _AROUND_PX = 2.0
@@ -84,7 +84,7 @@ def _placed(scene: Scene, view: View, cells: NDArray[np.int32], seen: Cells | No
         )  # fmt: skip
     level = seen.grid.level
     place = view.scale / level.side
-    gap = max(1.0, place * _GAP)
+    gap = max(1.0, min(place * _GAP, _MOST_GAP_PX * view.ratio))
     size = np.maximum(1.0, np.rint((place - gap) * np.maximum(_SMALLEST, seen.grown[cells])))
     # Whole pixels from the map's corner on: crisp, and the same in every tile.
     x = np.rint((level.x[cells] + 0.5) * place - size / 2) - view.left * view.scale
