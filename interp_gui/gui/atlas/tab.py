@@ -9,7 +9,6 @@ from PySide6.QtGui import QHideEvent, QImage, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QProgressBar, QPushButton, QSplitter, QStackedWidget, QWidget
 
 from interp_gui.core.atlas.kinds import Atlas
-from interp_gui.core.cost import Cost
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
@@ -35,8 +34,9 @@ from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.flow import FlowRow
 
 NARROW_PX = 620
-AUTO_S = 5.0
-"""A map that takes less is made unasked where one was shown before: the cache has it."""
+PATIENCE_MS = 20_000
+"""So long a map that a session showed may take to come back unasked: from the cache it does.
+Otherwise it is stopped, and waits for a person to let it go on."""
 
 
 class AtlasTab(QWidget):
@@ -58,6 +58,7 @@ class AtlasTab(QWidget):
         self._state, self._bridge, self._actions = state, bridge, actions
         self._stale = True
         self._wanted: dict[str, Any] | None = None
+        self.patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self.work = AtlasWork(state, bridge, self)
         self.layers = LayerBox(state, parent=self)
         self.form = AtlasForm()
@@ -136,7 +137,7 @@ class AtlasTab(QWidget):
         self.empty.pressed.connect(self._invited)
         self.work.changed.connect(self._show_state)
         self.work.came.connect(self._came)
-        self.cost.known.connect(self._cost_known)
+        self.patience.timeout.connect(self._stop_bringing)
         self.looking.told.connect(self._show_note)
         self.looking.chosen_changed.connect(self._actions.refresh_later)
         self.tools.export_wanted.connect(self.leaving.export)
@@ -152,6 +153,9 @@ class AtlasTab(QWidget):
         way = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
         if way != self.split.orientation():
             self.split.setOrientation(way)
+            whole = self.split.height() if narrow else self.split.width()
+            part = whole * 3 // 8 if narrow else min(280, whole // 2)
+            self.split.setSizes([whole - part, part])
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -186,19 +190,27 @@ class AtlasTab(QWidget):
             self.form.put(self._wanted["settings"])
         self.history.settle()  # what was declared or restored is no change by hand
         self.work.follow(self.request())
+        self._bring_back()
         self._show_state()
 
     def _settings_changed(self) -> None:
         self.cost.set_request(self.request() if not self.work.is_running else None)
         self._show_state()
 
-    def _cost_known(self, cost: Cost | None) -> None:
-        """A map that a session showed comes back by itself where the cache has it."""
+    def _bring_back(self) -> None:
+        """Make a map again that a session showed; the cache has it, or it is stopped soon."""
         wanted, request = self._wanted, self.request()
-        if wanted is None or not wanted.get("made") or request is None or self.work.is_running:
+        if wanted is None or request is None or self.work.is_running or self._stale:
             return
-        if cost is not None and cost.seconds <= AUTO_S and self.work.kept is None:
+        if self.work.shows(request):
+            self._came()
+        elif wanted.pop("made", False):
             self.work.make(request)
+            self.patience.start()
+
+    def _stop_bringing(self) -> None:
+        if self.work.is_running and self._wanted is not None:
+            self.work.cancel()
 
     # --- running ---------------------------------------------------------------------------------
 
@@ -207,6 +219,7 @@ class AtlasTab(QWidget):
         request = self.request()
         if request is None:
             return
+        self.patience.stop()
         if self.work.can_go_on and self.work.asked(request):
             self.work.go_on()
         else:
@@ -244,6 +257,8 @@ class AtlasTab(QWidget):
         if kept is None or wanted is None or self.work.is_preview:
             return
         self._wanted = None
+        if wanted.get("layer", kept.request.inputs.layer) != kept.request.inputs.layer:
+            return  # another layer was mapped meanwhile
         if isinstance(wanted.get("look"), dict):
             put_look(self.looking, wanted["look"])
         if isinstance(wanted.get("map"), dict):
@@ -322,13 +337,14 @@ class AtlasTab(QWidget):
 
     def snapshot(self) -> dict[str, Any]:
         """Settings, view, look and selection, as JSON can hold them."""
-        if self.looking.kept is None and self._wanted is not None:
-            return self._wanted  # restored, and not shown yet
+        if self._wanted is not None:
+            return {**self._wanted, "made": True}  # restored, and not shown yet
         found: dict[str, Any] = {
             "settings": self.form.everything(), "look": look_of(self.looking),
             "made": self.looking.kept is not None,
         }  # fmt: skip
         if self.looking.kept is not None:
+            found["layer"] = self.looking.kept.request.inputs.layer
             found["map"] = msgspec.to_builtins(self.canvas.snapshot())
             found["chosen"] = chosen_of(self.looking.chosen)
         return found
@@ -341,4 +357,3 @@ class AtlasTab(QWidget):
         if isinstance(found.get("look"), dict):
             put_look(self.looking, found["look"])
         self._subject_changed()
-        self.cost.refresh()

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from interp_gui.core.result import AnyResult
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import Ended, ErrorInfo, Priority, Run
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.shared import child_of
 from interp_gui.gui.state import AppState
 
 ANALYSIS = "activation-atlas"
@@ -64,6 +65,33 @@ class Kept:
             known[cell] = max(pictures.steps, known.get(cell, 0))
 
 
+class KeptMaps(QObject):
+    """The maps of a window, by what was asked for; those used last stand last."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.all: OrderedDict[bytes, Kept] = OrderedDict()
+
+    def keep(self, kept: Kept) -> None:
+        """Keep a map, and forget the one that was not used for longest."""
+        key = _key(kept.request)
+        self.all[key] = kept
+        self.all.move_to_end(key)
+        while len(self.all) > MOST_KEPT:
+            self.all.popitem(last=False)
+
+    def find(self, request: Run) -> Kept | None:
+        """The map of a request, or else the last one of the same model, layer and images."""
+        found = self.all.get(_key(request))
+        same = (k for k in reversed(self.all.values()) if _subject(k.request) == _subject(request))
+        return found or next(same, None)
+
+
+def maps_of(state: AppState) -> KeptMaps:
+    """The maps of a window, which all its views share."""
+    return child_of(state.shared, KeptMaps) or KeptMaps(state.shared)
+
+
 class AtlasWork(QObject):
     """Runs `activation-atlas` for one view.
 
@@ -81,7 +109,7 @@ class AtlasWork(QObject):
     def __init__(self, state: AppState, bridge: EngineBridge, parent: QObject) -> None:
         super().__init__(parent)
         self._state, self._bridge = state, bridge
-        self._all: OrderedDict[bytes, Kept] = OrderedDict()
+        self._maps = maps_of(state)
         self._saved: dict[bytes, dict[str, Any]] = {}
         self._request: Run | None = None
         self._subject: Subject | None = None
@@ -149,10 +177,10 @@ class AtlasWork(QObject):
         if request is not None and subject == self._subject and self.kept is not None:
             return True
         self._subject = subject
-        found = self._all.get(_key(request)) if request is not None else None
-        if found is None:
-            same = (k for k in reversed(self._all.values()) if _subject(k.request) == subject)
-            found = next(same, None)
+        found = self._maps.find(request) if request is not None else None
+        if found is not None:  # each view adds to a copy of its own
+            found = replace(found, fetched=dict(found.fetched), steps={})
+            self._maps.keep(found)
         self.kept, self.is_preview = found, False
         if not self.is_running and self.is_behind:
             self.outcome, self.error = "", None
@@ -216,17 +244,10 @@ class AtlasWork(QObject):
             return
         kept = Kept(self._request, result, recipe)
         if result.final:
-            self._keep(kept)
+            self._maps.keep(kept)
         if not self.is_behind:
             self.kept, self.is_preview = kept, not result.final
             self.came.emit()
-
-    def _keep(self, kept: Kept) -> None:
-        key = _key(kept.request)
-        self._all[key] = kept
-        self._all.move_to_end(key)
-        while len(self._all) > MOST_KEPT:
-            self._all.popitem(last=False)
 
     def _progressed(self, progress: Progress, left_s: float | None) -> None:
         self.progress, self.left_s = progress, left_s

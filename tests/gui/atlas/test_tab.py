@@ -4,12 +4,12 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 
 from interp_gui.core.analysis import Progress
-from interp_gui.core.cost import Cost
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Table
 from interp_gui.core.target import Target
 from interp_gui.gui.atlas.picking import Hit
 from interp_gui.gui.atlas.tab import AtlasTab
+from interp_gui.gui.atlas.work import maps_of
 from interp_gui.gui.dragging.drag import mime_for
 
 
@@ -388,17 +388,11 @@ def test_a_session_brings_settings_look_view_and_choice_back(
     made.canvas.camera.zoom(3, 100, 100)
     made.canvas.camera.arrive()
     kept = msgspec.json.decode(msgspec.json.encode(made.snapshot()))
+    maps_of(atlas_state).all.clear()  # as in another window
     other = new_tab()
     other.restore(kept)
     assert other.form.seed.value() == 4
     assert other.snapshot() == kept  # what is not shown yet is not lost
-    estimate = [j for j, r in engine.client.requests.items() if hasattr(r, "run")]
-    qtbot.waitUntil(lambda: len([
-        j for j, r in engine.client.requests.items() if hasattr(r, "run")]) > len(estimate),
-        timeout=3000)  # fmt: skip
-    asked = [j for j, r in engine.client.requests.items() if hasattr(r, "run")][-1]
-    engine.cost(asked, Cost(seconds=0.5))
-    engine.end(asked)
     qtbot.waitUntil(lambda: len(engine.jobs("activation-atlas")) == 3)
     made.give(other)
     assert other.canvas.look.draw == "points"
@@ -409,17 +403,33 @@ def test_a_session_brings_settings_look_view_and_choice_back(
     assert other.canvas.snapshot() == pytest.approx(made.canvas.snapshot(), abs=0.02)
 
 
-def test_a_map_that_takes_long_is_not_made_unasked(new_tab, described, images, met, engine, qtbot):
+def test_a_map_that_the_cache_does_not_have_waits_for_a_word(
+    new_tab, described, images, met, engine, qtbot
+):
     tab = new_tab()
+    tab.patience.setInterval(60)
     tab.restore({"made": True, "settings": {"seed": 2}, "look": 3, "map": "x", "chosen": [1]})
-    qtbot.waitUntil(
-        lambda: any(hasattr(r, "run") for r in engine.client.requests.values()), timeout=3000
-    )
-    asked = [j for j, r in engine.client.requests.items() if hasattr(r, "run")][-1]
-    engine.cost(asked, Cost(seconds=600))
-    engine.end(asked)
-    qtbot.waitUntil(lambda: "10 min" in tab.cost.text())
-    assert engine.jobs("activation-atlas") == []
+    (job,) = engine.jobs("activation-atlas")
+    assert engine.request("activation-atlas").inputs.seed == 2
+    qtbot.waitUntil(lambda: job in engine.cancelled)
+    engine.end(job, "cancelled")
+    qtbot.waitUntil(lambda: tab.empty.button.text() == "Go on")
+    assert tab.snapshot()["made"]
+
+
+def test_a_copy_beside_shows_the_same_map_at_once(made, new_tab, engine, sheet, qtbot):
+    atlas = made.looking.kept.atlas
+    qtbot.waitUntil(lambda: bool(engine.jobs("atlas-pictures")))
+    job = engine.newest("atlas-pictures")
+    side = engine.request("atlas-pictures").parameters["level"]
+    engine.result(job, sheet(atlas, side, [0, 1, 2]))
+    qtbot.waitUntil(lambda: bool(made.canvas.atlas.pictures))
+    copy = new_tab()
+    copy.restore(made.snapshot())
+    assert len(engine.jobs("activation-atlas")) == 1
+    assert copy.canvas.atlas.xy is atlas.xy
+    assert len(copy.canvas.atlas.pictures) == 1
+    assert copy.looking.kept is not made.looking.kept
 
 
 def test_another_layer_has_its_own_map_and_the_first_comes_back(made, atlas_state):
