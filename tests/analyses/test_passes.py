@@ -1,10 +1,20 @@
 """Passes over many images: on which runtime they run, what is kept of them, and short memory."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from interp_gui.analyses import dataset_predictions, layer_summary, real_examples, unit_similarity
-from interp_gui.analyses.passes import Route, batch_size, identity, known_route, onnx_name
+from interp_gui.analyses.passes import (
+    Route,
+    batch_size,
+    choose_route,
+    identity,
+    known_route,
+    onnx_name,
+)
+from interp_gui.analyses.unit_maps import map_size, unit_maps
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import OutOfMemory
@@ -12,6 +22,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.engine.recipes import recipe_of_result, recipe_of_run
 from interp_gui.runtimes.faster import choosing
 from interp_gui.runtimes.faster.choosing import Choice, Work
+from interp_gui.runtimes.faster.harvesting import Harvested
 from interp_gui.runtimes.faster.network import Passed
 from interp_gui.runtimes.faster.reducing import Extremes, Reduction
 
@@ -49,6 +60,74 @@ def test_a_summary_is_the_same_on_both(
     assert ours.results[-1].provenance == {}
     assert theirs.results[-1].provenance == {"runtime": onnx_name()}
     assert any("Computed on ONNX Runtime" in note for note in theirs.results[-1].notes)
+
+
+@pytest.mark.parametrize("name", ["cnn", "vit", "swin"])
+def test_what_a_store_keeps_is_the_same_on_both(name, runtimes, maps_layer, monkeypatch):
+    model = runtimes[name]
+    layers = [
+        each for each in model.description.layers
+        if each.units and (each.worthwhile or each.name == maps_layer[name])
+    ]  # fmt: skip
+    context = Context(model=model, inputs=Inputs())
+    batch = np.random.default_rng(5).normal(size=(3, 3, 32, 32)).astype(np.float32)
+    places = {
+        each.name: np.arange(6).reshape(3, 2) % int(np.prod(map_size(each, (32, 32))))
+        for each in layers
+    }
+
+    def harvest(setting):
+        monkeypatch.setenv("INTERP_GUI_RUNTIME", setting)
+        steps = choose_route(context, layers, images=99, first=lambda: batch, harvest=True)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as ended:
+            route = ended.value
+        return route, route.harvested(context, batch, places)
+
+    own, ours = harvest("torch")
+    quick, theirs = harvest("onnx")
+    assert (own.runner, quick.runner) == ("", onnx_name())
+    values = own.values(context, batch)
+    for layer in layers:
+        maps = unit_maps(values[layer.name], layer, (32, 32))
+        flat = maps.reshape(*maps.shape[:2], -1)
+        scale = np.abs(flat).max()
+        a, b = ours[layer.name], theirs[layer.name]
+        for part in ("peak", "low", "mean", "vectors"):
+            assert np.abs(getattr(a, part) - getattr(b, part)).max() <= 1e-4 * scale
+        assert np.abs(a.mean_square - b.mean_square).max() <= 1e-4 * scale**2
+        assert (a.position == b.position).mean() > 0.95
+        np.testing.assert_array_equal(a.position, flat.argmax(2))
+        np.testing.assert_array_equal(a.peak, flat.max(2))
+        picked = np.stack([flat[i][:, places[layer.name][i]].T for i in range(3)])
+        np.testing.assert_array_equal(a.vectors, picked)
+        tokens = layer.spatial and "token" in layer.axes
+        assert (a.norms is not None) == (b.norms is not None) == tokens
+        if tokens:
+            true = np.linalg.norm(flat, axis=1)
+            assert np.abs(a.norms - true).max() <= 1e-5 * true.max()
+            assert np.abs(b.norms - true).max() <= 1e-4 * true.max()
+
+
+@pytest.mark.usefixtures("always")
+def test_a_store_gets_numbers_that_end_from_the_maps(model):
+    def run(batch, *, harvests=(), capture=(), **_):
+        if capture:
+            flat = np.array([[[[1.0, np.nan], [3.0, 2.0]]] * 12], np.float32)
+            return Passed({"last": flat}, {}, {})
+        nothing = np.full((1, 12), np.nan, np.float32)
+        told = Harvested(nothing, nothing, nothing, nothing, nothing, nothing[:, None])
+        return Passed({}, {}, {}, {"last": told})
+
+    layer = model.description.layer("last")
+    route = Route(layers=(layer,), choice=Choice(onnx=True), network=SimpleNamespace(run=run))
+    context = Context(model=model, inputs=Inputs())
+    found = route.harvested(context, np.zeros((1, 3, 32, 32)), {"last": np.array([[2]])})["last"]
+    assert found.peak.tolist() == [[3.0] * 12]
+    assert found.position.tolist() == [[2] * 12]
+    assert np.isnan(found.mean).all()
 
 
 @pytest.mark.usefixtures("always")
