@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -16,9 +17,10 @@ from interp_gui.analyses.harvest import HarvestSpec, folder, harvest, recording
 from interp_gui.analyses.harvest.block import Block
 from interp_gui.analyses.harvest.folder import LayerFolder, New
 from interp_gui.analyses.harvest.hashes import keys_of, packed
+from interp_gui.analyses.passes import Route
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
-from interp_gui.core.errors import OutputProblem
+from interp_gui.core.errors import Cancelled, InvalidValue, OutOfMemory, OutputProblem
 from interp_gui.core.images import image_sha256
 from interp_gui.engine.cache import Cache
 
@@ -305,3 +307,49 @@ def test_rows_of_images_that_are_known_are_dropped(runtimes, many, harvested, tm
     assert list(one.where(keys_of(packed(hashes[-1:])))) == [3]
     chunks = one.chunks()
     assert [chunks[i].peak[0].tolist() for i in range(3)] == [[0, 1], [2], [7]]
+
+
+@pytest.mark.parametrize("calls", [5, 40, 150])
+def test_a_cancel_inside_a_step_loses_nothing(runtimes, many, harvested, computed, tmp_path, calls):
+    cache, left = Cache(tmp_path / "cache"), [calls]
+
+    def check():
+        left[0] -= 1
+        if left[0] < 0:
+            raise Cancelled
+
+    inputs = Inputs(dataset=dataset_of(many))
+    context = Context(model=runtimes["cnn"], inputs=inputs, cache=cache, check=check)
+    layer = runtimes["cnn"].description.layer("last")
+    with pytest.raises(Cancelled):
+        list(harvest(context, [layer], SPEC, batch=4))
+    found = harvested(runtimes["cnn"], dataset_of(many), ["last"], SPEC, batch=4, cache=cache)
+    assert sorted(computed) == sorted(image_sha256(path) for path in many)
+    assert len(found.images) == len(many)
+
+
+def test_where_memory_is_short_fewer_are_taken_and_what_is_recorded_stays(
+    runtimes, many, harvested, computed, tmp_path, monkeypatch
+):
+    harvested_by, batches = Route.harvested, []
+
+    def short(self, context, batch, places):
+        batches.append(len(batch))
+        if len(batch) > 2 and len(batches) > 3:
+            raise OutOfMemory("There is not enough memory.")
+        return harvested_by(self, context, batch, places)
+
+    monkeypatch.setattr(Route, "harvested", short)
+    cache = Cache(tmp_path / "cache")
+    found = harvested(runtimes["cnn"], dataset_of(many), ["last"], SPEC, batch=8, cache=cache)
+    assert batches[:4] == [8, 8, 8, 8]
+    assert set(batches[6:]) == {2}
+    assert len(computed) == len(set(computed)) == len(many)
+    assert any("2 images at a time" in note for note in found.notes)
+
+
+def test_inputs_of_another_size_are_refused(runtimes, many, harvested):
+    runtime = runtimes["cnn"]
+    changed = msgspec.structs.replace(runtime.preprocessing, resize="none", crop=False)
+    with pytest.raises(InvalidValue, match="size of the network's input"):
+        harvested(runtime.with_preprocessing(changed), dataset_of(many[:3]), ["last"])
