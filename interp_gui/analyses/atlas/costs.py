@@ -2,12 +2,13 @@
 
 from interp_gui.analyses.atlas.about import parse_about
 from interp_gui.analyses.atlas.labels import BY_ATTRIBUTION, MOST_LOOKED_AT
-from interp_gui.analyses.atlas.picked import positions_of, require_vectors
+from interp_gui.analyses.atlas.picked import require_vectors, spec_of
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.atlas.umap_layout import epochs_of
 from interp_gui.analyses.attribution import attribution_s
-from interp_gui.analyses.costs import forward_s, spread
+from interp_gui.analyses.costs import spread
 from interp_gui.analyses.dataset_pass import images_at_hand
+from interp_gui.analyses.harvest.costs import harvest_cost
 from interp_gui.analyses.unit_maps import map_size
 from interp_gui.core.analysis import Context
 from interp_gui.core.cost import Cost
@@ -38,13 +39,10 @@ def atlas_cost(
     """Time and room of the pass, the layout and the labels."""
     require_vectors(layer)
     dataset = images_at_hand(context)
-    positions = positions_of(settings, len(dataset.images))
+    spec = spec_of(settings, len(dataset.images))
     grid = map_size(layer, context.model.preprocessing.size)
-    vectors = len(dataset.images) * min(positions, grid[0] * grid[1])
-    points = min(settings.points, vectors)
-    paths = spread(dataset.paths, 1)
-    one_s = forward_s(context, layer=layer.name, path=paths[0] if paths else "")
-    seconds = one_s * len(dataset.images) + layout_s(points, layer.units, settings)
+    points = min(settings.points, len(dataset.images) * min(spec.positions, grid[0] * grid[1]))
+    seconds = layout_s(points, layer.units, settings)
     model = context.model.description
     looked = 0
     if parse_about(settings.about, model) is not None:
@@ -56,8 +54,8 @@ def atlas_cost(
     if looked:
         seconds += attribution_s(
             context, layer, positions=looked, images=len(dataset.images),
-            path=paths[0] if paths else "",
+            path=spread(dataset.paths, 1)[0],
         )  # fmt: skip
-    disk = 4 * layer.units * (vectors + 4 * len(dataset.images))
     memory = 4 * points * (layer.units + 4 * settings.neighbours)
-    return Cost(seconds=seconds, disk_bytes=disk, memory_bytes=memory)
+    found = harvest_cost(context, [layer], spec, batch=settings.batch)
+    return found + Cost(seconds=seconds, disk_bytes=8 * points, memory_bytes=memory)

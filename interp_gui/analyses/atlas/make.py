@@ -21,15 +21,15 @@ from interp_gui.analyses.atlas.picked import (
     columns,
     fields,
     picked,
-    positions_of,
     require_vectors,
+    spec_of,
 )
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.dataset_pass import images_at_hand
-from interp_gui.analyses.harvest import Harvest, HarvestSpec, harvest
+from interp_gui.analyses.harvest import Harvest, LayerRecord, harvest
 from interp_gui.core.analysis import Context, Progress, Saved
 from interp_gui.core.atlas.kinds import Atlas
-from interp_gui.core.errors import unknown_name
+from interp_gui.core.errors import MissingAbility, unknown_name
 from interp_gui.core.layer import LayerInfo
 
 Made = Generator[Progress | Saved | Atlas, None, Atlas]
@@ -72,9 +72,7 @@ def make_atlas(
     known = (*WORDS, "", "label", "group", *dataset.columns)
     if labels and settings.labels not in known:
         raise unknown_name("column of the images", settings.labels, known)
-    spec = HarvestSpec(
-        positions=positions_of(settings, len(dataset.images)), skip_edges=settings.skip_edges
-    )
+    spec = spec_of(settings, len(dataset.images))
     found = yield from harvest(context, [layer], spec, batch=settings.batch)
     points = yield from picked(context, settings, found, layer, about)
     blank = yield from _blank(context, settings, found, layer, about, points)
@@ -213,7 +211,7 @@ def _blank(
         size=context.model.preprocessing.size, xy=np.zeros((len(points.image), 2), np.float32),
         image=image.ravel().astype(np.int32), place=points.place.astype(np.int32),
         vectors=points.vectors, weight=points.weight, mean=record.vector_mean,
-        covariance=record.covariance, paths=tuple(each.path for each in images),
+        covariance=_covariance(record), paths=tuple(each.path for each in images),
         sha256=np.array([list(bytes.fromhex(each.sha256)) for each in images], np.uint8),
         columns=columns(images),
         numbers={
@@ -224,6 +222,14 @@ def _blank(
         notes=(*edit_notes(context), *_notes(layer, record.outliers, points), *found.notes),
         provenance={"images_sha256": found.sha256, **found.provenance(layer.name)},
     )  # fmt: skip
+
+
+def _covariance(record: LayerRecord) -> NDArray[np.float64]:
+    """(C, C), or (0, 0) of a layer of so many units that none was made."""
+    try:
+        return record.covariance
+    except MissingAbility:
+        return np.zeros((0, 0))
 
 
 def _notes(layer: LayerInfo, outliers: int, points: Points) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from interp_gui.analyses.asked import NOT_A_NUMBER
 from interp_gui.analyses.atlas.about import About, chosen_points
 from interp_gui.analyses.atlas.settings import AtlasSettings
-from interp_gui.analyses.harvest import Harvest, HarvestedImage, LayerRecord
+from interp_gui.analyses.harvest import Harvest, HarvestedImage, HarvestSpec, LayerRecord
 from interp_gui.analyses.real_examples.crops import field_box
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Context, Progress, Saved
@@ -73,6 +73,11 @@ def positions_of(settings: AtlasSettings, images: int) -> int:
     while positions > 1 and images * positions > ENOUGH:
         positions //= 2
     return positions
+
+
+def spec_of(settings: AtlasSettings, images: int) -> HarvestSpec:
+    """What is recorded of so many images."""
+    return HarvestSpec(positions=positions_of(settings, images), skip_edges=settings.skip_edges)
 
 
 def rows_of(

@@ -110,7 +110,7 @@ class Atlas(Result, tag="atlas", kw_only=True):
         (N, C) float32 activations.
     mean, covariance
         (C,) and (C, C) float64 of all recorded activations of the layer, of which the points may
-        be a part.
+        be a part; the covariance is (0, 0) where the layer has too many units for one.
     weight
         (N,) float32 attribution of points to the class of a class atlas (difference of two);
         empty otherwise.

@@ -114,3 +114,10 @@ def test_it_survives_the_text_form(make_atlas):
     found = direction(with_moments(make_atlas(40)), np.arange(3))
     again = Feature.parse(found.text, vectors={found.vector_hash: found.matrix()})
     assert (again.matrix() == found.matrix()).all()
+
+
+def test_layers_of_too_many_units_cannot_be_whitened(make_atlas):
+    atlas = msgspec.structs.replace(with_moments(make_atlas(60)), covariance=np.zeros((0, 0)))
+    with pytest.raises(InvalidValue, match="too many units"):
+        direction(atlas, np.arange(5), "whitened")
+    assert direction(atlas, np.arange(5)).vectors
