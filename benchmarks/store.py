@@ -242,6 +242,9 @@ def main(argv=None):
     parser.add_argument("--only", nargs="+", default=("speed", "memory"))
     parser.add_argument("--harvest", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    # as the launcher does, before torch is imported: threads that spin ruin a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     if options.harvest:
         harvest_here(*options.harvest)
         return
