@@ -1,8 +1,8 @@
 """What the colours of a map mean: a scale for amounts, a list for kinds."""
 
 import numpy as np
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from interp_gui.core.atlas.colours import kind_colours, limits
@@ -11,12 +11,15 @@ from interp_gui.core.colormaps import colormap
 from interp_gui.core.export.numbers import readable
 from interp_gui.gui.widgets.pixels import to_image
 
+PAD_PX = 6
+INSET_PX = 10
+WIDEST_PX = 210
 BAR_PX = 12
 SWATCH_PX = 11
 
 
 class Legend(QWidget):
-    """Painted, with all that it says as its description too; nothing to press."""
+    """Lies over a corner of the map; all that it paints is its description too."""
 
     accessible_role = "Graphic"
 
@@ -28,6 +31,37 @@ class Legend(QWidget):
         self._names: tuple[str, ...] = ()
         self._power = False
         self.hide()
+
+    def put_over(self, canvas: QWidget) -> None:
+        """Stand in the lower left corner of a map, and let the mouse through to it."""
+        self.setParent(canvas)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        canvas.installEventFilter(self)
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay in the corner."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._place()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        canvas = self.parentWidget()
+        if canvas is None:
+            return
+        wanted = self.sizeHint()
+        width = min(wanted.width(), canvas.width() - 2 * INSET_PX)
+        height = min(wanted.height(), canvas.height() // 2)
+        self.setGeometry(INSET_PX, canvas.height() - INSET_PX - height, width, height)
 
     def show_look(self, look: Look, names: tuple[str, ...] = (), *, power: bool = False) -> None:
         """Tell of a look's colours.
@@ -42,7 +76,7 @@ class Legend(QWidget):
         self._look, self._names, self._power = look, names, power
         self.setVisible(bool(self.rows))
         self.setAccessibleDescription("; ".join(self.rows))
-        self.updateGeometry()
+        self._place()
         self.update()
 
     @property
@@ -65,13 +99,13 @@ class Legend(QWidget):
         return QFontMetrics(self.font()).height() + 3
 
     def sizeHint(self) -> QSize:
-        rows = len(self.rows)
+        rows, metrics = self.rows, QFontMetrics(self.font())
+        widest = max((metrics.horizontalAdvance(row) for row in rows), default=0)
         if self._look.categories is not None:
-            return QSize(200, max(1, rows) * self._line_px())
-        return QSize(200, 2 * self._line_px() + BAR_PX + 2)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(80, self.sizeHint().height())
+            width, height = widest + SWATCH_PX + 8, max(1, len(rows)) * self._line_px()
+        else:
+            width, height = max(150, widest + 2), 2 * self._line_px() + BAR_PX + 2
+        return QSize(min(WIDEST_PX, width) + 2 * PAD_PX, height + 2 * PAD_PX)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         rows = self.rows
@@ -79,14 +113,26 @@ class Legend(QWidget):
             return
         painter = QPainter(self)
         metrics, line = QFontMetrics(self.font()), self._line_px()
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        title = metrics.elidedText(rows[0], Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(QRect(0, 0, self.width(), line), int(Qt.AlignmentFlag.AlignVCenter), title)
+        ground = self.palette().color(QPalette.ColorRole.Base)
+        ground.setAlpha(225)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
+        painter.setBrush(ground)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        painter.translate(PAD_PX, PAD_PX)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+        title = metrics.elidedText(rows[0], Qt.TextElideMode.ElideRight, self._inner_px)
+        area = QRect(0, 0, self._inner_px, line)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), title)
         if self._look.categories is not None:
             self._paint_kinds(painter, line)
         else:
             self._paint_scale(painter, line)
         painter.end()
+
+    @property
+    def _inner_px(self) -> int:
+        return self.width() - 2 * PAD_PX
 
     def _paint_kinds(self, painter: QPainter, line: int) -> None:
         metrics = QFontMetrics(self.font())
@@ -95,7 +141,7 @@ class Legend(QWidget):
         ):
             top = at * line + (line - SWATCH_PX) // 2
             painter.fillRect(QRect(0, top, SWATCH_PX, SWATCH_PX), QColor(*map(int, rgb)))
-            area = QRect(SWATCH_PX + 6, at * line, self.width() - SWATCH_PX - 6, line)
+            area = QRect(SWATCH_PX + 6, at * line, self._inner_px - SWATCH_PX - 6, line)
             text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, area.width())
             painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), text)
 
@@ -103,13 +149,14 @@ class Legend(QWidget):
         table = colormap("diverging" if self._look.symmetric else "sequential")
         strip: QImage = to_image(table[None])
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        bar = QRect(0, line, self.width(), BAR_PX)
+        bar = QRect(0, line, self._inner_px, BAR_PX)
         painter.drawImage(bar, strip)
         painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(bar.adjusted(0, 0, -1, -1))
         painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
         low, high = self._ends()
-        below = QRect(0, line + BAR_PX, self.width(), line)
+        below = QRect(0, line + BAR_PX, self._inner_px, line)
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft), low)
         painter.drawText(below, int(Qt.AlignmentFlag.AlignRight), high)
         if self._look.symmetric:

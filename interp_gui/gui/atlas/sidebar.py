@@ -38,7 +38,7 @@ class Sidebar(QScrollArea):
         self._state = state
         self.details = CellDetails(state)
         self.colours = ColourPanel(state)
-        self.legend = Legend()
+        self.legend = Legend()  # laid over the map by the view
         self.filters = FilterPanel()
         self.sized = QCheckBox("Smaller where there are fewer points")
         self.sized.setChecked(True)
@@ -53,7 +53,6 @@ class Sidebar(QScrollArea):
         layout.addWidget(self.details)
         layout.addWidget(_line())
         layout.addWidget(self.colours)
-        layout.addWidget(self.legend)
         layout.addWidget(_line())
         layout.addWidget(_heading("Show only"))
         layout.addWidget(self.filters)

@@ -76,6 +76,7 @@ class AtlasTab(QWidget):
         self.canvas = AtlasCanvas()
         self.empty = EmptyPage()
         self.sidebar = Sidebar(state)
+        self.sidebar.legend.put_over(self.canvas)
         self.note = label(dim=True)
         self.looking = Looking(
             state, bridge, self.work, self.canvas, self.sidebar, self.tools, self
