@@ -78,7 +78,7 @@ def test_batches_do_not_matter_and_a_stopped_one_goes_on(n, batch, capacity, see
     assert parts._size <= capacity
     weights = sum(size * 2**level for level, size in enumerate(parts._sizes))
     assert weights == n
-    # 3.8 / capacity is the most of 150 streams; sketches of 128 and 200 have levels too short for it
+    # 3.8 / capacity was the most of 150 streams; smaller sketches have levels too short for it
     if capacity == 1000:
         assert worst_error(parts, values) <= 6 / capacity
 
