@@ -309,7 +309,7 @@ def test_rows_of_images_that_are_known_are_dropped(runtimes, many, harvested, tm
     assert [chunks[i].peak[0].tolist() for i in range(3)] == [[0, 1], [2], [7]]
 
 
-@pytest.mark.parametrize("calls", [5, 40, 150])
+@pytest.mark.parametrize("calls", [5, 95, 108])
 def test_a_cancel_inside_a_step_loses_nothing(runtimes, many, harvested, computed, tmp_path, calls):
     cache, left = Cache(tmp_path / "cache"), [calls]
 
