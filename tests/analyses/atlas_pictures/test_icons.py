@@ -15,6 +15,7 @@ from interp_gui.analyses.atlas_pictures.icons import (
     icon_maker,
     seeds_of,
 )
+from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.errors import Cancelled
 
@@ -234,12 +235,14 @@ def test_every_kind_of_network_has_icons(name, place, runtimes, maps_layer):
     runtime = runtimes[name]
     layer = runtime.description.layer(maps_layer[name])
     random = np.random.default_rng(0)
-    directions = np.abs(random.normal(size=(2, layer.units))).astype(np.float32)
+    images = random.normal(size=(2, 3, 32, 32)).astype(np.float32)
+    values = runtime.forward(images, capture=[layer.name]).captured[layer.name]
+    directions = unit_maps(values, layer, (32, 32)).mean(axis=(2, 3))
     wanted = Goals(directions, np.zeros(layer.units, np.float32), np.ones(2, np.float32), (1, 2))
     maker = IconMaker(context(runtime), layer, Recipe(size=40, place=place))
     group = maker.start(wanted)
     before = maker.judge(group, maker.pixels(group))[1]
-    for _ in range(12):
+    for _ in range(25):
         maker.step(group)
     pixels = maker.pixels(group)
     _, after, found = maker.judge(group, pixels)
