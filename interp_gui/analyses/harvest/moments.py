@@ -1,4 +1,4 @@
-"""Streaming mean, variance and covariance in double precision.
+"""Streaming mean and covariance in double precision.
 
 Values are gathered in blocks of fixed length, whatever batches they come in, and blocks are
 joined by the formula of Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for
@@ -133,95 +133,8 @@ class Covariance:
         return (*self._joined(self._waiting, scatter), scatter)
 
 
-class Moments:
-    """Mean, variance and extremes of each unit over all positions of all images.
-
-    Parameters
-    ----------
-    units
-        Number of units.
-
-    Attributes
-    ----------
-    minimum, maximum
-        (units,) float32; +inf and −inf of nothing.
-
-    Notes
-    -----
-    Images are joined one by one in their order, so batches do not matter. Means of squares in
-    single precision are good to some 1e-6 of the mean square: a deviation below a thousandth of
-    the mean is not told from none.
-    """
-
-    def __init__(self, units: int) -> None:
-        self.count = 0
-        """Values seen of each unit."""
-        self.minimum = np.full(units, np.inf, np.float32)
-        self.maximum = np.full(units, -np.inf, np.float32)
-        self._mean = np.zeros(units)
-        self._scatter = np.zeros(units)
-
-    def update(
-        self,
-        mean: NDArray[Any],
-        mean_square: NDArray[Any],
-        low: NDArray[Any],
-        peak: NDArray[Any],
-        *,
-        positions: int,
-    ) -> None:
-        """Take in n images' units, (n, units) each: reductions over so many positions."""
-        means = np.asarray(mean, np.float64)
-        scatters = positions * np.maximum(np.asarray(mean_square, np.float64) - means**2, 0.0)
-        for one, spread in zip(means, scatters, strict=True):
-            self.count, self._mean = _join(
-                (self.count, self._mean, self._scatter), (positions, one, spread)
-            )
-        if len(means):
-            self.minimum = np.minimum(self.minimum, np.asarray(low, np.float32).min(axis=0))
-            self.maximum = np.maximum(self.maximum, np.asarray(peak, np.float32).max(axis=0))
-
-    def merge(self, other: "Moments") -> None:
-        """Take in what another one saw of the same units."""
-        if other.count:
-            self.count, self._mean = _join(
-                (self.count, self._mean, self._scatter),
-                (other.count, other._mean, other._scatter),
-            )
-        self.minimum = np.minimum(self.minimum, other.minimum)
-        self.maximum = np.maximum(self.maximum, other.maximum)
-
-    @property
-    def mean(self) -> Doubles:
-        """(units,); NaN of nothing."""
-        return self._mean.copy() if self.count else np.full(len(self._mean), np.nan)
-
-    @property
-    def variance(self) -> Doubles:
-        """(units,) about the mean, divided by the number of values; NaN of nothing."""
-        return self._scatter / self.count if self.count else np.full(len(self._mean), np.nan)
-
-    def state(self) -> dict[str, Any]:
-        """Copies of all there is, from which `restored` continues."""
-        return {
-            "count": self.count, "mean": self._mean.copy(), "scatter": self._scatter.copy(),
-            "minimum": self.minimum.copy(), "maximum": self.maximum.copy(),
-        }  # fmt: skip
-
-    @classmethod
-    def restored(cls, state: dict[str, Any]) -> "Moments":
-        """Rebuild from `state`."""
-        new = cls(len(state["mean"]))
-        new.count = int(state["count"])
-        new._mean = np.array(state["mean"], np.float64)
-        new._scatter = np.array(state["scatter"], np.float64)
-        new.minimum = np.array(state["minimum"], np.float32)
-        new.maximum = np.array(state["maximum"], np.float32)
-        return new
-
-
 Part = tuple[int, Doubles, Doubles]
-"""Count, mean, and sum of squares (or of outer products) about the mean."""
+"""Count, mean, and sum of outer products about the mean."""
 
 
 def _join(ours: Part, theirs: Part) -> tuple[int, Doubles]:
@@ -229,8 +142,7 @@ def _join(ours: Part, theirs: Part) -> tuple[int, Doubles]:
     (count, mean, scatter), (n, their_mean, their_scatter) = ours, theirs
     total = count + n
     step = their_mean - mean
-    apart = step * step if scatter.ndim == 1 else np.outer(step, step)
-    apart *= count * n / total
+    apart = np.outer(step, step) * (count * n / total)
     scatter += their_scatter
     scatter += apart
     return total, mean + step * (n / total)

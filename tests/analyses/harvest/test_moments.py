@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interp_gui.analyses.harvest.moments import BLOCK, Covariance, Moments
+from interp_gui.analyses.harvest.moments import BLOCK, Covariance
 from interp_gui.core.errors import InvalidValue
 
 
@@ -79,40 +79,7 @@ def test_nothing_has_no_moments():
     empty = Covariance(2)
     assert np.isnan(empty.mean).all()
     assert np.isnan(empty.covariance).all()
-    assert np.isnan(Moments(2).mean).all()
-    assert np.isnan(Moments(2).variance).all()
     with pytest.raises(InvalidValue):
         empty.update(np.zeros((3, 4)))
     with pytest.raises(InvalidValue):
         empty.merge(Covariance(3))
-
-
-def reduced(maps):
-    flat = maps.reshape(*maps.shape[:2], maps.shape[2] * maps.shape[3])
-    return flat.mean(2), (flat.astype(np.float64) ** 2).mean(2), flat.min(2), flat.max(2)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4), st.integers(0, 9999))
-def test_moments_over_positions_are_those_of_all_values(n, batch, side, seed):
-    random = np.random.default_rng(seed)
-    maps = random.normal(size=(n, 3, side, side)) * [[[[1]], [[5]], [[0]]]] + [
-        [[[0]], [[3]], [[2]]]
-    ]
-    maps = maps.astype(np.float32)
-    whole, parts, left, right = Moments(3), Moments(3), Moments(3), Moments(3)
-    whole.update(*reduced(maps), positions=side * side)
-    for start in range(0, n, batch):
-        parts.update(*reduced(maps[start : start + batch]), positions=side * side)
-        parts = Moments.restored(parts.state())
-    same(whole, parts)
-    left.update(*reduced(maps[: n // 2]), positions=side * side)
-    right.update(*reduced(maps[n // 2 :]), positions=side * side)
-    left.merge(right)
-    flat = maps.transpose(1, 0, 2, 3).reshape(3, -1).astype(np.float64)
-    for found in (whole, left):
-        assert found.count == n * side * side
-        np.testing.assert_allclose(found.mean, flat.mean(axis=1), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(found.variance, flat.var(axis=1), rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(found.minimum, flat.min(axis=1))
-        np.testing.assert_array_equal(found.maximum, flat.max(axis=1))
