@@ -58,6 +58,7 @@ class AtlasTab(QWidget):
         self._state, self._bridge, self._actions = state, bridge, actions
         self._stale = True
         self._wanted: dict[str, Any] | None = None
+        self._brought = False
         self.patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self.work = AtlasWork(state, bridge, self)
         self.layers = LayerBox(state, parent=self)
@@ -195,6 +196,8 @@ class AtlasTab(QWidget):
         self._show_state()
 
     def _settings_changed(self) -> None:
+        if self._wanted is not None:
+            self._wanted["settings"] = self.form.everything()
         self.cost.set_request(self.request() if not self.work.is_running else None)
         self._show_state()
 
@@ -205,7 +208,8 @@ class AtlasTab(QWidget):
             return
         if self.work.shows(request):
             self._came()
-        elif wanted.pop("made", False):
+        elif wanted.get("made") is True and not self._brought:
+            self._brought = True  # once: what was stopped waits for a word
             self.work.make(request)
             self.patience.start()
 
@@ -339,7 +343,7 @@ class AtlasTab(QWidget):
     def snapshot(self) -> dict[str, Any]:
         """Settings, view, look and selection, as JSON can hold them."""
         if self._wanted is not None:
-            return {**self._wanted, "made": True}  # restored, and not shown yet
+            return self._wanted  # restored, and not shown yet
         found: dict[str, Any] = {
             "settings": self.form.everything(), "look": look_of(self.looking),
             "made": self.looking.kept is not None,
@@ -352,6 +356,7 @@ class AtlasTab(QWidget):
 
     def restore(self, found: dict[str, Any]) -> None:
         """Take over what `snapshot` gave; the map comes back if the cache has it."""
+        self._brought = False
         self._wanted = {name: value for name, value in found.items() if isinstance(name, str)}
         if not isinstance(self._wanted.get("settings"), dict):
             self._wanted.pop("settings", None)
