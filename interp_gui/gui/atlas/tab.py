@@ -14,6 +14,7 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import Run
 from interp_gui.gui.actions import ActionRegistry
+from interp_gui.gui.atlas.arrangement import arrange
 from interp_gui.gui.atlas.canvas import AtlasCanvas
 from interp_gui.gui.atlas.cost import AtlasCost
 from interp_gui.gui.atlas.drops import AtlasDrop
@@ -27,11 +28,10 @@ from interp_gui.gui.atlas.tools import MapTools
 from interp_gui.gui.atlas.work import ANALYSIS, AtlasWork
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import Exportable
-from interp_gui.gui.parts import column, label, row, show_busy
+from interp_gui.gui.parts import label, show_busy
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox
 from interp_gui.gui.undoing.settings_history import SettingsHistory
-from interp_gui.gui.widgets.flow import FlowRow
 
 NARROW_PX = 620
 PATIENCE_MS = 20_000
@@ -91,40 +91,11 @@ class AtlasTab(QWidget):
             self, state.undo, read=self.form.everything, write=self.form.set_values,
             title_of=self.form.title_of,
         )  # fmt: skip
-        self._arrange()
+        self.progress, self.stack = QWidget(), QStackedWidget()
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        arrange(self)
         self._connect()
         self._subject_changed()
-
-    # --- arrangement -----------------------------------------------------------------------------
-
-    def _arrange(self) -> None:
-        layout = column(self, margin=8, spacing=6)
-        top = FlowRow(spacing=8)
-        top.addWidget(self.layers)
-        top.addWidget(self.make)
-        top.addWidget(self.cancel)
-        top.addWidget(self.cost)
-        layout.addLayout(top)
-        layout.addWidget(self.form)
-        self.progress = QWidget()
-        line = row(spacing=8)
-        self.progress.setLayout(line)
-        line.addWidget(self.bar, 1)
-        line.addWidget(self.status, 2)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.tools)
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self.canvas)
-        self.split = QSplitter(Qt.Orientation.Horizontal)
-        self.split.setChildrenCollapsible(False)
-        self.split.addWidget(self.stack)
-        self.split.addWidget(self.sidebar)
-        self.split.setStretchFactor(0, 1)
-        self.split.setSizes([640, 280])
-        layout.addWidget(self.split, 1)
-        layout.addWidget(self.note)
-        self.note.hide()
 
     def _connect(self) -> None:
         state = self._state
