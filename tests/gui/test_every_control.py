@@ -242,6 +242,22 @@ def test_tab_reaches_every_control_and_comes_back(furnished, qtbot, tab, panel):
     assert not (f := jumps(seen)), "\n".join(f)
 
 
+def test_tab_reaches_every_control_of_a_map(furnished, make_atlas, qtbot):
+    window = furnished
+    window.activateWindow()
+    window.state.set_tab("atlas")
+    view = window.centre.tab("atlas")
+    view.show_result(make_atlas(300, sides=(10,), pictures=[(10, "crop")]), None)
+    view.canvas.selected.emit(view.looking.kept.atlas.level(10).examples[0][:3])
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.wait(20)
+    view.layers.setFocus()
+    seen = tab_round(window)
+    missed = [w for w in stops(window) if w not in seen and not isinstance(w, QScrollArea)]
+    assert not missed, [f"{type(w).__name__} '{w.accessibleName()}'" for w in missed]
+    assert not (f := jumps(seen)), "\n".join(f)
+
+
 def jumps(seen):
     """Where the focus goes back up within one panel or view."""
     found = []
