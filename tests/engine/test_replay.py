@@ -224,3 +224,18 @@ def test_what_stood_in_a_heads_gaps_is_asked_for_again():
     )
     open_for(wanted, asked.append)
     assert asked == [OpenChoice(architecture="torchvision:resnet18", head=("gelu", "dropout"))]
+
+
+def test_versions_that_one_result_depends_on_become_its_environment():
+    from interp_gui.core.result import Table
+    from interp_gui.engine.recipes import recipe_of_result
+
+    run = with_(environment=Environment(versions={"torch": "2.10"}))
+    made = {"versions": {"numba": "0.61"}, "runtime": "onnxruntime 1.32", "atlas_sha256": "ab"}
+    result = Table(key="t", title="t", columns=("a",), cells=((1,),), provenance=made)
+    found = recipe_of_result(run, result)
+    assert found.environment.versions == {"torch": "2.10", "numba": "0.61"}
+    assert found.environment.runtime == "onnxruntime 1.32"
+    assert found.provenance == {"atlas_sha256": "ab"}
+    again = Environment(versions={"torch": "2.10", "numba": "0.70"}, runtime="onnxruntime 1.32")
+    assert differences(found, again) == ["numba is 0.70 instead of 0.61."]

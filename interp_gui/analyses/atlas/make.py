@@ -108,6 +108,13 @@ def quiet(context: Context, settings: AtlasSettings) -> Generator[Progress | Sav
             yield step
 
 
+def layout_versions() -> dict[str, str]:
+    """Versions of the packages that only layouts depend on, for recipes."""
+    from importlib import metadata
+
+    return {name: metadata.version(name) for name in ("numba", "scikit-learn", "scipy")}
+
+
 def laid_for(
     context: Context,
     settings: AtlasSettings,
@@ -220,7 +227,10 @@ def _blank(
             **points.numbers,
         },
         notes=(*edit_notes(context), *_notes(layer, record.outliers, points), *found.notes),
-        provenance={"images_sha256": found.sha256, **found.provenance(layer.name)},
+        provenance={
+            "images_sha256": found.sha256, "versions": layout_versions(),
+            **found.provenance(layer.name),
+        },
     )  # fmt: skip
 
 
