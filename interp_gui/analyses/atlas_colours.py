@@ -245,6 +245,7 @@ ANALYSIS = Analysis(
     uses=("target",),
     produces=("table",),
     spares=spared_needs,
+    offered=False,
     run=run,
     estimate=estimate,
 )

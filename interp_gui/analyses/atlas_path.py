@@ -148,5 +148,6 @@ ANALYSIS = Analysis(
     parameters=Parameters,
     needs=("image", "dataset", "layer"),
     produces=("table",),
+    offered=False,
     run=run,
 )

@@ -74,6 +74,8 @@ class AnalysisInfo(msgspec.Struct, frozen=True, kw_only=True):
     menu: str = "Analyse"
     estimates: bool = False
     """Whether it can tell what a run would cost."""
+    offered: bool = True
+    """Whether menus offer it; others are run by the view whose part they are."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,6 +248,8 @@ class Analysis:
         known. It may time a step or two of the model, and remember that in `Context.probes`.
     version
         Raised whenever the same inputs would give other numbers; part of cache keys.
+    offered
+        Whether menus of the window offer it; a part of another analysis is not worth a form.
     """
 
     id: str
@@ -259,6 +263,7 @@ class Analysis:
     spares: Callable[[Any], tuple[Need, ...]] = lambda settings: ()
     version: int = 1
     menu: str = "Analyse"
+    offered: bool = True
     estimate: Callable[[Context, Any], Cost | None] | None = None
 
     def info(self, *, plugin: str = "") -> AnalysisInfo:
@@ -266,7 +271,7 @@ class Analysis:
         return AnalysisInfo(
             id=self.id, title=self.title, summary=self.summary, needs=self.needs,
             produces=self.produces, parameters=parameter_infos(self.parameters), plugin=plugin,
-            menu=self.menu, estimates=self.estimate is not None,
+            menu=self.menu, estimates=self.estimate is not None, offered=self.offered,
         )  # fmt: skip
 
     def settings(self, values: dict[str, Any]) -> Any:

@@ -115,3 +115,23 @@ def test_why_not_disables_and_is_told(window):
     actions.refresh()
     assert action.isEnabled()
     assert action.toolTip() == "Map it (Ctrl+M)"
+
+
+def test_a_part_of_another_analysis_is_in_no_menu():
+    from types import SimpleNamespace
+
+    from interp_gui.core.analysis import AnalysisInfo
+    from interp_gui.engine.messages import Hello
+    from interp_gui.gui.commands.analyse import analysis_commands
+
+    def info(name, *, offered):
+        return AnalysisInfo(
+            id=name, title=name, summary="", needs=(), produces=(), parameters=(), offered=offered
+        )
+
+    hello = Hello(
+        protocol=1, device="cpu", device_reason="",
+        analyses=(info("atlas", offered=True), info("atlas-path", offered=False)),
+    )  # fmt: skip
+    specs = analysis_commands(SimpleNamespace(), hello)
+    assert [spec.id for spec in specs] == ["analyse.atlas"]

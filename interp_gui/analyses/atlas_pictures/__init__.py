@@ -22,6 +22,7 @@ ANALYSIS = Analysis(
     needs=("dataset", "layer", "gradient"),
     spares=_spares,
     produces=("sheet",),
+    offered=False,
     run=run,
     estimate=estimate,
 )

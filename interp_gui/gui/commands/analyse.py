@@ -14,7 +14,7 @@ ANALYSE = "analyse."
 
 
 def analysis_commands(window: "MainWindow", hello: Hello) -> tuple[ActionSpec, ...]:
-    """One command for each analysis, from its declaration alone."""
+    """One command for each analysis that menus offer, from its declaration alone."""
     return tuple(
         ActionSpec(
             id=f"{ANALYSE}{info.id}", title=info.title, tooltip=info.summary, icon="analysis",
@@ -24,6 +24,7 @@ def analysis_commands(window: "MainWindow", hello: Hello) -> tuple[ActionSpec, .
             handler=lambda wanted=info.id: window.centre.show_analysis(wanted),
         )
         for info in hello.analyses
+        if info.offered
     )  # fmt: skip
 
 
