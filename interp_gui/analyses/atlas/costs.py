@@ -1,6 +1,7 @@
 """What an atlas will cost, by the work that is known of a layout and a step of the network."""
 
 from interp_gui.analyses.atlas.about import parse_about
+from interp_gui.analyses.atlas.known import was_made
 from interp_gui.analyses.atlas.labels import BY_ATTRIBUTION, MOST_LOOKED_AT
 from interp_gui.analyses.atlas.picked import require_vectors, spec_of
 from interp_gui.analyses.atlas.settings import AtlasSettings
@@ -19,6 +20,8 @@ _NEAREST_S, _PRODUCT_S = 7e-9, 4e-11
 _EDGE_S, _BODY_S = 7.5e-8, 5e-7
 """Of UMAP, one neighbour of a point in an epoch; of t-SNE, one neighbour in an iteration."""
 _TURNS = 1000
+_FOUND_S = 3e-4
+"""Of an image whose part of the atlas is read again."""
 
 
 def layout_s(points: int, units: int, settings: AtlasSettings) -> float:
@@ -39,6 +42,8 @@ def atlas_cost(
     """Time and room of the pass, the layout and the labels."""
     require_vectors(layer)
     dataset = images_at_hand(context)
+    if was_made(context, layer.name, settings, labels=labels):
+        return Cost(seconds=len(dataset.images) * _FOUND_S, note="It was made before.")
     spec = spec_of(settings, len(dataset.images))
     grid = map_size(layer, context.model.preprocessing.size)
     points = min(settings.points, len(dataset.images) * min(spec.positions, grid[0] * grid[1]))

@@ -12,6 +12,7 @@ from interp_gui.analyses.asked import asked_layer, edit_notes
 from interp_gui.analyses.atlas.about import SIDES as CLASS_SIDES
 from interp_gui.analyses.atlas.about import About, across, parse_about
 from interp_gui.analyses.atlas.binning import inside, normalised
+from interp_gui.analyses.atlas.known import note_made
 from interp_gui.analyses.atlas.labels import WORDS, labelled
 from interp_gui.analyses.atlas.layouts import LAYOUT_VERSION, Laid, Plan, laid_out
 from interp_gui.analyses.atlas.levels import SIDES, level, offered
@@ -87,10 +88,12 @@ def make_atlas(
         yield msgspec.structs.replace(on_map(context, settings, blank, first), final=False)
     laid = yield from laid_for(context, settings, plan, about, points.weight, seed=seed)
     atlas = on_map(context, settings, blank, laid, versus=versus)
+    note_made(context, layer.name, settings, found, labels=False)
     if labels:
         if preview:
             yield msgspec.structs.replace(atlas, final=False)
         atlas = yield from labelled(context, settings, atlas)
+        note_made(context, layer.name, settings, found, labels=True)
     yield atlas
     return atlas
 

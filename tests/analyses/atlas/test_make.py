@@ -364,6 +364,25 @@ def test_what_it_will_cost_is_told(runtimes, entries):
     assert 0 < plain.seconds < slower.seconds
 
 
+def test_what_was_made_before_costs_no_time(runtimes, entries, memory):
+    context = context_of(runtimes["cnn"], entries, "last", cache=memory)
+    settings = {"layout": "pca", "labels": "attribution"}
+
+    def cost(**changes):
+        chosen = {**settings, "pictures": "none", **changes}
+        return ANALYSIS.estimate(context, ANALYSIS.settings(chosen))
+
+    before = cost()
+    ended(context, **settings)
+    assert cost().seconds < before.seconds
+    assert "made before" in cost().note
+    assert "made before" not in cost(neighbours=9).note
+    assert "made before" not in cost(positions=2).note
+    fewer = context_of(runtimes["cnn"], entries[:-1], "last", cache=memory)
+    asked = ANALYSIS.settings({**settings, "pictures": "none"})
+    assert "made before" not in ANALYSIS.estimate(fewer, asked).note
+
+
 def test_an_edited_network_has_an_atlas_of_its_own(runtimes, entries, memory):
     from interp_gui.core.edit import Edit, EditStack
     from interp_gui.core.feature import Feature
