@@ -28,7 +28,8 @@ def labelled(
     """The atlas with labels, purities and attributions of its cells.
 
     By attribution, a cell is named after the class that its points argue for most, by the mean
-    over those that were looked at. By a column, after the commonest of its values.
+    over those that were looked at, where that is more than chance. By a column, after the
+    commonest of its values.
 
     Raises
     ------
@@ -137,6 +138,8 @@ def _by_attribution(
     several = answers.count > 1
     what = f"{answers.count} classes" if several else answers.names[0]
     note = f"Attribution to {what} is the mean over {len(points)} of {len(atlas.xy)} points."
+    if several:
+        note += " Cells that argue for no class by more than chance have no name."
     if settings.smooth_pooling:
         note += " Maximum pooling was taken as smooth, which hides what the network really does."
     return msgspec.structs.replace(
@@ -157,25 +160,81 @@ def _named(
 ) -> AtlasLevel:
     count = len(level.x)
     cells = atlas.cell_of(level.side)[points]
-    total = np.zeros((count, answers.count))
     inside = cells >= 0
-    np.add.at(total, cells[inside], weights[inside, None] * values[inside])
     mass = np.bincount(cells[inside], weights[inside], minlength=count)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(mass[:, None] > 0, total / mass[:, None], np.nan).astype(np.float32)
+    mean = _means(values[inside], cells[inside], weights[inside], count).astype(np.float32)
     label = np.full(count, -1, np.int32)
     purity = np.full(count, np.nan, np.float32)
     known = mass > 0
     if answers.count > 1 and known.any():
         best = mean[known].argmax(axis=1)
-        argued = mean[known, :][np.arange(len(best)), best] > 0  # against all is for none
-        label[known] = np.where(argued, best, -1)
+        clear = stands_out(values[inside], cells[inside], weights[inside], mean, classes=best,
+                           known=known)  # fmt: skip
+        label[known] = np.where(clear, best, -1)
         own = values[inside].argmax(axis=1)
         same = own == label[cells[inside]]
         shares = np.bincount(cells[inside], same * weights[inside], minlength=count)
         named = label >= 0
         purity[named] = shares[named] / mass[named]
     return msgspec.structs.replace(level, attribution=mean, label=label, purity=purity)
+
+
+def stands_out(
+    values: NDArray[np.float32],
+    cells: NDArray[np.integer],
+    weights: NDArray[np.float64],
+    mean: NDArray[np.float32],
+    *,
+    classes: NDArray[np.integer],
+    known: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Whether each known cell argues for its class by more than chance would have it.
+
+    The largest of a thousand means of noise is above zero in every cell. A cell's class counts
+    where its mean is above zero by a one-sided t-test at 5 %, divided by the number of classes
+    (Bonferroni), over the points that were looked at.
+
+    Parameters
+    ----------
+    values, cells, weights
+        (n, T) attributions of the points that were looked at, their cells, and for how many
+        points each stands.
+    mean
+        (M, T) of the cells.
+    classes, known
+        One class for each of the cells that are `known` (M,).
+    """
+    from scipy import stats
+
+    count = len(known)
+    own = np.zeros(count, np.int64)
+    own[known] = classes
+    off = values[np.arange(len(cells)), own[cells]] - mean[cells, own[cells]].astype(np.float64)
+    mass = np.bincount(cells, weights, minlength=count)[known]
+    # points that stand for many others are fewer than they count
+    points = mass**2 / np.maximum(np.bincount(cells, weights**2, minlength=count)[known], 1e-300)
+    freedom = points - 1
+    variance = np.bincount(cells, weights * off**2, minlength=count)[known] / mass
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(variance / freedom)
+        needed = stats.t.isf(0.05 / mean.shape[1], np.maximum(freedom, 1e-9))
+        clear = mean[known, classes] > np.where(error > 0, needed * error, 0.0)
+    found: NDArray[np.bool_] = clear & (freedom >= 1)
+    return found
+
+
+def _means(
+    values: NDArray[np.float32],
+    cells: NDArray[np.integer],
+    weights: NDArray[np.float64],
+    count: int,
+) -> NDArray[np.float64]:
+    """Weighted means of the cells' points, (count, T); NaN where a cell has none."""
+    total = np.zeros((count, values.shape[1]))
+    np.add.at(total, cells, weights[:, None] * values)
+    mass = np.bincount(cells, weights, minlength=count)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(mass > 0, total / mass, np.nan)
 
 
 def looked_at(atlas: Atlas, *, each: int, most: int) -> NDArray[np.int64]:

@@ -5,8 +5,9 @@ import dataclasses
 import msgspec
 import numpy as np
 import pytest
+from scipy import stats
 
-from interp_gui.analyses.atlas.labels import label_source, labelled, looked_at
+from interp_gui.analyses.atlas.labels import label_source, labelled, looked_at, stands_out
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.attribution import attributions
 from interp_gui.core.analysis import Context, Inputs
@@ -76,7 +77,10 @@ def test_attribution_names_cells_after_what_their_points_argue_for(runtimes, atl
         for cell in np.flatnonzero(large):
             mean = every[cells == cell].mean(axis=0)
             np.testing.assert_allclose(level.attribution[cell], mean, rtol=1e-4, atol=1e-5)
-            if mean.max() > 0:
+            strongest = every[cells == cell][:, mean.argmax()].astype(np.float64)
+            if len(strongest) > 1:
+                chance = stats.ttest_1samp(strongest, 0, alternative="greater").pvalue * 6
+            if len(strongest) > 1 and chance < 0.05:
                 assert level.label[cell] == mean.argmax()
                 own = every[cells == cell].argmax(axis=1)
                 assert level.purity[cell] == pytest.approx((own == mean.argmax()).mean())
@@ -85,6 +89,23 @@ def test_attribution_names_cells_after_what_their_points_argue_for(runtimes, atl
     assert len({int(label) for label in found.levels[0].label}) > 1
     looked = found.numbers["looked_at"]
     assert f"the mean over {looked} of 120 points" in found.notes[-1]
+
+
+def test_the_largest_mean_of_noise_is_no_name():
+    """Of a thousand classes the strongest is above zero in every cell, whatever it holds."""
+    random = np.random.default_rng(0)
+    values = random.normal(size=(40 * 16, 1000)).astype(np.float32)
+    cells = np.repeat(np.arange(40), 16)
+    values[cells < 10, 7] += 3.0
+    mean = np.stack([values[cells == cell].mean(axis=0) for cell in range(40)])
+    best = mean.argmax(axis=1)
+    assert (mean.max(axis=1) > 0).all()
+    found = stands_out(
+        values, cells, np.ones(len(cells)), mean, classes=best, known=np.ones(40, bool)
+    )
+    assert found[:10].all()
+    assert (best[:10] == 7).all()
+    assert found[10:].sum() <= 4
 
 
 def test_of_few_points_looked_at_crowded_places_count_in_full(runtimes, atlas_of):
