@@ -178,7 +178,8 @@ class Atlas(Result, tag="atlas", kw_only=True):
         level = self.level(side)
         xy = self.xy.astype(np.float64)
         inside = ((xy >= 0) & (xy <= 1)).all(axis=1)
-        column, row = np.clip(np.floor(xy * side), 0, side - 1).astype(np.int64).T
+        placed = np.where(inside[:, None], xy, 0.0)
+        column, row = np.clip(np.floor(placed * side), 0, side - 1).astype(np.int64).T
         table = np.full(side * side, -1, np.int32)
         table[level.y.astype(np.int64) * side + level.x] = np.arange(len(level.x), dtype=np.int32)
         found: NDArray[np.int32] = np.where(inside, table[row * side + column], -1).astype(np.int32)

@@ -41,3 +41,13 @@ def test_an_atlas_and_a_sheet_come_through_the_boundary(make_atlas, tmp_path):
     assert isinstance(merged, Atlas)
     assert len(merged.pictures) == 2
     assert len(atlas.pictures) == 1
+
+
+def test_a_point_without_a_place_is_in_no_cell(make_atlas):
+    atlas = make_atlas(points=50)
+    xy = atlas.xy.copy()
+    xy[3] = np.nan
+    xy[4] = np.inf
+    found = msgspec.structs.replace(atlas, xy=xy).cell_of(20)
+    assert found[3] == found[4] == -1
+    np.testing.assert_array_equal(np.delete(found, (3, 4)), np.delete(atlas.cell_of(20), (3, 4)))
