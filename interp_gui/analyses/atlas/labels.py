@@ -28,8 +28,8 @@ def labelled(
     """The atlas with labels, purities and attributions of its cells.
 
     By attribution, a cell is named after the class that its points argue for most, by the mean
-    over those that were looked at, where that is more than chance. By a column, after the
-    commonest of its values.
+    over those that were looked at, where that is more than chance; its purity is the share of
+    these that argue for the class at all. By a column, after the commonest of its values.
 
     Raises
     ------
@@ -171,9 +171,9 @@ def _named(
         clear = stands_out(values[inside], cells[inside], weights[inside], mean, classes=best,
                            known=known)  # fmt: skip
         label[known] = np.where(clear, best, -1)
-        own = values[inside].argmax(axis=1)
-        same = own == label[cells[inside]]
-        shares = np.bincount(cells[inside], same * weights[inside], minlength=count)
+        # of very many classes hardly any point argues most for its cell's: agreement is for at all
+        agree = values[inside][np.arange(int(inside.sum())), label[cells[inside]]] > 0
+        shares = np.bincount(cells[inside], agree * weights[inside], minlength=count)
         named = label >= 0
         purity[named] = shares[named] / mass[named]
     return msgspec.structs.replace(level, attribution=mean, label=label, purity=purity)

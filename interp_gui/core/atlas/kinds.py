@@ -63,7 +63,9 @@ class AtlasLevel(msgspec.Struct, kw_only=True, eq=False):
         (M,) float32: mean cosine distance of the points to the cell's vector, both without the
         layer's mean; 0 for one point.
     purity
-        (M,) float32: share of the points that bear the commonest label; NaN without labels.
+        (M,) float32; NaN in cells without a label. Of labels by a column, the share of the points
+        that bear the cell's. Of labels by attribution, agreement: the share of the points looked
+        at, weighted as their mean is, whose attribution to the cell's class is above zero.
     label
         (M,) int32 index into `Atlas.names`; −1 where a cell has none.
     attribution

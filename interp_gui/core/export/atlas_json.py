@@ -42,7 +42,9 @@ def atlas_json(atlas: Atlas, pictures: Mapping[int, LevelPicture] | None = None)
     -------
     UTF-8 JSON: `levels` (one a grid), `cells` (`level`, `x`, `y`, `count`, `vector_sha256` of the
     float32 vector as the NPZ holds it, `labels` with attribution or share, `examples` by image and
-    position, `purity`, `spread`, `picture`), `points` as columns, and `images` by SHA-256.
+    position, `purity`, `spread`, `picture`), `points` as columns, and `images` by SHA-256. The
+    `purity` of a cell is the share of its points that bear its label, or, labelled by attribution,
+    of those looked at whose attribution to its class is above zero; null without a label.
     """
     known = pictures or {}
     levels, cells = [], []

@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interp_gui.analyses.atlas.labels import label_source, labelled, looked_at, stands_out
+from interp_gui.analyses.atlas.labels import (
+    _named,
+    label_source,
+    labelled,
+    looked_at,
+    stands_out,
+)
 from interp_gui.analyses.atlas.settings import AtlasSettings
-from interp_gui.analyses.attribution import attributions
+from interp_gui.analyses.attribution import Answers, attributions
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.errors import MissingAbility, UnknownName
 from interp_gui.core.images import image_sha256
@@ -82,10 +88,10 @@ def test_attribution_names_cells_after_what_their_points_argue_for(runtimes, atl
                 chance = stats.ttest_1samp(strongest, 0, alternative="greater").pvalue * 6
             if len(strongest) > 1 and chance < 0.05:
                 assert level.label[cell] == mean.argmax()
-                own = every[cells == cell].argmax(axis=1)
-                assert level.purity[cell] == pytest.approx((own == mean.argmax()).mean())
+                assert level.purity[cell] == pytest.approx((strongest > 0).mean())
             else:
                 assert level.label[cell] == -1
+                assert np.isnan(level.purity[cell])
     assert len({int(label) for label in found.levels[0].label}) > 1
     looked = found.numbers["looked_at"]
     assert f"the mean over {looked} of 120 points" in found.notes[-1]
@@ -106,6 +112,27 @@ def test_the_largest_mean_of_noise_is_no_name():
     assert found[:10].all()
     assert (best[:10] == 7).all()
     assert found[10:].sum() <= 4
+
+
+def test_purity_by_attribution_is_the_share_that_argues_for_the_class(make_atlas):
+    """Of a thousand classes hardly any point's strongest is that of its cell."""
+    atlas = make_atlas(400, sides=(4,))
+    (level,) = atlas.levels
+    random = np.random.default_rng(0)
+    points = np.arange(400)
+    values = random.normal(size=(400, 1000)).astype(np.float32)
+    values[:, 7] = np.where(points % 10 > 0, 2.0, -0.5) + 0.01 * random.normal(size=400)
+    weights = np.where(points % 10 > 0, 1.0, 3.0)
+    answers = Answers(output="logits", classes=tuple(range(1000)), names=("x",) * 1000, every=True)
+    named = _named(atlas, level, points, values, weights, answers)
+    cells = atlas.cell_of(4)
+    sevens = np.flatnonzero(named.label == 7)
+    assert len(sevens) > 3
+    for cell in sevens:
+        own = cells == cell
+        share = np.average(values[own, 7] > 0, weights=weights[own])
+        assert named.purity[cell] == pytest.approx(share)
+        assert named.purity[cell] > 10 * (values[own].argmax(axis=1) == 7).mean()
 
 
 def test_of_few_points_looked_at_crowded_places_count_in_full(runtimes, atlas_of):
