@@ -168,6 +168,14 @@ class AtlasForm(QWidget):
         """All settings with the seed, for undo and sessions."""
         return {**self.values(), SEED: self.seed.value()}
 
+    def with_values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What `everything` would be with these; the settings stay as they are."""
+        before = self.everything()
+        self.put(values)
+        found = self.everything()
+        self.put(before)
+        return found
+
     def title_of(self, name: str) -> str:
         """What a setting is called."""
         return self._infos[name].title if name in self._infos else name

@@ -6,13 +6,23 @@ import numpy as np
 
 from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.gui.atlas.colouring import Filters
+from interp_gui.gui.atlas.form import SEED
 from interp_gui.gui.atlas.looking import Looking
 from interp_gui.gui.atlas.selection import KINDS, Chosen, cell_of
+from interp_gui.gui.atlas.work import Kept
 from interp_gui.gui.tabs.wall_order import ranges
 from interp_gui.gui.views.pins import to_plain, to_values
 
 MOST_TEXT = 200_000
 """Characters of a selection; one of more points is not kept."""
+
+
+def settings_of(kept: Kept) -> dict[str, Any]:
+    """What made a map, by which it comes back; empty where it was made elsewhere."""
+    request = kept.request
+    if not request.model:
+        return {}
+    return {**request.parameters, SEED: request.inputs.seed}
 
 
 def look_of(looking: Looking) -> dict[str, Any]:

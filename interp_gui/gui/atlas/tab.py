@@ -19,8 +19,14 @@ from interp_gui.gui.atlas.canvas import AtlasCanvas
 from interp_gui.gui.atlas.cost import AtlasCost
 from interp_gui.gui.atlas.drops import AtlasDrop
 from interp_gui.gui.atlas.empty import EmptyPage, invitation, what_is_missing
-from interp_gui.gui.atlas.form import AtlasForm
-from interp_gui.gui.atlas.keeping import chosen_of, look_of, put_look, to_chosen
+from interp_gui.gui.atlas.form import SEED, AtlasForm
+from interp_gui.gui.atlas.keeping import (
+    chosen_of,
+    look_of,
+    put_look,
+    settings_of,
+    to_chosen,
+)
 from interp_gui.gui.atlas.leaving import Leaving
 from interp_gui.gui.atlas.looking import Looking
 from interp_gui.gui.atlas.sidebar import Sidebar
@@ -162,7 +168,7 @@ class AtlasTab(QWidget):
         if self._wanted is not None and "settings" in self._wanted:
             self.form.put(self._wanted["settings"])
         self.history.settle()  # what was declared or restored is no change by hand
-        self.work.follow(self.request())
+        self.work.follow(self._wanted_request(), exact=self._wanted is not None)
         self._bring_back()
         self._show_state()
 
@@ -174,7 +180,7 @@ class AtlasTab(QWidget):
 
     def _bring_back(self) -> None:
         """Make a map again that a session showed; the cache has it, or it is stopped soon."""
-        wanted, request = self._wanted, self.request()
+        wanted, request = self._wanted, self._wanted_request()
         if wanted is None or request is None or self.work.is_running or self._stale:
             return
         if self.work.shows(request):
@@ -183,6 +189,15 @@ class AtlasTab(QWidget):
             self._brought = True  # once: what was stopped waits for a word
             self.work.make(request)
             self.patience.start()
+
+    def _wanted_request(self) -> Run | None:
+        """What makes the map that a session showed, which its form may no longer tell."""
+        shown = self._wanted.get("shown") if self._wanted is not None else None
+        request = self.request()
+        if request is None or not isinstance(shown, dict):
+            return request
+        values = self.form.with_values(shown)
+        return self.work.request(values, seed=values.pop(SEED))
 
     def _stop_bringing(self) -> None:
         if self.work.is_running and self._wanted is not None:
@@ -196,6 +211,8 @@ class AtlasTab(QWidget):
         if request is None:
             return
         self.patience.stop()
+        if self._wanted is not None:
+            self._wanted.pop("shown", None)  # another map is wanted now
         if self.work.can_go_on and self.work.asked(request):
             self.work.go_on()
         else:
@@ -220,6 +237,8 @@ class AtlasTab(QWidget):
     def _invited(self, command: str) -> None:
         if command:
             self._trigger(command)
+        elif self.work.can_go_on and not self.work.is_behind:
+            self.work.go_on()  # as it says, whatever the settings are by now
         else:
             self.run()
 
@@ -232,6 +251,9 @@ class AtlasTab(QWidget):
         kept, wanted = self.looking.kept, self._wanted
         if kept is None or wanted is None or self.work.is_preview:
             return
+        request = self._wanted_request()
+        if "shown" in wanted and request is not None and not self.work.shows(request):
+            return  # another one of the layer, until that of the session is back
         self._wanted = None
         if wanted.get("layer", kept.request.inputs.layer) != kept.request.inputs.layer:
             return  # another layer was mapped meanwhile
@@ -321,6 +343,7 @@ class AtlasTab(QWidget):
         }  # fmt: skip
         if self.looking.kept is not None:
             found["layer"] = self.looking.kept.request.inputs.layer
+            found["shown"] = settings_of(self.looking.kept)
             found["map"] = msgspec.to_builtins(self.canvas.snapshot())
             found["chosen"] = chosen_of(self.looking.chosen)
         return found
@@ -329,8 +352,9 @@ class AtlasTab(QWidget):
         """Take over what `snapshot` gave; the map comes back if the cache has it."""
         self._brought = False
         self._wanted = {name: value for name, value in found.items() if isinstance(name, str)}
-        if not isinstance(self._wanted.get("settings"), dict):
-            self._wanted.pop("settings", None)
+        for name in ("settings", "shown"):
+            if not isinstance(self._wanted.get(name), dict):
+                self._wanted.pop(name, None)
         if isinstance(found.get("look"), dict):
             put_look(self.looking, found["look"])
         self._subject_changed()

@@ -168,16 +168,21 @@ class AtlasWork(QObject):
 
     # --- running ---------------------------------------------------------------------------------
 
-    def follow(self, request: Run | None) -> bool:
+    def follow(self, request: Run | None, *, exact: bool = False) -> bool:
         """Show what is kept of a request's layer, model and images; whether there is anything.
+
+        While the layer is the same, another map of it is shown only where `exact` says that just
+        the request's is wanted.
 
         What is under way goes on; its map is kept, and shown when its layer is looked at.
         """
         subject = _subject(request) if request is not None else None
-        if request is not None and subject == self._subject and self.kept is not None:
-            return True
-        self._subject = subject
         found = self._maps.find(request) if request is not None else None
+        if request is not None and subject == self._subject and self.kept is not None:
+            same = found is None or _key(found.request) != _key(request) or self.shows(request)
+            if same or not exact:
+                return True
+        self._subject = subject
         if found is not None:  # each view adds to a copy of its own
             found = replace(found, fetched=dict(found.fetched), steps={})
             self._maps.keep(found)

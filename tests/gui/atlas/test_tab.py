@@ -2,6 +2,7 @@ import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtTest import QTest
 
 from interp_gui.core.analysis import Progress
 from interp_gui.core.feature import Feature
@@ -196,7 +197,7 @@ def test_hovering_tells_of_a_cell_and_clicking_makes_it_the_feature(made, atlas_
     details = made.sidebar.details
     qtbot.waitUntil(lambda: details.title.text() == atlas.names[level.label[3]])
     assert f"{level.count[3]} point" in details.line.text()
-    assert f"purity {level.purity[3]:.0%}" in details.line.text()
+    assert f"purity {100 * level.purity[3]:.0f} %" in details.line.text()
     assert details.bars.result.labels
     qtbot.waitUntil(lambda: details.examples.count() > 0)
     made.canvas.hovered.emit(None)
@@ -213,6 +214,19 @@ def test_hovering_tells_of_a_cell_and_clicking_makes_it_the_feature(made, atlas_
     details.kind.setCurrentIndex(details.kind.findData("raw"))
     assert np.allclose(atlas_state.feature.matrix()[0], level.vectors[3], atol=1e-4)
     assert "raw" in atlas_state.feature.name
+
+
+def test_the_panel_tells_of_the_cell_that_the_keyboard_is_on(made):
+    made.canvas.clicked.emit(cell(made, 3))
+    made.canvas.setFocus()
+    QTest.keyClick(made.canvas, Qt.Key.Key_Right)
+    here = made.canvas.current()
+    assert here is not None
+    assert (here.side, here.cell) != (10, 3)
+    assert (made.looking.hovered.side, made.looking.hovered.cell) == (here.side, here.cell)
+    level = made.looking.kept.atlas.level(here.side)
+    assert made.sidebar.details.line.text().startswith(f"{level.count[here.cell]} point")
+    assert made.looking.chosen.cell == 3  # which stays until Space or a click
 
 
 def test_a_double_click_opens_the_page(made, atlas_state):
@@ -401,6 +415,41 @@ def test_a_session_brings_settings_look_view_and_choice_back(
     assert other.looking.chosen.cell == 7
     qtbot.wait(20)
     assert other.canvas.snapshot() == pytest.approx(made.canvas.snapshot(), abs=0.02)
+
+
+def test_a_session_brings_the_map_that_was_shown_whatever_the_form_says_by_now(
+    made, new_tab, engine, qtbot, atlas_state
+):
+    form = made.form
+    form.layout_box.setCurrentIndex(form.layout_box.findData("pca"))
+    form.seed.setValue(5)  # and no map made of it
+    kept = msgspec.json.decode(msgspec.json.encode(made.snapshot()))
+    maps_of(atlas_state).all.clear()  # as in another window
+    other = new_tab()
+    other.restore(kept)
+    request = engine.request("activation-atlas")
+    assert (request.parameters["layout"], request.inputs.seed) == ("umap", 0)
+    assert (other.form.layout_box.currentData(), other.form.seed.value()) == ("pca", 5)
+    made.give(other)
+    assert other.snapshot() == kept
+    # and Make makes what the form says
+    other.run()
+    qtbot.waitUntil(lambda: engine.request("activation-atlas").inputs.seed == 5, timeout=4000)
+    assert engine.request("activation-atlas").parameters["layout"] == "pca"
+
+
+def test_a_copy_beside_shows_that_of_the_layers_maps_which_is_shown(made, new_tab, engine, qtbot):
+    first = made.looking.kept
+    made.form.seed.setValue(5)
+    made.work.make(made.request())
+    made.give()
+    copy = new_tab()
+    kept = made.snapshot()
+    kept["shown"] = {**kept["shown"], "seed": 0}
+    copy.restore(kept)
+    assert copy.looking.kept.request == first.request
+    assert copy.form.seed.value() == 5
+    assert len(engine.jobs("activation-atlas")) == 2
 
 
 def test_a_map_that_the_cache_does_not_have_waits_for_a_word(
