@@ -1,5 +1,6 @@
 """Which pixels a position of a layer can depend on, found by gradient."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +25,13 @@ class Box(NamedTuple):
     right: int
 
 
-def receptive_field(runtime: TorchRuntime, layer: str, position: tuple[int, int]) -> Box:
+def receptive_field(
+    runtime: TorchRuntime,
+    layer: str,
+    position: tuple[int, int],
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Box:
     """Pixels that the value at a position of a layer depends on, clipped to the input.
 
     Parameters
@@ -33,6 +40,8 @@ def receptive_field(runtime: TorchRuntime, layer: str, position: tuple[int, int]
         Address. A layer without rows and columns sees the whole input.
     position
         Row and column on the layer's grid.
+    check
+        Called before each pass through the network, forward or backward; leaves by raising.
 
     Returns
     -------
@@ -63,13 +72,13 @@ def receptive_field(runtime: TorchRuntime, layer: str, position: tuple[int, int]
     memo = runtime.memo
     key = ("receptive field", info.name)
     if key not in memo:
-        memo[key] = _measured(runtime, info)
+        memo[key] = _measured(runtime, info, check)
     field: _Field | None = memo[key]
     if field is not None:
         return field.at(position)
     single = (*key, *position)
     if single not in memo:
-        memo[single] = _boxes(runtime, info, [position])[0]
+        memo[single] = _boxes(runtime, info, [position], check)[0]
     box: Box = memo[single]
     return box
 
@@ -110,7 +119,7 @@ class _Field:
         return Box(top, left, bottom, right)
 
 
-def _measured(runtime: TorchRuntime, info: LayerInfo) -> _Field | None:
+def _measured(runtime: TorchRuntime, info: LayerInfo, check: Callable[[], None]) -> _Field | None:
     """The field of every position, or None if it does not just shift from one to the next."""
     assert info.grid is not None
     height, width = info.grid
@@ -122,7 +131,8 @@ def _measured(runtime: TorchRuntime, info: LayerInfo) -> _Field | None:
     ]
     middle = (height // 2, width // 2)
     third = (height // 3, width // 3)
-    first, second, before_last, last, *tests = _boxes(runtime, info, [*corners, middle, third])
+    wanted = [*corners, middle, third]
+    first, second, before_last, last, *tests = _boxes(runtime, info, wanted, check)
     size = runtime.preprocessing.size
     field = _Field(
         rows=_Edges(size[0], height, (first.bottom, second.bottom), (last.top, before_last.top)),
@@ -132,7 +142,12 @@ def _measured(runtime: TorchRuntime, info: LayerInfo) -> _Field | None:
     return field if shifts else None
 
 
-def _boxes(runtime: TorchRuntime, info: LayerInfo, positions: list[tuple[int, int]]) -> list[Box]:
+def _boxes(
+    runtime: TorchRuntime,
+    info: LayerInfo,
+    positions: list[tuple[int, int]],
+    check: Callable[[], None],
+) -> list[Box]:
     """Non-zero boxes of the gradients at some positions, by one pass through the network."""
     assert info.grid is not None
     channels = len(runtime.preprocessing.mean)
@@ -143,12 +158,14 @@ def _boxes(runtime: TorchRuntime, info: LayerInfo, positions: list[tuple[int, in
         device=runtime.device,
         requires_grad=True,
     )
+    check()
     with torch.enable_grad(), Relaxed(detach_gates=info.grid != (1, 1)):
         value = runtime.trace(x, capture=[info.name], until=info.name).captured[info.name]
         plane = value.sum(dim=info.unit_axis)
     rows_first = info.axes.index("y") < info.axes.index("x")
     boxes = []
     for y, x_position in positions:
+        check()
         at = (0, y, x_position) if rows_first else (0, x_position, y)
         (gradient,) = torch.autograd.grad(plane[at], x, retain_graph=True)
         boxes.append(_box(gradient[0]))

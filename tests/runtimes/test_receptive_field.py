@@ -4,7 +4,7 @@ import torch
 import torchvision
 from torch import nn
 
-from interp_gui.core.errors import InvalidValue
+from interp_gui.core.errors import Cancelled, InvalidValue
 from interp_gui.runtimes.receptive_field import Box, receptive_field
 
 
@@ -102,6 +102,23 @@ def test_it_is_remembered_and_leaves_the_network_alone(tiny, untouched, monkeypa
     assert receptive_field(runtime, "last", (2, 5)) == first
     with pytest.raises(InvalidValue, match="outside"):
         receptive_field(runtime, "last", (0, 99))
+
+
+def test_it_can_be_left_between_any_two_passes(tiny):
+    asked = []
+    box = receptive_field(tiny(Small(), size=24), "last", (2, 5), check=lambda: asked.append(1))
+    assert len(asked) == 1 + 6  # forward, and back from each position that is looked at
+    for stop in (1, 4, 7):
+        runtime = tiny(Small(), size=24)
+        left = iter(range(stop - 1))
+
+        def check(left=left):
+            if next(left, None) is None:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            receptive_field(runtime, "last", (2, 5), check=check)
+        assert receptive_field(runtime, "last", (2, 5)) == box  # nothing half known
 
 
 def test_dilated_pooling_reaches_as_far_as_its_kernel(tiny):

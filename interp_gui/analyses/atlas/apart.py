@@ -17,12 +17,18 @@ class _Left(BaseException):
 
 
 def apart(
-    work: Callable[[], T], *, text: str, check: Callable[[], None]
+    work: Callable[[], T], *, text: str, check: Callable[[], None], to_the_end: bool = False
 ) -> Generator[Progress, None, T]:
     """Run `work` on a thread, yielding Progress and asking `check` meanwhile.
 
     Where the generator is closed or `check` raises, this ends at once, and the thread at its next
     line of Python. It never keeps the process from ending.
+
+    Parameters
+    ----------
+    to_the_end
+        Let the thread finish nevertheless: for work whose result others will ask for, or that
+        must not be broken off halfway.
     """
     done = threading.Event()
     found: list[Any] = []
@@ -46,7 +52,7 @@ def apart(
             check()
             yield Progress(done=int(time.monotonic() - begun), text=text)
     finally:
-        if not done.is_set() and thread.ident is not None:
+        if not to_the_end and not done.is_set() and thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident), ctypes.py_object(_Left)
             )

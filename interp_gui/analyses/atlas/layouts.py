@@ -198,7 +198,7 @@ def laid_out(
             from interp_gui.analyses.atlas.umap_layout import fuzzy_graph, umap
 
             yield Progress(text="Joining the nearest of each point")
-            graph = fuzzy_graph(near)
+            graph = fuzzy_graph(near, check)
             places = yield from umap(graph, start, min_dist=min_dist, seed=seed, check=check)
         else:
             from interp_gui.analyses.atlas.tsne_layout import tsne

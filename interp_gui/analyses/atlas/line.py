@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.atlas.layouts import FEWEST, Plan
-from interp_gui.analyses.atlas.umap_epochs import compiled
+from interp_gui.analyses.atlas.umap_epochs import compiling
 from interp_gui.analyses.atlas.umap_layout import curve, epochs_of, fuzzy_graph
 from interp_gui.core.analysis import Progress
 
@@ -34,12 +34,13 @@ def lined_up(
     start = plan.principal()[0][:, 0].astype(np.float64)
     if plan.count >= FEWEST:
         near = yield from plan.near(neighbours - 1, check)
-        graph = fuzzy_graph(near)
+        graph = fuzzy_graph(near, check)
         noise = np.random.default_rng(seed).normal(0.0, 1e-4 * _HALF_LENGTH, len(start))
         largest = float(np.abs(start).max(initial=0.0)) or 1.0
         xy = np.zeros((len(start), 2), np.float32)
         xy[:, 0] = start * (_HALF_LENGTH / largest) + noise
-        epochs, epoch = epochs_of(len(start)), compiled()
+        epochs = epochs_of(len(start))
+        epoch = yield from compiling(check)
         a, b = curve(min_dist)
         chances = graph.weights / max(float(graph.weights.max(initial=0.0)), 1e-12)
         chances[chances < 1.0 / epochs] = 0.0

@@ -4,10 +4,15 @@ It lets go of the interpreter lock while it runs, so that everything else can an
 """
 
 import functools
+import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from interp_gui.analyses.atlas.apart import apart
+from interp_gui.core.analysis import Progress
 
 REPULSED = 5
 """Random points that a point is pushed from each time it is pulled to a neighbour."""
@@ -88,12 +93,32 @@ def pull_and_push(
     state[0] = random
 
 
-@functools.cache
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def compiled() -> Any:
     """`pull_and_push` as machine code: 2 s the first time, most of them for numba's import.
 
-    Not kept on disk, where numba would read it back by pickle to save half a second.
+    It is compiled once, however many threads ask: the later ones wait. Not kept on disk, where
+    numba would read it back by pickle to save half a second.
     """
+    with _ONE_AT_A_TIME:
+        return _compiled()
+
+
+def compiling(check: Callable[[], None]) -> Generator[Progress, None, Any]:
+    """`compiled`, on a thread: whoever waits here, for it or for another's turn, can leave.
+
+    What was begun goes on to its end then, and the next one finds it done.
+    """
+    if _compiled.cache_info().currsize:
+        return compiled()
+    text = "Getting the layout ready"
+    return (yield from apart(compiled, text=text, check=check, to_the_end=True))
+
+
+@functools.cache
+def _compiled() -> Any:
     import numba
     from numba import types
 

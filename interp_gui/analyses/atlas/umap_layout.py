@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.atlas.neighbours import Neighbours
-from interp_gui.analyses.atlas.umap_epochs import REPULSED, compiled
+from interp_gui.analyses.atlas.umap_epochs import REPULSED, compiling
 from interp_gui.core.analysis import Progress
 
 Places = NDArray[np.float32]
@@ -44,7 +44,7 @@ class Graph:
     weights: NDArray[np.float32]
 
 
-def fuzzy_graph(near: Neighbours) -> Graph:
+def fuzzy_graph(near: Neighbours, check: Callable[[], None] = lambda: None) -> Graph:
     """Likelihoods that points belong together, from the distances of their nearest.
 
     Notes
@@ -60,7 +60,7 @@ def fuzzy_graph(near: Neighbours) -> Graph:
     apart = np.where(distance > 0, distance, np.inf).min(axis=1)
     rho = np.where(np.isfinite(apart), apart, 0.0)
     beyond = np.maximum(distance - rho[:, None], 0.0)
-    sigma = _widths(beyond, np.log2(k + 1))
+    sigma = _widths(beyond, np.log2(k + 1), check)
     # a floor, so that points in a dense clump are not told apart by rounding
     mean = distance.sum(axis=1) / (k + 1)
     sigma = np.maximum(sigma, 1e-3 * np.where(rho > 0, mean, mean.mean()))
@@ -78,12 +78,15 @@ def fuzzy_graph(near: Neighbours) -> Graph:
     )  # fmt: skip
 
 
-def _widths(beyond: NDArray[np.float64], wanted: float) -> NDArray[np.float64]:
+def _widths(
+    beyond: NDArray[np.float64], wanted: float, check: Callable[[], None]
+) -> NDArray[np.float64]:
     """Of each row the σ at which Σ exp(−beyond / σ) is `wanted`, by halving; 0 where all are 0."""
     low = np.zeros(len(beyond))
     high = np.full(len(beyond), np.inf)
     middle = np.ones(len(beyond))
     for _ in range(64):
+        check()
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             shares = np.where(beyond > 0, np.exp(-beyond / middle[:, None]), 1.0)
         more = shares.sum(axis=1) > wanted
@@ -131,7 +134,7 @@ def umap(
     """
     epochs = epochs_of(len(start))
     yield Progress(total=epochs, text="Getting the layout ready")
-    epoch = compiled()
+    epoch = yield from compiling(check)
     a, b = curve(min_dist)
     xy = _spread_out(start, seed)
     chances = graph.weights / max(float(graph.weights.max(initial=0.0)), 1e-12)

@@ -65,7 +65,9 @@ def field_box(context: Context, layer: LayerInfo, position: tuple[int, int], siz
         return whole
     from interp_gui.runtimes.receptive_field import receptive_field
 
-    box = receptive_field(runtime, layer.name, position)  # type: ignore[arg-type]
+    box = receptive_field(
+        runtime, layer.name, position, check=context.check  # type: ignore[arg-type]
+    )  # fmt: skip
     top, left = max(int(box[0]), 0), max(int(box[1]), 0)
     bottom, right = min(int(box[2]), whole[2]), min(int(box[3]), whole[3])
     return (top, left, bottom, right) if bottom > top and right > left else whole

@@ -1,8 +1,13 @@
+import functools
+import threading
+
 import numpy as np
 import pytest
 
+from interp_gui.analyses.atlas import umap_epochs
 from interp_gui.analyses.atlas.layouts import FEWEST, Plan, distinct, laid_out, principal
 from interp_gui.analyses.atlas.neighbours import nearest, one_thread, prepared
+from interp_gui.analyses.atlas.umap_epochs import compiled, compiling
 from interp_gui.analyses.atlas.umap_layout import curve, fuzzy_graph
 from interp_gui.core.errors import Cancelled
 
@@ -154,6 +159,7 @@ def test_one_unit_can_be_laid_out():
 @pytest.mark.parametrize("layout", ["umap", "tsne"])
 def test_cancel_acts_wherever_it_comes(layout):
     vectors, _ = clumps(200)
+    compiled()
     steps = sum(1 for _ in laid_out(Plan(vectors, metric="cosine"), layout, seed=0))
     assert steps > 5
     for stop in {1, steps // 2, steps - 3}:
@@ -169,6 +175,45 @@ def test_cancel_acts_wherever_it_comes(layout):
             continue  # how often it asks hangs on the clock
         with pytest.raises(Cancelled):
             ended(laid_out(Plan(vectors, metric="cosine"), layout, seed=0, check=check))
+
+
+def test_cancel_does_not_wait_for_the_compiler(monkeypatch):
+    began, go_on, asked = threading.Event(), threading.Event(), []
+
+    @functools.cache
+    def slow():
+        began.set()
+        asked.append(threading.current_thread())
+        assert go_on.wait(10)
+        return "code"
+
+    def stopped():
+        if began.is_set():
+            raise Cancelled
+
+    monkeypatch.setattr(umap_epochs, "_compiled", slow)
+    warming = threading.Thread(target=compiled)
+    warming.start()
+    for _ in range(2):  # for the other's turn
+        with pytest.raises(Cancelled):
+            ended(compiling(stopped))
+    go_on.set()
+    warming.join(10)
+    assert ended(compiling(lambda: None)) == "code"
+    assert asked == [warming]  # once for all
+    for thread in [each for each in threading.enumerate() if each.name == "layout"]:
+        thread.join(10)
+
+    slow.cache_clear()
+    began.clear()
+    go_on.clear()
+    with pytest.raises(Cancelled):
+        ended(compiling(stopped))
+    left = asked[-1]
+    assert left is not threading.current_thread()
+    go_on.set()
+    left.join(10)
+    assert slow.cache_info().currsize == 1  # what was begun was not for nothing
 
 
 def test_nothing_else_is_limited_to_one_thread_between_steps():
