@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from interp_gui.core.atlas.directions import Kind, cell_direction, direction
 from interp_gui.core.atlas.kinds import Atlas, CellPictures, Source
+from interp_gui.core.atlas.values import attributed
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Pixels
-from interp_gui.gui.atlas.colouring import attribution
+from interp_gui.gui.atlas.spoken import percent, share_words
 
 KINDS: dict[Kind, str] = {
     "centred": "Centred: mean of what is chosen − mean of the layer",
@@ -63,9 +64,9 @@ class Facts:
     Parameters
     ----------
     title
-        Label of the cell, or how many points they are.
+        Label of the cell, or how many points they are; one may merely be pointed at.
     line
-        Count, images, purity, spread, in words.
+        Count, images, commonest label or its share, spread, in words.
     bars
         Names and mean attributions of the classes that it argues for, or against, most.
     examples
@@ -101,13 +102,14 @@ def facts(atlas: Atlas, chosen: Chosen) -> Facts:
         near = tuple(int(p) for p in level.examples[at] if p >= 0)
     else:
         label, purity = _commonest(atlas, chosen.points)
-        title = f"{_many(count, 'point')} chosen"
+        title = f"{_many(count, 'point')} chosen" if count > 1 else "1 point"
         spread, near = _spread(atlas, chosen.points)
-        values = _attributions(atlas, chosen.points)
+        values = attributed(atlas, chosen.points).means()
         if label:
-            line.append(f"most of them {label}")
+            line.append(f"commonest: {label} ({percent(purity)})" if count > 1 else label)
+        purity = float("nan")
     if np.isfinite(purity):
-        line.append(f"purity {purity:.0%}")
+        line.append(share_words(atlas, purity))
     line.append(f"spread {spread:.2f}")
     return Facts(title, " · ".join(line), _bars(atlas, values), near[:MOST_EXAMPLES])
 
@@ -141,12 +143,6 @@ def _spread(atlas: Atlas, points: NDArray[np.int64]) -> tuple[float, tuple[int, 
     order = np.argsort(distance, kind="stable")[:MOST_EXAMPLES]
     spread = float(distance.mean()) if len(points) > 1 else 0.0
     return spread, tuple(int(point) for point in points[order])
-
-
-def _attributions(atlas: Atlas, points: NDArray[np.int64]) -> NDArray[np.float32]:
-    found = [attribution(atlas, at)[points] for at in range(len(atlas.classes))]
-    means = [float(v[np.isfinite(v)].mean()) if np.isfinite(v).any() else np.nan for v in found]
-    return np.array(means, np.float32)
 
 
 def feature_of(atlas: Atlas, chosen: Chosen, kind: Kind, weights: str) -> Feature | None:

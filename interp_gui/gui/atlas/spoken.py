@@ -2,7 +2,22 @@
 
 import math
 
+from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.core.atlas.scene import Scene
+
+BY_ATTRIBUTION = "attribution"
+"""What `Atlas.labelled_by` says where cells are named after what they argue for."""
+
+
+def percent(share: float) -> str:
+    """A share in whole percents."""
+    return f"{100 * share:.0f} %"
+
+
+def share_words(atlas: Atlas, purity: float) -> str:
+    """What a cell's purity means: of labels their commonest's share, of classes what agrees."""
+    word = "agreement" if atlas.labelled_by == BY_ATTRIBUTION else "purity"
+    return f"{word} {percent(purity)}"
 
 
 def cell_name(scene: Scene, side: int, cell: int) -> str:
@@ -21,6 +36,6 @@ def cell_details(scene: Scene, side: int, cell: int) -> str:
     parts = ["1 point" if count == 1 else f"{count:,} points"]
     purity = float(level.purity[cell])
     if math.isfinite(purity):
-        parts.append(f"{purity:.0%} of one label")
+        parts.append(share_words(scene.atlas, purity))
     parts.append(f"column {int(level.x[cell]) + 1} of {side}, row {int(level.y[cell]) + 1}")
     return ", ".join(parts)

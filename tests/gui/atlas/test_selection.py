@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from interp_gui.core.atlas.kinds import CellPictures
+from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.result import Table
 from interp_gui.gui.atlas.asking import snake, values_of
@@ -15,6 +16,7 @@ from interp_gui.gui.atlas.selection import (
     picture_of,
     pixels_of,
 )
+from interp_gui.gui.atlas.spoken import cell_details
 
 
 def test_a_cell_is_told_by_what_its_level_knows(make_atlas):
@@ -36,14 +38,29 @@ def test_points_are_told_by_what_they_have_in_common(make_atlas):
     points = np.flatnonzero(atlas.image % 5 == 2)[:20]
     found = facts(atlas, Chosen(np.append(points, 0)))
     assert found.title == "21 points chosen"
-    assert "most of them name 2" in found.line
-    assert "purity 95%" in found.line
+    assert "commonest: name 2 (95 %)" in found.line
+    assert "purity" not in found.line
     vectors = atlas.vectors[np.append(points, 0)] - atlas.mean
     middle = vectors.mean(axis=0)
     cosines = vectors @ middle / np.linalg.norm(vectors, axis=1) / np.linalg.norm(middle)
     assert f"spread {1 - cosines.mean():.2f}" in found.line
     assert found.examples[0] == np.append(points, 0)[cosines.argmax()]
-    assert facts(atlas, Chosen(points[:1])).line.endswith("spread 0.00")
+    alone = facts(atlas, Chosen(points[:1]))
+    assert alone.line.endswith("spread 0.00")
+    assert alone.title == "1 point"
+    assert "commonest" not in alone.line
+
+
+def test_what_purity_means_hangs_on_what_cells_are_named_after(make_atlas):
+    atlas = make_atlas(400, sides=(10,))
+    level = atlas.level(10)
+    cell = int(level.count.argmax())
+    share = f"{100 * level.purity[cell]:.0f} %"
+    assert f"purity {share}" in facts(atlas, cell_of(atlas, 10, cell)).line
+    assert f"purity {share}" in cell_details(Scene(atlas), 10, cell)
+    atlas = msgspec.structs.replace(atlas, labelled_by="attribution")
+    assert f"agreement {share}" in facts(atlas, cell_of(atlas, 10, cell)).line
+    assert f"agreement {share}" in cell_details(Scene(atlas), 10, cell)
 
 
 def test_directions_say_what_they_are_of_and_which_kind(make_atlas):
