@@ -58,23 +58,28 @@ class AtlasCanvas(PointedMap):
         `Hit`, or (n,) int64 points, that are being dragged out.
     menu_requested
         `Hit` or None, and global position.
+    stepped
+        `Hit` that the keyboard went to.
     """
 
     accessible_role = "List"
     menu_requested = Signal(object, QPoint)
+    stepped = Signal(object)
 
     def __init__(
         self, name: str = "Activation atlas", *, hint: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(hint, parent)
         self._cursor: tuple[float, float] | None = None
+        self._alone = -1
+        """The point that the cursor was put on, where it is not a cell."""
         self.setAccessibleName(name)
         self.setAccessibleDescription("Arrow keys go from cell to cell, Enter opens one")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.clicked.connect(self._put_cursor)
 
     def set_atlas(self, atlas: Atlas | None) -> None:
-        self._cursor = None
+        self._cursor, self._alone = None, -1
         super().set_atlas(atlas)
 
     # --- the keyboard's cell ----------------------------------------------------------------
@@ -92,6 +97,7 @@ class AtlasCanvas(PointedMap):
         if self.scene is None or hit.cell < 0:
             return
         level = self.scene.grid(hit.side).level
+        self._alone = hit.point
         self._cursor = (
             (int(level.x[hit.cell]) + 0.5) / hit.side,
             (int(level.y[hit.cell]) + 0.5) / hit.side,
@@ -109,8 +115,11 @@ class AtlasCanvas(PointedMap):
         else:
             cell = neighbour(self.scene, here.side, here.cell, dx, dy)
         if cell >= 0:
-            self._put_cursor(Hit(cell, self.side))
+            hit = Hit(cell, self.side)
+            self._hover(None)  # the hand is on the keys: what is beneath a resting mouse waits
+            self._put_cursor(hit)
             self._show(self.cell_area(cell, self.side))
+            self.stepped.emit(hit)
 
     def _show(self, area: QRectF) -> None:
         """Pan so far that an area of the window is seen with its neighbours."""
@@ -254,8 +263,11 @@ class AtlasCanvas(PointedMap):
             x, y = view.to_pixels(scene.atlas.xy[hit.point]).tolist()
             paint_ring(painter, x, y, dot_radius(scene, view, self.side) + 3, palette)
         elif hit is not None and hit.side == self.side:
-            paint_outline(painter, self.cell_area(hit.cell, hit.side), palette, strong=False)
-        if here is not None and self.hasFocus():
-            paint_outline(painter, self.cell_area(here.cell, here.side), palette, strong=True)
+            paint_outline(painter, self.cell_area(hit.cell, hit.side), palette)
+        if here is not None and self._alone >= 0:
+            x, y = view.to_pixels(scene.atlas.xy[self._alone]).tolist()
+            paint_ring(painter, x, y, dot_radius(scene, view, self.side) + 3, palette)
+        elif here is not None and self.hasFocus():
+            paint_outline(painter, self.cell_area(here.cell, here.side), palette, keyboard=True)
         if self.lasso is not None:
             paint_lasso(painter, view.to_pixels(self.lasso.corners), palette)

@@ -142,14 +142,22 @@ def paint_path(painter: QPainter, xy: NDArray[np.float64], palette: QPalette) ->
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
-def paint_outline(painter: QPainter, area: QRectF, palette: QPalette, *, strong: bool) -> None:
-    """A frame around a cell that is seen on any picture: the keyboard's if `strong`."""
-    base = palette.color(QPalette.ColorRole.Base)
-    role = QPalette.ColorRole.Highlight if strong else QPalette.ColorRole.WindowText
+def paint_outline(
+    painter: QPainter, area: QRectF, palette: QPalette, *, keyboard: bool = False
+) -> None:
+    """A frame around a cell that is seen on any picture.
+
+    The keyboard's is dashed and stands off, so that it is told from a chosen cell's, which may
+    have both.
+    """
+    roles = QPalette.ColorRole
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for colour, width in ((base, 4.0), (palette.color(role), 2.0)):
-        pen = QPen(colour, width)
+    area = area.adjusted(-2, -2, 2, 2) if keyboard else area
+    for role, width in ((roles.Base, 4.0), (roles.WindowText, 2.0)):
+        pen = QPen(palette.color(role), width)
         pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        if keyboard and role == roles.WindowText:
+            pen.setDashPattern([2.0, 1.6])
         painter.setPen(pen)
         painter.drawRect(area)
 

@@ -4,12 +4,14 @@ import gc
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QImage,
     QInputDevice,
     QKeyEvent,
     QNativeGestureEvent,
+    QPainter,
     QPalette,
     QPointingDevice,
     QWheelEvent,
@@ -383,6 +385,45 @@ def test_arrows_go_from_cell_to_cell_and_bring_them_into_view(canvas, told):
     QTest.keyClick(canvas, Qt.Key.Key_Return)
     assert told["activated"] == [canvas.current()]
     assert canvas.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle).isValid()
+
+
+def test_the_keyboards_cell_looks_other_than_a_chosen_one(canvas, told):
+    from interp_gui.gui.atlas.marks import paint_outline
+
+    seen = []
+    for keyboard in (False, True):
+        image = QImage(60, 60, QImage.Format.Format_RGB32)
+        image.fill(Qt.GlobalColor.gray)
+        painter = QPainter(image)
+        paint_outline(painter, QRectF(10, 10, 40, 40), canvas.palette(), keyboard=keyboard)
+        painter.end()
+        text = canvas.palette().windowText().color().rgb()
+        seen.append([image.pixel(x, 8 if keyboard else 10) == text for x in range(12, 48)])
+    assert all(seen[0])
+    assert any(seen[1])
+    assert not all(seen[1])
+
+
+def test_a_chosen_point_is_ringed_and_no_cell_is_framed(canvas, monkeypatch):
+    framed, ringed = [], []
+    monkeypatch.setattr(
+        "interp_gui.gui.atlas.canvas.paint_outline", lambda *a, **k: framed.append(a[1])
+    )
+    monkeypatch.setattr(
+        "interp_gui.gui.atlas.canvas.paint_ring", lambda *a, **k: ringed.append(a[1:3])
+    )
+    point = int(np.flatnonzero(canvas.atlas.cell_of(20) == fullest(canvas))[0])
+    canvas.setFocus()
+    canvas.clicked.emit(Hit(fullest(canvas), 20, point))
+    pixels(canvas)
+    assert not framed
+    where = canvas.camera.to_pixel(*canvas.atlas.xy[point].tolist())
+    np.testing.assert_allclose(ringed[-1], where, atol=1e-6)
+    QTest.keyClick(canvas, Qt.Key.Key_Right)
+    framed.clear()
+    pixels(canvas)
+    assert framed
+    assert all(area == canvas.cell_area(canvas.current().cell, 20) for area in framed)
 
 
 def test_the_cell_of_the_keyboard_is_told(canvas, atlas):
