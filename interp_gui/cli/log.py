@@ -1,14 +1,35 @@
-"""Where the details of unexpected failures go."""
+"""Where the details of unexpected failures go, and what the program itself warns of."""
 
 import datetime
+import logging
 import sys
 from pathlib import Path
 
 import platformdirs
 
 from interp_gui import __version__
+from interp_gui.cli.output import Output
 
 _LARGEST_BYTES = 1 << 20
+
+
+class Notes(logging.Handler):
+    """Says warnings of the program on the side, each once and without its traceback."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._output = output
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one; what stderr does not take is lost, as any note is."""
+        try:
+            text = " ".join(record.getMessage().split())
+            if text not in self._said:
+                self._said.add(text)
+                self._output.note(f"Warning: {text}")
+        except Exception:  # noqa: BLE001 - a note must not end what it is about
+            return
 
 
 def log_file() -> Path:

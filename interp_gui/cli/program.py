@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from interp_gui.cli.arguments import Usage, parse
+from interp_gui.cli.log import Notes
 from interp_gui.cli.opening import question_document, question_lines
 from interp_gui.cli.output import Output
 from interp_gui.core.errors import Cancelled, InterpError
@@ -28,7 +29,7 @@ def run_program(argv: Sequence[str] | None = None) -> int:
         return usage.code
     output = Output(json=options.json)
     try:
-        with _quiet():
+        with _quiet(output):
             return _command(options.command)(options, output)
     except Usage as usage:
         return _refuse(usage, output)
@@ -121,14 +122,18 @@ def _sentence(problem: Exception, *, shown: bool) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Warnings and log lines of libraries are no part of what a command says."""
+def _quiet(output: Output) -> Iterator[None]:
+    """Warnings and log lines of libraries are no part of what a command says; its own are notes."""
+    own, notes = logging.getLogger("interp_gui"), Notes(output)
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
         before = logging.lastResort
-        logging.lastResort = None
+        # not None, for which logging says on stderr that there is no handler
+        logging.lastResort = logging.NullHandler()
+        own.addHandler(notes)
         try:
             yield
         finally:
+            own.removeHandler(notes)
             logging.lastResort = before

@@ -261,6 +261,9 @@ def _lines(document: dict[str, Any], folder: str) -> Iterator[str]:
     count = len(document["results"])
     yield f"{count} result{'' if count == 1 else 's'} in {folder}"
     yield from (f"  {result['file']}  {result['title']}" for result in document["results"])
+    # a map says in pictures, not in numbers, what it is about: what to mind with it is said here
+    atlases = (result for result in document["results"] if result["kind"] == "atlas")
+    yield from dict.fromkeys(note for result in atlases for note in result["notes"])
 
 
 def _help(options: argparse.Namespace, output: Output) -> int:

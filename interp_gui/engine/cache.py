@@ -166,7 +166,11 @@ class Cache(Store):
     def _warn(self, problem: Exception) -> None:
         if not self._warned:
             self._warned = True
-            logger.warning("Results cannot be kept in %s: %s", self.folder, problem)
+            reason = getattr(problem, "strerror", None) or problem
+            logger.warning(
+                "Results cannot be kept in %s: %s. They will be computed again next time.",
+                self.folder, reason,
+            )  # fmt: skip
 
     @property
     def _values(self) -> Path:

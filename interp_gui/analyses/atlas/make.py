@@ -229,7 +229,7 @@ def _blank(
             "outlier_tokens": record.outliers, "broken_images": len(found.broken),
             **points.numbers,
         },
-        notes=(*edit_notes(context), *_notes(layer, record.outliers, points), *found.notes),
+        notes=(*edit_notes(context), *_notes(layer, record, points), *found.notes),
         provenance={
             "images_sha256": found.sha256, "versions": layout_versions(),
             **found.provenance(layer.name),
@@ -245,10 +245,12 @@ def _covariance(record: LayerRecord) -> NDArray[np.float64]:
         return np.zeros((0, 0))
 
 
-def _notes(layer: LayerInfo, outliers: int, points: Points) -> tuple[str, ...]:
-    notes = points.notes
+def _notes(layer: LayerInfo, record: LayerRecord, points: Points) -> tuple[str, ...]:
+    notes, outliers = points.notes, record.outliers
     if not layer.spatial:
         notes += ("This layer has no positions in the image: each image is one point.",)
+    elif record.grid == (1, 1):
+        notes += ("This layer has a single position in the image: each image is one point.",)
     if "token" in layer.axes:
         notes += ("Tokens without a place in the image (class token) are left out.",)
     if outliers:

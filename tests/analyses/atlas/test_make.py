@@ -144,7 +144,7 @@ def test_more_positions_are_taken_of_few_images():
 
 @pytest.mark.parametrize(("network", "layer", "grid"), [
     ("vit", "encoder.layers.encoder_layer_1", (4, 4)), ("swin", "features.1", (8, 8)),
-    ("cnn", "head", (1, 1)),
+    ("cnn", "head", (1, 1)), ("swin", "avgpool", (1, 1)),
 ])  # fmt: skip
 def test_layers_of_other_kinds(runtimes, entries, network, layer, grid):
     atlas, _ = ended(context_of(runtimes[network], entries, layer), layout="pca", labels="none")
