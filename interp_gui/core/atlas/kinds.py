@@ -87,7 +87,7 @@ class AtlasLevel(msgspec.Struct, kw_only=True, eq=False):
     examples: NDArray[np.int32]
 
 
-class Atlas(Result, tag="atlas", kw_only=True):
+class Atlas(Result, tag="atlas", kw_only=True, dict=True):
     """A layer's activations laid out on a map: N points of I images, and levels of cells.
 
     Parameters
@@ -176,9 +176,24 @@ class Atlas(Result, tag="atlas", kw_only=True):
         raise KeyError(side)
 
     def cell_of(self, side: int) -> NDArray[np.int32]:
-        """(N,) index into that level's arrays of each point's cell; −1 outside the map."""
-        level = self.level(side)
-        xy = self.xy.astype(np.float64)
+        """(N,) index into that level's arrays of each point's cell; −1 outside the map.
+
+        Found once for each level, and not to be written into.
+        """
+        known = self._cells_found()
+        if side not in known:
+            found = self._find_cells(self.level(side))
+            found.flags.writeable = False
+            known[side] = found
+        return known[side]
+
+    def _cells_found(self) -> dict[int, NDArray[np.int32]]:
+        # beside the fields: neither sent, nor compared, nor taken over when a field is replaced
+        found: dict[int, NDArray[np.int32]] = self.__dict__.setdefault("cells_found", {})
+        return found
+
+    def _find_cells(self, level: AtlasLevel) -> NDArray[np.int32]:
+        side, xy = level.side, self.xy.astype(np.float64)
         inside = ((xy >= 0) & (xy <= 1)).all(axis=1)
         placed = np.where(inside[:, None], xy, 0.0)
         column, row = np.clip(np.floor(placed * side), 0, side - 1).astype(np.int64).T
@@ -189,7 +204,9 @@ class Atlas(Result, tag="atlas", kw_only=True):
 
     def with_pictures(self, pictures: CellPictures) -> "Atlas":
         """The same atlas with more pictures; a cell keeps the one of most steps of each source."""
-        return msgspec.structs.replace(self, pictures=(*self.pictures, pictures))
+        found = msgspec.structs.replace(self, pictures=(*self.pictures, pictures))
+        found.__dict__["cells_found"] = self._cells_found()  # the same points, the same cells
+        return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         found: dict[str, NDArray[Any]] = {

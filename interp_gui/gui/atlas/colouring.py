@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.atlas.kinds import Atlas, AtlasLevel
+from interp_gui.core.atlas.values import attributed
 
 By = Literal["none", "class", "weight", "feature", "density", "column", "stability"]
 MOST_KINDS = 12
@@ -228,9 +229,10 @@ def where_lives(atlas: Atlas, name: str) -> NDArray[np.int64]:
     if not points.any() and atlas.levels:
         points |= _labelled(atlas, atlas.levels[-1], wanted)
     if not points.any():
-        for at, called in enumerate(atlas.class_names):
-            if called in wanted:
-                points |= _strongest(attribution(atlas, at))
+        classes = [at for at, called in enumerate(atlas.class_names) if called in wanted]
+        if classes:
+            every = len(classes) == len(atlas.classes)
+            points |= attributed(atlas, classes=None if every else classes).strongest()
     return np.flatnonzero(points)
 
 
@@ -240,10 +242,3 @@ def _labelled(atlas: Atlas, level: AtlasLevel, wanted: set[str]) -> NDArray[np.b
     named = np.array([*(text in wanted for text in atlas.names), False], bool)  # of -1: none
     cells = atlas.cell_of(level.side)
     return np.asarray((cells >= 0) & named[level.label[cells]], dtype=np.bool_)
-
-
-def _strongest(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where values are above half of the highest."""
-    highest = np.nanmax(values, initial=0)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((values > highest / 2) & (highest > 0), dtype=np.bool_)

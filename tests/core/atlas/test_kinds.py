@@ -51,3 +51,18 @@ def test_a_point_without_a_place_is_in_no_cell(make_atlas):
     found = msgspec.structs.replace(atlas, xy=xy).cell_of(20)
     assert found[3] == found[4] == -1
     np.testing.assert_array_equal(np.delete(found, (3, 4)), np.delete(atlas.cell_of(20), (3, 4)))
+
+
+def test_cells_of_points_are_found_once_for_each_level(make_atlas, monkeypatch):
+    found = []
+    find = Atlas._find_cells
+    monkeypatch.setattr(Atlas, "_find_cells", lambda *args: found.append(1) or find(*args))
+    atlas = make_atlas(300, sides=(5, 10), pictures=((10, "crop"),))
+    for _ in range(3):
+        for side in (5, 10):
+            cells = atlas.cell_of(side)
+        atlas = atlas.with_pictures(atlas.pictures[0])
+    assert len(found) == 2
+    assert not cells.flags.writeable
+    moved = msgspec.structs.replace(atlas, xy=atlas.xy[::-1].copy())
+    np.testing.assert_array_equal(moved.cell_of(10), cells[::-1])

@@ -1,11 +1,13 @@
 """Numbers for the points of an atlas that follow from the atlas alone."""
 
+import warnings
+
 import msgspec
 import numpy as np
 import pytest
 
 from interp_gui.analyses.unit_maps import feature_maps
-from interp_gui.core.atlas.values import coordinate, density
+from interp_gui.core.atlas.values import attributed, coordinate, density
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.feature import Feature, as_vectors
 
@@ -61,3 +63,46 @@ def test_density_of_no_points_and_of_one_place(make_atlas):
     assert density(one).tolist() == [29] * 30
     with pytest.raises(InvalidValue, match="above 0"):
         density(atlas, radius=0)
+
+
+def _by_class(atlas, points):
+    """Attribution of each point to each class, the finest level that tells it over the others."""
+    values = np.full((len(points), len(atlas.classes)), np.nan, np.float32)
+    for level in atlas.levels:
+        cells = atlas.cell_of(level.side)[points]
+        there = np.where(cells[:, None] >= 0, level.attribution[cells], np.nan)
+        np.copyto(values, there, where=np.isfinite(there))
+    return values
+
+
+@pytest.mark.parametrize("holes", [(), (0, 3, 9)])
+def test_attributions_of_all_classes_are_those_of_each_points_finest_cell(make_atlas, holes):
+    atlas = make_atlas(400, sides=(5, 10))
+    coarse, fine = atlas.levels
+    known = fine.attribution.copy()
+    known[list(holes)] = np.nan
+    known[5, 2] = known[1, 0] if holes == () else np.nan  # a class alone that was not looked at
+    coarser = coarse.attribution.copy()
+    coarser[2] = np.nan
+    atlas = msgspec.structs.replace(atlas, levels=(
+        msgspec.structs.replace(coarse, attribution=coarser),
+        msgspec.structs.replace(fine, attribution=known),
+    ))  # fmt: skip
+    for points in (np.arange(400), np.arange(50, 90), np.array([7]), np.zeros(0, np.int64)):
+        found, values = attributed(atlas, points), _by_class(atlas, points)
+        rows = np.append(found.rows, np.full((1, 5), np.nan, np.float32), axis=0)[found.of]
+        np.testing.assert_array_equal(rows, values)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing
+            np.testing.assert_allclose(found.means(), np.nanmean(values, axis=0), rtol=1e-5)
+    values = _by_class(atlas, np.arange(400))[:, [1, 4]]
+    strong = (values > np.nanmax(values, axis=0) / 2).any(axis=1)
+    np.testing.assert_array_equal(attributed(atlas, classes=[1, 4]).strongest(), strong)
+
+
+def test_a_map_without_attributions_has_none(make_atlas):
+    atlas = make_atlas(100, sides=(5,))
+    bare = msgspec.structs.replace(atlas.levels[0], attribution=np.zeros((0, 0), np.float32))
+    bare = msgspec.structs.replace(atlas, classes=(), class_names=(), levels=(bare,))
+    assert attributed(bare).means().size == 0
+    assert not attributed(bare).strongest().any()
