@@ -24,8 +24,10 @@ Floats = NDArray[np.float32]
 
 CHUNK_BYTES = 2**23
 _MOST_WAITING_BYTES = 2**26
-_SHORTEST_S, _LONGEST_S = 10.0, 60.0
+_SHORTEST_S, _LONGEST_S = 2.0, 30.0
 """So long what was computed may wait to be written: it is what a killed process loses."""
+_SHARE = 0.1
+"""Of the time that went into it, between these two: so there are few chunks, 150 in an hour."""
 
 TEXT = "Recording activations"
 
@@ -156,7 +158,7 @@ class Recording:
                     self._take([self._images[int(i)] for i in part], taken, step, waiting)
                 self._lacking[part] = False
                 now = time.monotonic()
-                pause = min(max(_SHORTEST_S, 0.1 * (now - begun)), _LONGEST_S)
+                pause = min(max(_SHORTEST_S, _SHARE * (now - begun)), _LONGEST_S)
                 late = now - written > pause
                 late = late or sum(each.bytes for each in waiting.values()) > _MOST_WAITING_BYTES
                 due = [each for each in waiting.values() if late or each.bytes > CHUNK_BYTES]

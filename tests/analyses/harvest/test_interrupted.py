@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -116,6 +117,30 @@ def test_a_killed_process_loses_only_what_was_under_way(
     same(resumed, whole)
     done = (tmp_path / "log").read_text().split()
     assert len(set(done) & set(computed[: len(many) - kept[0]])) < 40  # one chunk's
+
+
+def test_little_waits_to_be_written_from_the_beginning_on(
+    runtimes, many, computed, tmp_path, monkeypatch
+):
+    take, now = recording.Recording._take, [1000.0]
+
+    def slow(self, *given):
+        now[0] += 1.0
+        return take(self, *given)
+
+    monkeypatch.setattr(recording.Recording, "_take", slow)
+    monkeypatch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    context = Context(
+        model=runtimes["cnn"], inputs=Inputs(dataset=dataset_of(many)),
+        cache=Cache(tmp_path / "cache"),
+    )  # fmt: skip
+    layer = runtimes["cnn"].description.layer("last")
+    for _ in harvest(context, [layer], SPEC, batch=1):
+        passed = now[0] - 1000.0
+        kept = sum(rows(tmp_path / "cache"))
+        assert passed - kept <= max(3.0, 0.1 * passed + 1.0)  # an image a second
+    assert sum(rows(tmp_path / "cache")) == len(computed) == len(many)
+    assert len(list(tmp_path.rglob("*.rows"))) < len(many) / 3
 
 
 def test_two_processes_share_the_work(runtimes, many, harvested, child, tmp_path):
