@@ -26,7 +26,11 @@ VERSION = 1
 """Raised whenever the same inputs would give other numbers; part of cache keys."""
 
 CHUNK = 512
-"""Positions kept as one value in the cache: what a stopped run has is there for the next."""
+"""Positions kept as one value in the cache; a stopped run keeps what it has of the last one."""
+
+TEXT = "Attributing answers to positions"
+BEGUN = "attributions-begun"
+"""Kind of what a stopped run has of a chunk, whose other rows hold no answer yet."""
 
 Wanted = tuple[str, int]
 """Path of an image, and a position row by row."""
@@ -165,13 +169,40 @@ class _Pass:
         """Attributions (m, T) and strongest answers (m,) of one chunk, from the cache if there."""
         context = self.context
         context.check()
-        yield Progress(done=done, total=total, text="Attributing answers to positions")
         key = self._key(chunk)
         stored = context.recall(key)
         if stored is not None:
+            yield Progress(done=done + len(chunk), total=total, text=TEXT)
             return np.asarray(stored["values"]), np.asarray(stored["strongest"])
-        values = np.full((len(chunk), self.answers.count), np.nan, np.float32)
-        strongest = np.full(len(chunk), -1, np.int32)
+        begun = context.recall({**key, "kind": BEGUN})
+        if begun is not None:
+            values, strongest = np.array(begun["values"]), np.array(begun["strongest"])
+        else:
+            values = np.full((len(chunk), self.answers.count), np.nan, np.float32)
+            strongest = np.full(len(chunk), -1, np.int32)
+        known = int((strongest >= 0).sum())
+        try:
+            yield Progress(done=done + known, total=total, text=TEXT)
+            yield from self._steps(chunk, values, strongest, done=done, total=total)
+        except BaseException:  # stopped: the next run goes on from here
+            if context.cache is not None and int((strongest >= 0).sum()) > known:
+                context.cache.put({**key, "kind": BEGUN}, _value(values, strongest))
+            raise
+        if context.cache is not None and (strongest >= 0).all():
+            context.cache.put(key, _value(values, strongest))
+        return values, strongest
+
+    def _steps(
+        self,
+        chunk: list[tuple[str, int]],
+        values: NDArray[np.float32],
+        strongest: NDArray[np.int32],
+        *,
+        done: int,
+        total: int,
+    ) -> Generator[Progress, None, None]:
+        """Fill in what is missing, in the same batches as a run that was never stopped."""
+        context = self.context
         images = {
             sha256: [i for i, _ in group]
             for sha256, group in groupby(enumerate(chunk), lambda each: each[1][0])
@@ -179,6 +210,9 @@ class _Pass:
         size, position = batch_size(context, self.batch), 0
         steps = _steps(images, size)
         while position < len(steps):
+            if all((strongest[members] >= 0).all() for members in steps[position].values()):
+                position += 1
+                continue
             context.check()
             try:
                 self._step(chunk, steps[position], values, strongest)
@@ -192,10 +226,7 @@ class _Pass:
                 continue
             position += 1
             reached = done + int((strongest >= 0).sum())
-            yield Progress(done=reached, total=total, text="Attributing answers to positions")
-        if context.cache is not None and (strongest >= 0).all():
-            context.cache.put(key, {"values": values, "strongest": strongest})
-        return values, strongest
+            yield Progress(done=reached, total=total, text=TEXT)
 
     def _step(
         self,
@@ -239,6 +270,10 @@ class _Pass:
             "positions": digest.hexdigest(), "smooth": self.smooth, **self.answers.key(),
             **identity(self.context),
         }  # fmt: skip
+
+
+def _value(values: NDArray[np.float32], strongest: NDArray[np.int32]) -> dict[str, Any]:
+    return {"values": values, "strongest": strongest}
 
 
 def _steps(images: dict[str, list[int]], size: int) -> list[dict[str, list[int]]]:

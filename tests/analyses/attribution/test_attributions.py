@@ -304,6 +304,52 @@ def test_a_stopped_run_keeps_what_it_has(doubles, pictures, memory, monkeypatch)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in runtime.module.modules())
 
 
+@pytest.mark.parametrize("way", ["cancelled", "closed"])
+def test_a_stopped_run_goes_on_within_a_chunk(doubles, pictures, memory, way, monkeypatch):
+    """Nothing that was attributed is again, and progress begins at what is known."""
+    runtime = doubles["cnn"]
+    info = runtime.layer("last")
+    wanted = [(path, place) for path in pictures for place in (5, 6, 7)]
+    whole, _ = finished(attributions(context_of(runtime), info, wanted, batch=4))
+    stop = [False]
+
+    def check():
+        if stop[0] and way == "cancelled":
+            raise Cancelled
+
+    context = context_of(runtime, cache=memory, check=check)
+    steps = attributions(context, info, wanted, batch=4)
+    reached = 0
+    while reached < 13:
+        step = next(steps)
+        reached = step.done if step.total else 0
+    stop[0] = True
+    if way == "closed":
+        steps.close()
+    else:
+        with pytest.raises(Cancelled):
+            next(steps)
+    computed = []
+    attribute = Attributing.attribute
+
+    def counted(self, inputs, positions):
+        computed.append(len(inputs) * positions.repeats)
+        return attribute(self, inputs, positions)
+
+    monkeypatch.setattr(Attributing, "attribute", counted)
+    stop[0] = False
+    again, seen = finished(attributions(context, info, wanted, batch=4))
+    first = next(step for step in seen if step.total)
+    assert (first.done, first.total) == (reached, len(wanted))
+    assert sum(computed) == len(wanted) - reached
+    np.testing.assert_array_equal(again, whole)
+    computed.clear()
+    known, seen = finished(attributions(context, info, wanted, batch=4))
+    assert not computed
+    assert [step.done for step in seen if step.total] == [len(wanted)]
+    np.testing.assert_array_equal(known, whole)
+
+
 def test_an_image_that_is_gone_has_no_numbers(doubles, pictures, tmp_path, memory):
     runtime = doubles["cnn"]
     broken = tmp_path / "broken.png"
