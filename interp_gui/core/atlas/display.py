@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.atlas.kinds import Atlas
-from interp_gui.core.atlas.labels import block_size, no_labels, place_labels
+from interp_gui.core.atlas.labels import block_size, kept_inside, no_labels, place_labels
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.atlas.scene import Cells, Scene
 from interp_gui.core.atlas.view import Display, Dots, Labels, Placed, View
@@ -35,7 +35,7 @@ def display_scene(scene: Scene, view: View) -> Display:
     side = shown_side(scene.sides, view)
     return Display(
         view=view, side=side, pictures=placed(scene, view, side), dots=dots(scene, view, side),
-        labels=labels(scene, view, side),
+        labels=kept_inside(labels(scene, view, side), view.width, view.height),
     )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def _thinned(
 
 
 def labels(scene: Scene, view: View, side: int) -> Labels:
-    """Names of the cells in a view."""
+    """Names of the cells in a view; those at its edges are cut, unless `kept_inside` moves them."""
     if not side or not scene.look.labels or not scene.atlas.names:
         return no_labels()
     width, height = block_size(view)
@@ -186,7 +186,7 @@ def labels(scene: Scene, view: View, side: int) -> Labels:
     middle = np.stack([level.x[cells] + 0.5, level.y[cells] + 0.5], axis=1) / side
     return place_labels(
         view, middle, level.label[cells], scene.cells(side).count[cells], scene.atlas.names,
-        least=scene.atlas.minimum,
+        least=scene.atlas.minimum, cell=1 / side,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def block_size(view: View) -> tuple[float, float]:
 
 def place_labels(
     view: View, xy: Numbers, label: NDArray[np.int32], count: NDArray[np.integer],
-    names: tuple[str, ...], *, least: int = 1, small: bool = True,
+    names: tuple[str, ...], *, least: int = 1, small: bool = True, cell: float = 0.0,
 ) -> Labels:  # fmt: skip
     """Labels of cells.
 
@@ -54,7 +54,10 @@ def place_labels(
         Points that a name must stand for within its block.
     small
         Whether names that are common only in a part of a block are written too.
+    cell
+        Side of a cell on the map: names then stand where they hide few of the cells.
     """
+    hidden = _Hidden(view, xy[count > 0], cell)
     named = (label >= 0) & (count > 0)
     xy, kinds, weights = xy[named], label[named].astype(np.int64), count[named].astype(np.float64)
     if not len(kinds):
@@ -65,7 +68,8 @@ def place_labels(
     blocks = _blocks(xy[large], size)
     beaten = _beaten(blocks, kinds[large], large_weight)
     kept = large[~beaten & (large_weight >= least)]
-    placed = _written(view, xy[kept], _blocks(xy[kept], size), size, kinds[kept], names, LARGE_PX)
+    placed = _written(view, xy[kept], _blocks(xy[kept], size), size, kinds[kept], names, LARGE_PX,
+                      hidden)  # fmt: skip
     if not small:
         return _only_seen(view, placed)
     fine, weight = _commonest(_blocks(xy, fine_size), kinds, weights, xy, share=0.5)
@@ -76,8 +80,9 @@ def place_labels(
     fine, weight, around = fine[~again], weight[~again], around[~again]
     fine = fine[~_beaten(around, kinds[fine], weight)]
     more = _written(
-        view, xy[fine], _blocks(xy[fine], fine_size), fine_size, kinds[fine], names, SMALL_PX
-    )
+        view, xy[fine], _blocks(xy[fine], fine_size), fine_size, kinds[fine], names, SMALL_PX,
+        hidden,
+    )  # fmt: skip
     free = ~_touching(more, placed, _blocks(xy[fine], size), _blocks(xy[kept], size))
     return _only_seen(view, _joined(placed, _some(more, free)))
 
@@ -154,9 +159,12 @@ def _named_around(
 
 def _written(
     view: View, xy: Numbers, blocks: Ints, block: tuple[float, float], kinds: Ints,
-    names: tuple[str, ...], size_px: float,
+    names: tuple[str, ...], size_px: float, hidden: "_Hidden",
 ) -> Labels:  # fmt: skip
-    """Names at their cells, moved as far as keeps them inside their blocks."""
+    """Names at their cells, moved as far as keeps them inside their blocks.
+
+    Each stands below its cell, on it or above it: the first of those where it hides least.
+    """
     size, gap, letter = size_px * view.ratio, GAP_PX * view.ratio, _EM[size_px]
     anchor = view.to_pixels(xy)
     low, high = view.to_pixels(blocks * block), view.to_pixels((blocks + 1) * block)
@@ -165,11 +173,85 @@ def _written(
     short = tuple(shortened(names[kind], letters) for kind in kinds)
     width = np.array([(len(text) * letter + 0.4) * size for text in short])
     half_x, half_y = (width + gap) / 2, (LINE * size + view.ratio) / 2
-    return Labels(
-        x=np.clip(anchor[:, 0], low[:, 0] + half_x, high[:, 0] - half_x),
-        y=np.clip(anchor[:, 1], low[:, 1] + half_y, high[:, 1] - half_y),
-        text=short, size=np.full(len(short), size), width=width,
-    )  # fmt: skip
+    x = np.clip(anchor[:, 0], low[:, 0] + half_x, high[:, 0] - half_x)
+    step = hidden.side / 2 + LINE * size / 2
+    ways = np.stack([
+        np.clip(anchor[:, 1] + down, low[:, 1] + half_y, high[:, 1] - half_y)
+        for down in ((step, 0.0, -step) if hidden.side else (0.0,))
+    ])  # fmt: skip
+    areas = np.stack([hidden.by(x, y, width / 2, LINE * size / 2) for y in ways])
+    y = np.take_along_axis(ways, np.rint(areas).argmin(axis=0)[None], axis=0)[0]
+    return Labels(x=x, y=y, text=short, size=np.full(len(short), size), width=width)
+
+
+class _Hidden:
+    """How much of cells is beneath a label; on the map the same wherever one looks.
+
+    By a summed-area table: the area within a box is told by the table at its four corners.
+    """
+
+    def __init__(self, view: View, xy: Numbers, cell: float) -> None:
+        self.side = cell * view.scale if len(xy) else 0.0
+        self._view, self._cell = view, cell
+        if not self.side:
+            return
+        at = np.floor(xy / cell).astype(np.int64)
+        self._low = at.min(axis=0)
+        at -= self._low
+        self._sums = np.zeros(at.max(axis=0) + 2)
+        self._sums[at[:, 0] + 1, at[:, 1] + 1] = 1
+        self._sums = self._sums.cumsum(axis=0).cumsum(axis=1)
+
+    def by(self, x: Numbers, y: Numbers, half_x: Numbers, half_y: float) -> Numbers:
+        """(n,) cells' areas that boxes cover, in parts of a cell."""
+        if not self.side:
+            return np.zeros(len(x))
+        half = np.stack([half_x, np.full(len(x), half_y)], axis=1)
+        middle = np.stack([x, y], axis=1)
+        low, high = (
+            self._view.to_map(corner) / self._cell - self._low
+            for corner in (middle - half, middle + half)
+        )
+        mixed = (np.stack([high[:, 0], low[:, 1]], axis=1), np.stack([low[:, 0], high[:, 1]], 1))
+        covered = self._sum(high) + self._sum(low) - self._sum(mixed[0]) - self._sum(mixed[1])
+        return covered * _EXACT
+
+    def _sum(self, corner: Numbers) -> Numbers:
+        """(n,) area above and left of places, in cells from the table's corner."""
+        most = np.array(self._sums.shape) - 1
+        at = np.clip(corner, 0, most)
+        x, y = np.minimum(at.astype(np.int64), most - 1).T
+        right, down = at[:, 0] - x, at[:, 1] - y
+        upper = self._sums[x, y] * (1 - right) + self._sums[x + 1, y] * right
+        lower = self._sums[x, y + 1] * (1 - right) + self._sums[x + 1, y + 1] * right
+        found: Numbers = upper * (1 - down) + lower * down
+        return found
+
+
+_EXACT = 64
+"""Areas are compared in these parts of a cell, so that rounding decides nothing while one pans."""
+
+
+def kept_inside(labels: Labels, width: float, height: float) -> Labels:
+    """Labels of a view whose edges cut none: moved in, or left out where they would touch another.
+
+    What has its middle outside is left out.
+    """
+    inside = (labels.x >= 0) & (labels.x <= width) & (labels.y >= 0) & (labels.y <= height)
+    labels = _some(labels, inside)
+    half_x = np.minimum(labels.width / 2, width / 2)
+    half_y = np.minimum(labels.height / 2, height / 2)
+    x = np.clip(labels.x, half_x, width - half_x)
+    y = np.clip(labels.y, half_y, height - half_y)
+    moved = (x != labels.x) | (y != labels.y)
+    found = Labels(x=x, y=y, text=labels.text, size=labels.size, width=labels.width)
+    keep = np.ones(len(x), bool)
+    for i in np.flatnonzero(moved):
+        near = np.abs(x - x[i]) < half_x + half_x[i]
+        near &= (np.abs(y - y[i]) < half_y + half_y[i]) & keep
+        near[i] = False
+        keep[i] = not near.any()
+    return _some(found, keep)
 
 
 def shortened(text: str, letters: int) -> str:

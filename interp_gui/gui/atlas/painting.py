@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
 
 from interp_gui.core.atlas.display import dots, labels, placed, shown_side
 from interp_gui.core.atlas.kinds import Atlas
-from interp_gui.core.atlas.labels import no_labels
+from interp_gui.core.atlas.labels import kept_inside, no_labels
 from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.atlas.view import EDGE, TINT, Dots, Labels, Placed, View, frame_px
 from interp_gui.gui.atlas.splat import paint_dots, pixels_of
@@ -95,7 +95,7 @@ class KeptLabels:
         self._labels = no_labels()
 
     def labels(self, scene: Scene, view: View) -> Labels:
-        """Names of a view, and of what is around it."""
+        """Names of a view, none of which its edges cut."""
         kept = self._view
         if (
             kept is None or self._scene is not scene or kept.scale != view.scale
@@ -110,7 +110,8 @@ class KeptLabels:
             self._scene = scene
             self._labels = labels(scene, kept, shown_side(scene.sides, kept))
         dx, dy = (kept.left - view.left) * view.scale, (kept.top - view.top) * view.scale
-        return replace(self._labels, x=self._labels.x + dx, y=self._labels.y + dy)
+        moved = replace(self._labels, x=self._labels.x + dx, y=self._labels.y + dy)
+        return kept_inside(moved, view.width, view.height)
 
 
 class NamePainter:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from interp_gui.core.atlas.display import labels, shown_side
 from interp_gui.core.atlas.kinds import Atlas, Sheet
+from interp_gui.core.atlas.labels import kept_inside
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.atlas.view import View
@@ -63,6 +64,7 @@ class AtlasView(ResultView[Atlas]):
             painter.drawImage(0, 0, image)
         view = View.fit(self.width(), self.height(), margin=MARGIN_PX, side=atlas.side)
         found = labels(scene, view, shown_side(scene.sides, view))
+        found = kept_inside(found, view.width, view.height)
         text = palette.color(QPalette.ColorRole.Text)
         self._names.paint(painter, found, font=self.font(), text=text, halo=background, ratio=ratio)
         painter.end()

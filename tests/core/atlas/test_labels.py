@@ -1,13 +1,15 @@
 """Names on the map: none touches another, and they stay while one pans."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from interp_gui.core.atlas.display import display, display_scene
-from interp_gui.core.atlas.labels import shortened
+from interp_gui.core.atlas.labels import kept_inside, place_labels, shortened
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.atlas.scene import Scene
-from interp_gui.core.atlas.view import View
+from interp_gui.core.atlas.view import Labels, View
 
 
 def boxes(labels):
@@ -36,6 +38,8 @@ def test_no_two_labels_touch(scene, scale, ratio):
         touch = (low[:, None] < high[None]).all(axis=2) & (low[None] < high[:, None]).all(axis=2)
         assert (touch == np.eye(len(touch), dtype=bool)).all()
         assert len(labels.text) == len(labels.x)
+        assert (low >= -1e-6).all()
+        assert (high <= np.array([1280, 800]) + 1e-6).all()
         written += len(labels.text)
     assert written
 
@@ -68,6 +72,32 @@ def test_a_name_is_not_repeated_all_over(make_atlas):
 
 def test_no_labels_where_none_are_wanted(make_atlas):
     assert display(make_atlas(), Look(labels=False), View.fit(800, 800)).labels.text == ()
+
+
+def test_a_label_at_the_edge_is_moved_in_or_left_out():
+    labels = Labels(
+        x=np.array([10.0, 200.0, 60.0, -4.0, 396.0]), y=np.array([50.0, 50.0, 80.0, 100.0, 80.0]),
+        text=("barrel", "puck", "jay", "gone", "low"), size=np.full(5, 11.0),
+        width=np.full(5, 60.0),
+    )  # fmt: skip
+    found = kept_inside(labels, 400, 90)
+    assert found.text == ("barrel", "puck", "jay", "low")
+    assert found.x.tolist() == [30.0, 200.0, 60.0, 370.0]
+    assert (found.y + found.height / 2 <= 90).all()
+    crowded = replace(labels, y=np.array([75.0, 50.0, 80.0, 100.0, 80.0]))
+    assert "barrel" not in kept_inside(crowded, 400, 90).text  # it would lie over jay
+
+
+def test_a_name_stands_where_it_hides_least_of_the_cells():
+    view = View(left=0, top=0, scale=400, width=400, height=400)
+    kinds, count, cell = np.zeros(1, np.int32), np.full(1, 30), 0.05
+    here = np.array([[0.325, 0.125]])
+    (y,) = place_labels(view, here, kinds, count, ("jay",), cell=cell).y
+    assert y >= 0.15 * 400  # below its picture
+    below = np.array([[0.325, 0.175], [0.275, 0.175], [0.375, 0.175]])
+    xy, label = np.concatenate([here, below]), np.array([0, -1, -1, -1], np.int32)
+    (y,) = place_labels(view, xy, label, np.full(4, 30), ("jay",), cell=cell).y
+    assert y <= 0.1 * 400  # above it
 
 
 def test_names_are_shortened():
