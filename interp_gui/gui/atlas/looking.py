@@ -74,6 +74,7 @@ class Looking(QObject):
         canvas, sidebar, tools = self.canvas, self.sidebar, self.tools
         self._work.came.connect(self.show_map)
         canvas.hovered.connect(self._hover)
+        canvas.stepped.connect(self._stepped)
         canvas.clicked.connect(self._clicked)
         canvas.activated.connect(self._activated)
         canvas.selected.connect(self._selected)
@@ -107,18 +108,21 @@ class Looking(QObject):
         kept, before = self.kept, self._shown
         self._shown = kept
         atlas = kept.atlas if kept is not None else None
-        again = kept is not None and before is not None and kept.request == before.request
+        same = kept is not None and kept.same_map(before)
+        again = same or (
+            kept is not None and before is not None and kept.request == before.request
+        )
         self.asking.stop()
         self.hovered = Chosen()
         self.tools.offer(atlas)
         self.sidebar.offer(atlas)
         self.tools.why_no_icons(self._state.gradient_problem)
-        self.pictures.begin(None if self._work.is_preview else kept)
+        self.pictures.begin(kept)
         view = self.canvas.snapshot() if again else None
         self.canvas.set_atlas(atlas)
         if view is not None:
             self.canvas.restore(view)
-        keeps = again and not self.chosen.is_cell
+        keeps = same or (again and not self.chosen.is_cell)
         self.choose(self.chosen if keeps else Chosen(), by_hand=False)
         self.apply_look()
         self._want_path(self.tools.path.isChecked())
@@ -217,6 +221,12 @@ class Looking(QObject):
         self._pointed = hit
         if time.monotonic() - self._chosen_s >= CHOSEN_S:
             self._settled.start()
+
+    def _stepped(self, hit: Any) -> None:
+        """The keyboard's cell is told of at once."""
+        self._pointed = hit
+        self._settled.stop()
+        self._show_hovered()
 
     def _show_hovered(self) -> None:
         found = self.of_hit(self._pointed)

@@ -9,8 +9,9 @@ from interp_gui.core.atlas.kinds import Sheet, Source
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import Ended, Priority, Run
+from interp_gui.gui.atlas.waiting import waited_for
 from interp_gui.gui.atlas.work import Kept
-from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.bridge import EngineBridge, JobRow
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.wall_order import ranges
 
@@ -18,6 +19,7 @@ ANALYSIS = "atlas-pictures"
 VIEW = "atlas-pictures"
 CHUNK: dict[Source, int] = {"crop": 64, "icon": 16}
 """Cells a request; what is looked at then may be others."""
+_NAMES: dict[Source, str] = {"crop": "Crops", "icon": "Icons"}
 STAGES: dict[Source, tuple[int, ...]] = {"crop": (0,), "icon": (24, 128)}
 """Steps of a first look and of a refined icon."""
 
@@ -40,10 +42,13 @@ class AtlasPictures(QObject):
         super().__init__(parent)
         self._state, self._bridge = state, bridge
         self._kept: Kept | None = None
-        self._side, self._source = 0, "crop"
+        self._side: int = 0
+        self._source: Source = "crop"
         self._wanted: tuple[int, ...] = ()
         self._made: dict[tuple[int, str], dict[int, None]] = {}
-        self._asked: tuple[int, str, frozenset[int]] | None = None
+        self._asked: tuple[int, Source, frozenset[int]] | None = None
+        self._job = 0
+        self._waits = False
         self._steps = 0
         self._declined: set[tuple[int, str, int]] = set()
         self._is_awake = True
@@ -51,9 +56,13 @@ class AtlasPictures(QObject):
         """What is being made; empty for nothing."""
         self.problem = ""
         """Why there are no pictures; empty if there is no need to say."""
+        bridge.job_changed.connect(self._job_changed)
 
     def begin(self, kept: Kept | None) -> None:
-        """Work for another map; whatever was under way is dropped."""
+        """Work for another map; what was under way is dropped unless the map is but relabelled."""
+        if kept is not None and kept.same_map(self._kept):
+            self._kept = kept
+            return
         self.stop()
         self._kept, self._wanted = kept, ()
         self._made.clear()
@@ -98,7 +107,10 @@ class AtlasPictures(QObject):
         ready = self._is_awake and kept is not None and self._asked is None
         if not ready or kept is None or ANALYSIS not in self._bridge.analyses:
             return
-        source: Source = "icon" if self._source == "icon" else "crop"
+        source = self._source
+        if kept.is_first_look:  # its cells are not those of the map
+            self._say(f"{_NAMES[source]} wait for the map" if self._wanted else "")
+            return
         if source == "icon" and self._state.gradient_problem:
             self.problem = f"Icons need gradients: {self._state.gradient_problem}"
             self.changed.emit()
@@ -132,15 +144,28 @@ class AtlasPictures(QObject):
             dataset=kept.request.dataset, parameters=settings,
         )  # fmt: skip
         self._asked, self._steps = (self._side, source, frozenset(cells)), steps
-        what = "icons" if source == "icon" else "crops"
-        self._say(f"Making {what} of {len(cells)} cells")
+        self._waits = False
         first = steps == STAGES[source][0]
         priority: Priority = "visible" if first else "background"
-        self._bridge.run(
+        self._job = self._bridge.run(
             request, priority=priority, view=VIEW,
             title=f"Icons of the atlas of {kept.request.inputs.layer}" if source == "icon" else "",
             on_result=self._came, on_progress=self._progressed, on_end=self._ended,
         )  # fmt: skip
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what is being made, or what that waits for."""
+        row = self._bridge.jobs.get(self._job)
+        self._waits = self._asked is not None and row is not None and row.state == "waiting"
+        if self._asked is None:
+            return
+        name, count = _NAMES[self._asked[1]], len(self._asked[2])
+        before = waited_for(self._bridge, self._job)
+        if before:
+            self._say(f"{name} are waiting for: {before}")
+        else:
+            self._say(f"{name} are being made: {'1 cell' if count == 1 else f'{count} cells'}")
 
     def _came(self, result: AnyResult, _recipe: Recipe | None) -> None:
         kept = self._kept
@@ -176,6 +201,11 @@ class AtlasPictures(QObject):
             return
         self._say("")
         self._next()
+
+    def _job_changed(self, _row: JobRow) -> None:
+        """Some job began or ended: this one, or what it waits for."""
+        if self._waits:
+            self._tell()
 
     def _say(self, text: str) -> None:
         if text != self.text:

@@ -50,6 +50,29 @@ class Kept:
     fetched: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     steps: dict[tuple[int, str], dict[int, int]] = field(default_factory=dict)
 
+    @property
+    def is_first_look(self) -> bool:
+        """Whether the layout that was asked for is yet to come."""
+        atlas = self.atlas
+        wanted = self.request.parameters.get("layout", atlas.layout)
+        return not atlas.final and atlas.layout == "pca" and wanted != "pca"
+
+    def same_map(self, other: "Kept | None") -> bool:
+        """Whether points and cells are those of another map, whose pictures fit this one."""
+        name = "atlas_sha256"
+        if other is None or name not in self.atlas.provenance:
+            return False
+        mine, its = self.atlas, other.atlas
+        same = mine.provenance[name] == its.provenance.get(name) and mine.layout == its.layout
+        sides = [level.side for level in mine.levels] == [level.side for level in its.levels]
+        return same and sides and _subject(self.request) == _subject(other.request)
+
+    def take_over(self, other: "Kept") -> None:
+        """Take pictures and values of the same map, which another labelling does not change."""
+        for pictures in other.atlas.pictures:
+            self.add(pictures)
+        self.fetched = {**other.fetched, **self.fetched}
+
     def __post_init__(self) -> None:
         for pictures in self.atlas.pictures:
             self._note(pictures)
@@ -115,10 +138,11 @@ class AtlasWork(QObject):
         self._subject: Subject | None = None
         self._job: int | None = None
         self._priority: Priority = "visible"
+        self._is_labelling = False
         self.kept: Kept | None = None
         """The map that is shown."""
         self.is_preview = False
-        """Whether it is a first look, which the map itself takes the place of."""
+        """Whether it is not finished: a first look, or without its labels."""
         self.outcome: Outcome = ""
         self.progress = Progress()
         self.left_s: float | None = None
@@ -197,6 +221,7 @@ class AtlasWork(QObject):
         """Make a map; what is shown stays until the first look at it comes."""
         self.stop()
         self._request, self._subject = request, _subject(request)
+        self._is_labelling = False
         self.outcome, self.error, self.progress, self.left_s = "running", None, Progress(), None
         saved = self._saved.get(_key(request))
         wanted = msgspec.structs.replace(request, state=saved) if saved is not None else request
@@ -210,7 +235,7 @@ class AtlasWork(QObject):
     def wake(self, awake: bool) -> None:
         """Whether the view is in front: what nobody waits for lets other work go first."""
         self._priority = "visible" if awake else "background"
-        if self._job is not None:
+        if self._job is not None and not self._is_labelling:
             self._bridge.reprioritise(self._job, self._priority)
 
     def go_on(self) -> None:
@@ -248,6 +273,13 @@ class AtlasWork(QObject):
         if not isinstance(result, Atlas) or self._request is None:
             return
         kept = Kept(self._request, result, recipe)
+        before = self.kept
+        if before is not None and kept.same_map(before):
+            kept.take_over(before)
+        if not result.final and not kept.is_first_look and self._job is not None:
+            # all that is left are labels: what is asked about the map need not wait for them
+            self._is_labelling = True
+            self._bridge.reprioritise(self._job, "background")
         if result.final:
             self._maps.keep(kept)
         if not self.is_behind:

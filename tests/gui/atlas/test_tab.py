@@ -170,6 +170,43 @@ def test_a_first_look_keeps_its_view_when_the_map_comes(
     assert tab.canvas.snapshot() == pytest.approx(before)
 
 
+def test_crops_are_asked_for_before_the_labels_come(
+    new_tab, described, images, met, engine, make_atlas, qtbot
+):
+    tab = new_tab()
+    tab.work.make(tab.request())
+    job = engine.newest("activation-atlas")
+    atlas = make_atlas(600, sides=(10, 20))
+    engine.result(job, msgspec.structs.replace(atlas, layout="pca", final=False))
+    qtbot.waitUntil(lambda: "Crops wait for the map" in tab.note.text())
+    assert engine.jobs("atlas-pictures") == []
+    engine.result(job, msgspec.structs.replace(atlas, final=False))
+    qtbot.waitUntil(lambda: bool(engine.jobs("atlas-pictures")))
+    asked = engine.newest("atlas-pictures")
+    assert engine.client.options[asked]["priority"] == "visible"
+    assert ("reprioritise", job, "background") in engine.client.calls
+    engine.result(job, atlas)
+    engine.end(job)
+    qtbot.waitUntil(lambda: tab.work.outcome == "finished")
+    assert asked not in engine.cancelled
+
+
+def test_other_labels_keep_view_and_choice(made, engine, qtbot):
+    qtbot.wait(20)  # the canvas has its size
+    made.canvas.clicked.emit(cell(made, 7))
+    made.canvas.camera.zoom(3, made.canvas.width() / 2, made.canvas.height() / 2)
+    made.canvas.camera.arrive()
+    before, atlas = made.canvas.snapshot(), made.looking.kept.atlas
+    made.form.labels_box.setCurrentIndex(made.form.labels_box.findData("label"))
+    made.work.make(made.request())
+    made.give()
+    assert made.looking.kept.atlas is not atlas
+    assert made.looking.kept.request.parameters["labels"] == "label"
+    assert made.canvas.snapshot() == pytest.approx(before)
+    assert made.looking.chosen.cell == 7
+    assert np.array_equal(made.canvas.selection, made.looking.chosen.points)
+
+
 def test_pictures_are_asked_for_where_one_looks(made, engine, sheet, qtbot):
     qtbot.waitUntil(lambda: bool(engine.jobs("atlas-pictures")))
     request = engine.request("atlas-pictures").parameters

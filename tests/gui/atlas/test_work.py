@@ -1,7 +1,9 @@
 import msgspec
+import numpy as np
 import pytest
 
 from interp_gui.core.analysis import Progress
+from interp_gui.core.atlas.kinds import CellPictures
 from interp_gui.core.target import Target
 from interp_gui.gui.atlas.pictures import CHUNK, AtlasPictures
 from interp_gui.gui.atlas.work import AtlasWork, Kept
@@ -106,6 +108,49 @@ def test_a_run_that_nobody_sees_lets_others_go_first(work, engine):
     assert ("reprioritise", job, "background") in engine.client.calls
 
 
+def test_labels_let_crops_of_the_map_go_first(work, engine, make_atlas, qtbot):
+    work.make(work.request({"layout": "umap"}, seed=0))
+    job = engine.newest("activation-atlas")
+    later = ("reprioritise", job, "background")
+    engine.result(job, msgspec.structs.replace(make_atlas(), layout="pca", final=False))
+    qtbot.waitUntil(lambda: work.kept is not None)
+    assert work.kept.is_first_look
+    assert later not in engine.client.calls
+    engine.result(job, msgspec.structs.replace(make_atlas(), final=False))
+    qtbot.waitUntil(lambda: not work.kept.is_first_look)
+    assert later in engine.client.calls
+    work.wake(False)
+    work.wake(True)
+    assert ("reprioritise", job, "visible") not in engine.client.calls
+    assert work.is_running
+
+
+def test_pictures_of_the_map_stay_when_its_labels_come(work, engine, make_atlas, qtbot):
+    work.make(work.request({}, seed=0))
+    job = engine.newest("activation-atlas")
+    first = make_atlas(sides=(10,))
+    engine.result(job, msgspec.structs.replace(first, final=False))
+    qtbot.waitUntil(lambda: work.kept is not None)
+    work.kept.add(_crops([1, 2]))
+    work.kept.fetched["a:b"] = np.zeros(3, np.float32)
+    engine.result(job, make_atlas(sides=(10,)))
+    engine.end(job)
+    qtbot.waitUntil(lambda: not work.is_preview)
+    assert work.kept.steps[10, "crop"] == {1: 0, 2: 0}
+    assert "a:b" in work.kept.fetched
+    # but not on a map that is laid out otherwise
+    work.make(work.request({}, seed=1))
+    other = msgspec.structs.replace(make_atlas(sides=(10,)), provenance={"atlas_sha256": "1" * 64})
+    engine.result(engine.newest("activation-atlas"), other)
+    qtbot.waitUntil(lambda: work.kept.request.inputs.seed == 1)
+    assert work.kept.atlas.pictures == ()
+
+
+def _crops(cells):
+    pixels = np.zeros((len(cells), 8, 8, 3), np.uint8)
+    return CellPictures(level=10, source="crop", cells=np.array(cells, np.int32), pixels=pixels)
+
+
 def test_answers_that_nobody_waits_for_any_more_are_dropped(work, engine, make_atlas, qtbot):
     work.make(work.request({}, seed=0))
     job = engine.newest("activation-atlas")
@@ -187,6 +232,35 @@ def test_another_view_drops_what_is_under_way(pictures, engine):
     pictures.want(10, "crop", [8, 9])
     assert first in engine.cancelled
     assert engine.request("atlas-pictures").parameters["cells"] == "8-9"
+
+
+def test_pictures_say_what_they_wait_for(atlas_state, bridge, kept, engine, client, qtbot):
+    from interp_gui.engine.messages import Started
+
+    found = AtlasPictures(atlas_state, bridge, atlas_state)
+    first = msgspec.structs.replace(kept.atlas, layout="pca", final=False)
+    found.begin(Kept(kept.request, first, None))
+    found.want(10, "crop", [1])
+    assert found.text == "Crops wait for the map"
+    assert engine.jobs("atlas-pictures") == []
+    busy = bridge.run(kept.request, title="Optimising features.14:7")
+    client.emit(Started(job=busy))
+    qtbot.waitUntil(lambda: bridge.jobs[busy].state == "running")
+    found.begin(kept)
+    found.want(10, "crop", [1, 2])
+    assert found.text == "Crops are waiting for: Optimising features.14:7"
+    job = engine.newest("atlas-pictures")
+    client.emit(Started(job=job))
+    qtbot.waitUntil(lambda: found.text == "Crops are being made: 2 cells")
+
+
+def test_pictures_under_way_go_on_when_labels_come(pictures, kept, engine):
+    pictures.want(10, "crop", [1, 2])
+    pictures.begin(Kept(kept.request, msgspec.structs.replace(kept.atlas, names=()), None))
+    assert engine.cancelled == []
+    other = msgspec.structs.replace(kept.atlas, provenance={"atlas_sha256": "1" * 64})
+    pictures.begin(Kept(kept.request, other, None))
+    assert engine.cancelled == [engine.newest("atlas-pictures")]
 
 
 def test_pictures_of_another_layout_are_passed_over(pictures, kept, engine, sheet, qtbot):
