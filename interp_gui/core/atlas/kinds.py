@@ -193,8 +193,9 @@ class Atlas(Result, tag="atlas", kw_only=True, dict=True):
         return found
 
     def _find_cells(self, level: AtlasLevel) -> NDArray[np.int32]:
-        side, xy = level.side, self.xy.astype(np.float64)
-        inside = ((xy >= 0) & (xy <= 1)).all(axis=1)
+        side = level.side
+        xy = self.xy.astype(np.float64)
+        inside = np.asarray(((xy >= 0) & (xy <= 1)).all(axis=1), np.bool_)
         placed = np.where(inside[:, None], xy, 0.0)
         column, row = np.clip(np.floor(placed * side), 0, side - 1).astype(np.int64).T
         table = np.full(side * side, -1, np.int32)

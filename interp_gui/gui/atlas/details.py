@@ -35,6 +35,7 @@ class CellDetails(QFrame):
         super().__init__()
         self._state = state
         self._shown: tuple[Atlas, Chosen] | None = None
+        self._facts: Facts | None = None
         self.hint, self.title = label(NOTHING, dim=True), label()
         font = self.title.font()
         font.setBold(True)
@@ -105,7 +106,7 @@ class CellDetails(QFrame):
 
     def clear(self) -> None:
         """Show what to do."""
-        self._shown = None
+        self._shown = self._facts = None
         self.title.clear()
         self.line.clear()
         self.hint.show()
@@ -119,8 +120,7 @@ class CellDetails(QFrame):
         if chosen.empty:
             self.clear()
             return
-        self._shown = (atlas, chosen)
-        found = facts(atlas, chosen)
+        found = self._facts_of(atlas, chosen)
         self.title.setText(found.title)
         self.line.setText(found.line)
         self.hint.hide()
@@ -135,6 +135,14 @@ class CellDetails(QFrame):
         if model is not None:
             examples = examples_of(atlas, found.examples)
             self.examples.show_examples(examples, model.description.preprocessing)
+
+    def _facts_of(self, atlas: Atlas, chosen: Chosen) -> Facts:
+        """What is told of it; neither pictures nor the kind of direction make it another."""
+        known, shown = self._facts, self._shown
+        same = shown is not None and shown[0].levels is atlas.levels and shown[1] is chosen
+        self._shown = (atlas, chosen)
+        self._facts = known if known is not None and same else facts(atlas, chosen)
+        return self._facts
 
     def refresh(self, atlas: Atlas, feature: Feature | None) -> None:
         """Show again what is shown, with pictures that came since."""

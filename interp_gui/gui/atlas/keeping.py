@@ -8,9 +8,8 @@ from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.gui.atlas.colouring import Filters
 from interp_gui.gui.atlas.form import SEED
 from interp_gui.gui.atlas.looking import Looking
-from interp_gui.gui.atlas.selection import KINDS, Chosen, cell_of
+from interp_gui.gui.atlas.selection import KINDS, Chosen, cell_of, spans
 from interp_gui.gui.atlas.work import Kept
-from interp_gui.gui.tabs.wall_order import ranges
 from interp_gui.gui.views.pins import to_plain, to_values
 
 MOST_TEXT = 200_000
@@ -71,7 +70,7 @@ def chosen_of(chosen: Chosen) -> dict[str, Any]:
     """What is chosen."""
     if chosen.is_cell:
         return {"side": chosen.side, "cell": chosen.cell}
-    text = ranges(chosen.points.tolist())
+    text = spans(chosen.points)
     return {"points": text} if text and len(text) <= MOST_TEXT else {}
 
 

@@ -1,5 +1,6 @@
 """What is chosen on a map: a cell or any points, what is known of them, and their direction."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import msgspec
@@ -128,10 +129,12 @@ def _bars(atlas: Atlas, values: NDArray[np.float32]) -> tuple[tuple[str, float],
 def _commonest(atlas: Atlas, points: NDArray[np.int64]) -> tuple[str, float]:
     labels = atlas.columns.get("label", ())
     texts = [labels[image] for image in atlas.image[points]] if labels else []
-    known, many = np.unique([t for t in texts if t], return_counts=True)
-    if not len(known):
+    known = Counter(texts)
+    known.pop("", None)
+    if not known:
         return "", float("nan")
-    return str(known[many.argmax()]), float(many.max() / len(texts))
+    label = min(known, key=lambda text: (-known[text], text))
+    return label, known[label] / len(texts)
 
 
 def _spread(atlas: Atlas, points: NDArray[np.int64]) -> tuple[float, tuple[int, ...]]:
@@ -175,6 +178,16 @@ def picture_of(atlas: Atlas, chosen: Chosen, source: Source) -> CellPictures | N
         level=best.level, source=source, cells=best.cells[at : at + 1],
         pixels=best.pixels[at : at + 1], steps=best.steps, cosine=cosine,
     )  # fmt: skip
+
+
+def spans(points: NDArray[np.int64]) -> str:
+    """Points in ascending order as text: `0-15,20`."""
+    known = np.unique(points)
+    if not known.size:
+        return ""
+    ends = np.flatnonzero(np.diff(known) > 1)
+    first, last = known[np.append(0, ends + 1)].tolist(), known[np.append(ends, -1)].tolist()
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(first, last, strict=True))
 
 
 def pixels_of(pictures: CellPictures | None) -> Pixels | None:

@@ -2,11 +2,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from interp_gui.core.atlas.kinds import CellPictures
+from interp_gui.core.atlas.kinds import Atlas, CellPictures
 from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.result import Table
 from interp_gui.gui.atlas.asking import snake, values_of
+from interp_gui.gui.atlas.colouring import where_lives
 from interp_gui.gui.atlas.keeping import chosen_of, to_chosen
 from interp_gui.gui.atlas.selection import (
     Chosen,
@@ -15,8 +16,10 @@ from interp_gui.gui.atlas.selection import (
     feature_of,
     picture_of,
     pixels_of,
+    spans,
 )
 from interp_gui.gui.atlas.spoken import cell_details
+from interp_gui.gui.tabs.wall_order import ranges
 
 
 def test_a_cell_is_told_by_what_its_level_knows(make_atlas):
@@ -124,3 +127,21 @@ def test_a_path_goes_to_and_fro():
     assert snake(table).tolist() == [0, 1, 2, 5, 4, 3]
     assert values_of(table, 6) is not None
     assert values_of(table, 7) is None
+
+
+def test_points_as_text_are_what_indices_are(make_atlas):
+    random = np.random.default_rng(0)
+    for points in ([], [3], [0, 1, 2, 7, 90], [5, 3, 4, 9, 9], random.permutation(400)[:200]):
+        points = np.asarray(points, np.int64)
+        assert spans(points) == ranges(points.tolist())
+
+
+def test_facts_of_a_lasso_do_not_look_for_cells_once_a_class(make_atlas, monkeypatch):
+    atlas = make_atlas(400, sides=(5, 10))
+    found = []
+    find = Atlas._find_cells
+    monkeypatch.setattr(Atlas, "_find_cells", lambda *args: found.append(1) or find(*args))
+    for _ in range(3):
+        assert facts(atlas, Chosen(np.arange(30, 90))).bars
+        where_lives(atlas, "name 1")
+    assert len(found) <= 2
