@@ -35,11 +35,14 @@ def harvest(options: argparse.Namespace, output: Output) -> int:
     if options.preprocessing is not None:
         preprocessing = read_preprocessing(options.preprocessing)
     engine = local_engine(safe_mode=options.safe_mode)
-    if engine.workspace.cache is None:
+    cache = engine.workspace.cache
+    if cache is None:
         raise OutputProblem(
             "The cache is off: nothing would be kept.",
             hint="Unset INTERP_GUI_CACHE, or set it to a folder.",
         )
+    if not options.estimate:
+        cache.require_kept()
     model = open_model(
         engine, options.model, output, preprocessing, choice=choice, labelled=at_hand
     )
@@ -59,12 +62,13 @@ def harvest(options: argparse.Namespace, output: Output) -> int:
                     output.progress(step)
                 elif step[0].numbers.get("units") is not None:
                     tables.append(step[0])
+    cache.require_kept()
     notes = _notes(tables)
     first = tables[0].numbers
     document = {
         "images": first["images"], "broken_images": first["broken_images"],
         "recorded_now": first["recorded_now"], "layers": [_layer(table) for table in tables],
-        "notes": notes, "cache": str(engine.workspace.cache.folder),
+        "notes": notes, "cache": str(cache.folder),
     }  # fmt: skip
     output.answer(document, _lines(document))
     return 0

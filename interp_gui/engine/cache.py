@@ -1,5 +1,6 @@
 """Earlier results on disk, by content."""
 
+import errno
 import hashlib
 import json
 import logging
@@ -19,7 +20,7 @@ import numpy as np
 import platformdirs
 
 from interp_gui.core.analysis import Store
-from interp_gui.core.errors import InterpError
+from interp_gui.core.errors import InterpError, OutputProblem
 from interp_gui.core.file_locks import FileLock
 from interp_gui.core.stored_folder import StoredFolder, folder_bytes, in_use
 from interp_gui.engine.values import pack, unpack
@@ -32,6 +33,8 @@ _FOLDER = "folder:"
 _GONE = "gone-"
 """Before the names of folders that are being removed."""
 _GATE_S = 5.0
+_TRIED_BYTES = 2**16
+"""Written to see whether a folder takes anything."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     name TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used_s REAL NOT NULL
@@ -72,6 +75,7 @@ class Cache(Store):
         self.limit_bytes = limit_bytes
         self._code_version = code_version
         self._warned = False
+        self._lost: OSError | None = None
 
     @classmethod
     def default(cls) -> "Cache | None":
@@ -136,9 +140,32 @@ class Cache(Store):
                 held = StoredFolder(path, tell=lambda bytes_: self._resized(name, bytes_))
         except OSError as problem:
             self._warn(problem)
+            self._lost = problem
             return super().folder_of(key)
         self._resized(name, folder_bytes(path))
         return held
+
+    def require_kept(self) -> None:
+        """Raise OutputProblem where folders are not kept, or one that was asked for was not.
+
+        For whom nothing but keeping them is of use: all others go on without.
+        """
+        problem = self._lost
+        if problem is None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.folder) as file:
+                    file.write(bytes(_TRIED_BYTES))
+                    file.flush()
+            except OSError as found:
+                problem = found
+        if problem is None:
+            return
+        hint = "Set INTERP_GUI_CACHE to a folder that may be written to."
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "Make room, or set INTERP_GUI_CACHE to a folder on another disk."
+        reason = problem.strerror or str(problem)
+        raise OutputProblem(f"Nothing is kept in {self.folder}: {reason}.", hint=hint) from problem
 
     def clear(self) -> None:
         """Remove everything but the folders that are in use."""

@@ -1,9 +1,12 @@
 """`harvest`, and the analysis of the same name."""
 
+import errno
 import json
 
 import numpy as np
 import pytest
+
+from interp_gui.core.file_locks import FileLock
 
 LAYER, OTHER = "features.3", "features.5"
 
@@ -75,6 +78,37 @@ def test_without_a_cache_nothing_is_recorded(run, weights, photographs, monkeypa
     )  # fmt: skip
     assert code == 1
     assert "cache is off" in err
+
+
+def test_where_nothing_can_be_kept_nothing_is_recorded(
+    run, weights, photographs, monkeypatch, tmp_path
+):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("INTERP_GUI_CACHE", str(tmp_path / "file" / "cache"))
+    words = ("harvest", "--model", weights, "--images", photographs, "--layer", LAYER)
+    code, out, err = run(*words)
+    assert code == 1
+    assert "Nothing is kept in" in err
+    assert "INTERP_GUI_CACHE" in err
+    assert "recorded" not in out
+
+
+@pytest.mark.expects_log
+def test_a_store_that_was_lost_on_the_way_is_no_success(run, weights, photographs, monkeypatch):
+    take, asked = FileLock.take, []
+
+    def full(self, **more):
+        if self.path.name.startswith("use-") and "interp-gui-store-" not in str(self.path):
+            asked.append(self.path)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return take(self, **more)
+
+    monkeypatch.setattr(FileLock, "take", full)
+    code, _, err = run("harvest", "--model", weights, "--images", photographs, "--layer", LAYER)
+    assert asked
+    assert code == 1
+    assert "No space left on device" in err
+    assert "Make room" in err
 
 
 def test_a_cache_that_is_too_small_is_said_before(run, weights, photographs, monkeypatch):
