@@ -25,6 +25,8 @@ def arrange(tab: "AtlasTab") -> None:
     line.addWidget(tab.status, 2)
     layout.addWidget(tab.progress)
     layout.addWidget(tab.tools)
+    layout.addWidget(tab.about)
+    tab.about.hide()
     tab.stack.addWidget(tab.empty)
     tab.stack.addWidget(tab.canvas)
     tab.split.setChildrenCollapsible(False)

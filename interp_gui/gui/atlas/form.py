@@ -20,7 +20,7 @@ FIXED = {"pictures": "none"}
 """What is not for choosing here: pictures are made where one looks, by runs of their own."""
 HIDDEN = (*FIXED, "steps", "direction")
 _LABELS = {"auto": "Automatic", "attribution": "Classes argued for", "none": "None"}
-_LAYOUTS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
+LAYOUT_NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 SEED = "seed"
 
 
@@ -105,7 +105,7 @@ class AtlasForm(QWidget):
         blocker = QSignalBlocker(self.layout_box)
         self.layout_box.clear()
         for choice in infos["layout"].choices if "layout" in infos else ():
-            self.layout_box.addItem(_LAYOUTS.get(choice, choice), choice)
+            self.layout_box.addItem(LAYOUT_NAMES.get(choice, choice), choice)
         blocker.unblock()
         self.rest = ParameterForm(
             each for name, each in infos.items() if name not in (*FRONT, *HIDDEN)

@@ -163,7 +163,7 @@ class AtlasPictures(QObject):
         name, count = _NAMES[self._asked[1]], len(self._asked[2])
         before = waited_for(self._bridge, self._job)
         if before:
-            self._say(f"{name} are waiting for: {before}")
+            self._say(f"{name} are waiting for: {before}…")
         else:
             self._say(f"{name} are being made: {'1 cell' if count == 1 else f'{count} cells'}")
 

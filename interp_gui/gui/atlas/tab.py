@@ -29,10 +29,11 @@ from interp_gui.gui.atlas.keeping import (
 )
 from interp_gui.gui.atlas.leaving import Leaving
 from interp_gui.gui.atlas.looking import Looking
+from interp_gui.gui.atlas.shown import told_of
 from interp_gui.gui.atlas.sidebar import Sidebar
 from interp_gui.gui.atlas.tools import MapTools
 from interp_gui.gui.atlas.work import ANALYSIS, AtlasWork
-from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.bridge import EngineBridge, JobRow
 from interp_gui.gui.export_ui import Exportable
 from interp_gui.gui.parts import label, show_busy
 from interp_gui.gui.state import AppState
@@ -64,7 +65,7 @@ class AtlasTab(QWidget):
         self._state, self._bridge, self._actions = state, bridge, actions
         self._stale = True
         self._wanted: dict[str, Any] | None = None
-        self._brought = False
+        self._brought = self._waits = False
         self.patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self.work = AtlasWork(state, bridge, self)
         self.layers = LayerBox(state, parent=self)
@@ -80,6 +81,8 @@ class AtlasTab(QWidget):
         self.bar.setAccessibleName("Progress of the map")
         self.status = label(dim=True)
         self.tools = MapTools()
+        self.about = label(dim=True)
+        self.about.setAccessibleName("What the map shows")
         self.canvas = AtlasCanvas()
         self.empty = EmptyPage()
         self.sidebar = Sidebar(state)
@@ -109,6 +112,7 @@ class AtlasTab(QWidget):
             signal.connect(self._subject_changed)
         self._bridge.ready.connect(self._subject_changed)
         self._bridge.lost.connect(self._show_state)
+        self._bridge.job_changed.connect(self._job_changed)
         self.form.changed.connect(self._settings_changed)
         self.form.changed.connect(self.history.note)
         self.make.clicked.connect(self.run)
@@ -274,16 +278,19 @@ class AtlasTab(QWidget):
         shown = work.kept is not None
         self.stack.setCurrentWidget(self.canvas if shown else self.empty)
         self.tools.setVisible(shown)
+        self.about.setVisible(shown)
         self.sidebar.setVisible(shown)
         self.empty.show_invitation(invitation(self._state, self._bridge, work), enabled=not running)
         current = request is not None and work.shows(request)
+        if work.kept is not None:
+            self.about.setText(told_of(work.kept, current=current or request is None))
         goes_on = work.can_go_on and request is not None and work.asked(request)
         self.make.setText("Go on" if goes_on else "Make again" if current else "Make atlas")
         self.make.setEnabled(request is not None and not running)
         self.cancel.setVisible(running)
         stopped = work.outcome in ("failed", "cancelled") and not work.is_behind
         self.progress.setVisible(running or stopped)
-        self.bar.setVisible(running)
+        self.bar.setVisible(running and not work.waits_for)
         if running:
             self._show_progress()
         elif work.outcome == "cancelled":
@@ -295,7 +302,12 @@ class AtlasTab(QWidget):
         self._actions.refresh_later()
 
     def _show_progress(self) -> None:
-        progress, left_s = self.work.progress, self.work.left_s
+        progress, left_s, before = self.work.progress, self.work.left_s, self.work.waits_for
+        self._waits = bool(before)
+        self.bar.setVisible(not before)
+        if before:
+            self.status.setText(f"Waiting for: {before}…")
+            return
         if progress.total:
             self.bar.setRange(0, progress.total)
             self.bar.setValue(progress.done)
@@ -304,6 +316,11 @@ class AtlasTab(QWidget):
         left = f", {left_s:.0f} s left" if left_s is not None and left_s >= 1 else ""
         of = f"{self.work.layer}: " if self.work.is_behind else ""
         self.status.setText(f"{of}{progress.text}{left}")
+
+    def _job_changed(self, _row: JobRow) -> None:
+        """Some job began or ended: the map's, or what that waits for."""
+        if self.work.is_running and (self._waits or self.work.waits_for):
+            self._show_progress()
 
     def _show_note(self) -> None:
         pictures = self.looking.pictures

@@ -16,6 +16,7 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import Ended, ErrorInfo, Priority, Run
+from interp_gui.gui.atlas.waiting import waited_for
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.shared import child_of
 from interp_gui.gui.state import AppState
@@ -166,6 +167,11 @@ class AtlasWork(QObject):
     def is_running(self) -> bool:
         """Whether a map is being made."""
         return self.outcome == "running"
+
+    @property
+    def waits_for(self) -> str:
+        """What runs before the map's turn comes; empty where it is its turn, or nothing is asked."""
+        return waited_for(self._bridge, self._job) if self._job is not None else ""
 
     @property
     def can_go_on(self) -> bool:

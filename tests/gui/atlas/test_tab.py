@@ -8,6 +8,7 @@ from interp_gui.core.analysis import Progress
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Table
 from interp_gui.core.target import Target
+from interp_gui.engine.messages import Started
 from interp_gui.gui.atlas.picking import Hit
 from interp_gui.gui.atlas.tab import AtlasTab
 from interp_gui.gui.atlas.work import maps_of
@@ -205,6 +206,45 @@ def test_other_labels_keep_view_and_choice(made, engine, qtbot):
     assert made.canvas.snapshot() == pytest.approx(before)
     assert made.looking.chosen.cell == 7
     assert np.array_equal(made.canvas.selection, made.looking.chosen.points)
+
+
+def test_a_line_says_what_the_map_is_of(new_tab, described, images, met, engine, make_atlas, qtbot):
+    tab = new_tab()
+    assert not tab.about.isVisible()
+    tab.form.about.set_value("name 3")
+    tab.form.seed.setValue(4)
+    tab.work.make(tab.request())
+    job = engine.newest("activation-atlas")
+    atlas = msgspec.structs.replace(make_atlas(600), about="name 3")
+    engine.result(job, msgspec.structs.replace(atlas, layout="pca", final=False))
+    qtbot.waitUntil(tab.about.isVisible)
+    rest = "seed 4 · 600 points of 600 images"
+    assert tab.about.text() == f"name 3 · first look by PCA · {rest}"
+    engine.result(job, atlas)
+    engine.end(job)
+    qtbot.waitUntil(lambda: tab.about.text() == f"name 3 · UMAP · {rest}")
+    tab.form.about.set_value("")
+    shows = "The settings have changed; the map shows: name 3 · UMAP"
+    assert tab.about.text() == f"{shows} · {rest}"
+    tab.form.about.set_value("name 3")
+    assert tab.about.text() == f"name 3 · UMAP · {rest}"
+
+
+def test_a_map_that_waits_says_for_what(
+    new_tab, described, images, met, engine, bridge, client, qtbot
+):
+    tab = new_tab()
+    busy = bridge.run(tab.request(), title="Optimising features.14:7")
+    client.emit(Started(job=busy))
+    qtbot.waitUntil(lambda: bridge.jobs[busy].state == "running")
+    tab.work.make(tab.request())
+    assert tab.status.text() == "Waiting for: Optimising features.14:7…"
+    assert not tab.bar.isVisible()
+    job = engine.newest("activation-atlas")
+    engine.end(busy)
+    client.emit(Started(job=job))
+    qtbot.waitUntil(tab.bar.isVisible)
+    assert "Waiting" not in tab.status.text()
 
 
 def test_pictures_are_asked_for_where_one_looks(made, engine, sheet, qtbot):

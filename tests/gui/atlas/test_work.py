@@ -248,7 +248,7 @@ def test_pictures_say_what_they_wait_for(atlas_state, bridge, kept, engine, clie
     qtbot.waitUntil(lambda: bridge.jobs[busy].state == "running")
     found.begin(kept)
     found.want(10, "crop", [1, 2])
-    assert found.text == "Crops are waiting for: Optimising features.14:7"
+    assert found.text == "Crops are waiting for: Optimising features.14:7…"
     job = engine.newest("atlas-pictures")
     client.emit(Started(job=job))
     qtbot.waitUntil(lambda: found.text == "Crops are being made: 2 cells")
