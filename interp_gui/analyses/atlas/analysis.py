@@ -38,6 +38,10 @@ class Parameters(AtlasSettings):
 
 def run(context: Context, parameters: Parameters) -> Steps:
     """The `Atlas`, more and more of it under one key, and then a `Sheet` for each part drawn."""
+    if parameters.pictures == "icons":
+        from interp_gui.analyses.atlas_pictures.goals import require_direction
+
+        require_direction(asked_layer(context), parameters.direction)
     atlas = yield from make_atlas(context, parameters)
     if parameters.pictures == "none":
         return

@@ -10,7 +10,12 @@ from interp_gui.analyses.asked import asked_layer
 from interp_gui.analyses.atlas.make import make_atlas
 from interp_gui.analyses.atlas_pictures.climbing import Climber, Icons
 from interp_gui.analyses.atlas_pictures.crops import CropMaker
-from interp_gui.analyses.atlas_pictures.goals import cosines, goals_of, nearest_cells
+from interp_gui.analyses.atlas_pictures.goals import (
+    cosines,
+    goals_of,
+    nearest_cells,
+    require_direction,
+)
 from interp_gui.analyses.atlas_pictures.icons import Goals, Pixels, icon_maker
 from interp_gui.analyses.atlas_pictures.order import (
     Cells,
@@ -38,6 +43,8 @@ def run(context: Context, settings: PictureSettings) -> Steps:
 
     Crops come once. Icons come twice: all of them after `first` steps, then finished ones.
     """
+    if settings.source == "icon":
+        require_direction(asked_layer(context), settings.direction)
     atlas = yield from found_atlas(context, settings)
     yield from drawn(context, settings, atlas)
 
@@ -199,8 +206,10 @@ def planned(
     parts = wanted_first(blocks(level, minimum=atlas.minimum, size=settings.group), wanted)
     inverse = None
     if settings.direction == "whitened":
-        from interp_gui.core.atlas.directions import whitening
+        from interp_gui.core.atlas.directions import too_many_units, whitening
 
+        if len(atlas.covariance) != level.vectors.shape[1]:
+            raise too_many_units(atlas.layer)
         inverse = whitening(atlas.covariance)
     goals = [
         goals_of(

@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.atlas_pictures.icons import Floats, Goals, seeds_of
 from interp_gui.analyses.atlas_pictures.settings import Direction
+from interp_gui.analyses.harvest.statistics import MOST_COVARIED
+from interp_gui.core.atlas.directions import too_many_units
 from interp_gui.core.atlas.kinds import Atlas, AtlasLevel
+from interp_gui.core.layer import LayerInfo
 
 Wide = NDArray[np.float64]
 
@@ -39,6 +42,12 @@ def goals_of(
         lengths=lengths.astype(np.float32),
         seeds=seeds_of(list(vectors), seed),
     )
+
+
+def require_direction(layer: LayerInfo, kind: Direction) -> None:
+    """Raise InvalidValue where a layer has too many units for a kind of direction."""
+    if kind == "whitened" and layer.units > MOST_COVARIED:
+        raise too_many_units(layer.name)
 
 
 def nearest_cells(level: AtlasLevel, atlas: Atlas, found: Floats) -> NDArray[np.int64]:

@@ -108,14 +108,19 @@ def whitened(centred: NDArray[np.float64], covariance: NDArray[np.float64]) -> N
     return scaled
 
 
+def too_many_units(layer: str) -> InvalidValue:
+    """What to say where a layer has so many units that no covariance is known."""
+    return InvalidValue(
+        f"Nothing of '{layer}' can be whitened: it has too many units.",
+        hint="Take the centred direction.",
+    )
+
+
 def _feature(
     atlas: Atlas, mean: NDArray[np.float64], kind: Kind, *, name: str, model: str
 ) -> Feature:
     if kind == "whitened" and len(atlas.covariance) != len(mean):
-        raise InvalidValue(
-            f"Nothing of '{atlas.layer}' can be whitened: it has too many units.",
-            hint="Take the centred direction.",
-        )
+        raise too_many_units(atlas.layer)
     found = vector(atlas, mean, kind)
     scale = float(np.abs(atlas.mean).max(initial=0.0)) + float(np.abs(mean).max(initial=0.0))
     if not np.isfinite(found).all() or np.abs(found).max(initial=0.0) <= 1e-7 * scale:

@@ -1,10 +1,12 @@
 """The run: sheets of crops and icons for the cells wanted, kept, and the same every time."""
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
-from interp_gui.analyses.atlas_pictures import ANALYSIS
+from interp_gui.analyses.atlas import ANALYSIS as ATLAS
+from interp_gui.analyses.atlas_pictures import ANALYSIS, drawing, goals
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
@@ -24,6 +26,12 @@ def draw(planted, atlas_at_hand, run_analysis):
         return run_analysis(ANALYSIS, planted, settings, dataset=dataset, layer="layer", **more)
 
     return run
+
+
+def given(atlas):
+    """An atlas as `make_atlas` gives it."""
+    yield atlas
+    return atlas
 
 
 def pictures(ran, *, final=True):
@@ -167,6 +175,28 @@ def test_what_cannot_be_drawn_is_said(draw):
     edits = EditStack((Edit(feature=Feature(layer="layer", units=(0,)), kind="ablate"),))
     with pytest.raises(MissingAbility, match="edits"):
         draw(ICONS, edits=edits)
+
+
+def test_a_layer_too_wide_to_be_whitened_is_said_before_any_pass(
+    draw, planted, atlas_at_hand, run_analysis, monkeypatch
+):
+    settings = {**ICONS, "direction": "whitened"}
+    asked = []
+    with monkeypatch.context() as patched:
+        patched.setattr(goals, "MOST_COVARIED", 3)
+        for analysis, chosen in (
+            (ANALYSIS, settings), (ATLAS, {"pictures": "icons", "direction": "whitened"}),
+        ):  # fmt: skip
+            with pytest.raises(InvalidValue, match="too many units") as problem:
+                run_analysis(
+                    analysis, planted, chosen, layer="layer", check=lambda: asked.append(1)
+                )  # fmt: skip
+            assert "centred" in problem.value.hint
+    assert not asked
+    bare = msgspec.structs.replace(atlas_at_hand, covariance=np.zeros((0, 0)))
+    monkeypatch.setattr(drawing, "make_atlas", lambda *_, **__: given(bare))
+    with pytest.raises(InvalidValue, match="too many units"):
+        draw(settings)
 
 
 def test_costs_grow_with_what_is_asked(planted, atlas_at_hand):
