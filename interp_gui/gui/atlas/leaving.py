@@ -106,16 +106,24 @@ class Leaving(QObject):
         clear.setEnabled(not looking.chosen.empty)
         menu.addAction("Show the whole map", looking.canvas.go_home)
         menu.addSeparator()
-        menu.addAction("Export the map…", self.export)
-        menu.addAction("Keep the map for the report", self.keep)
+        menu.setToolTipsVisible(True)
+        for words, handler in (
+            ("Export the map…", self.export), ("Keep the map for the report", self.keep),
+        ):  # fmt: skip
+            action = menu.addAction(words, handler)
+            action.setEnabled(not looking.unfinished)
+            action.setToolTip(looking.unfinished)
         menu.popup(where)
 
     # --- the whole map ---------------------------------------------------------------------------
 
     def exportables(self) -> list[Exportable]:
-        """The map with the pictures that it has, as it is looked at."""
+        """The map with the pictures that it has, as it is looked at; none while it is unfinished.
+
+        What its recipe makes is the finished map.
+        """
         kept = self._looking.kept
-        if kept is None:
+        if kept is None or self._looking.unfinished:
             return []
         atlas = msgspec.structs.replace(kept.atlas, look=self._looking.look)
         recipe = kept.recipe

@@ -101,6 +101,11 @@ class Looking(QObject):
         """The map that is shown."""
         return self._work.kept
 
+    @property
+    def unfinished(self) -> str:
+        """Why what is shown is not the map that was asked for; empty if it is."""
+        return self._work.unfinished
+
     # --- the map ---------------------------------------------------------------------------------
 
     def show_map(self) -> None:

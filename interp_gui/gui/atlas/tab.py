@@ -281,7 +281,8 @@ class AtlasTab(QWidget):
         self.about.setVisible(shown)
         self.sidebar.setVisible(shown)
         self.empty.show_invitation(invitation(self._state, self._bridge, work), enabled=not running)
-        current = request is not None and work.shows(request)
+        self.tools.why_no_export(work.unfinished)
+        current = request is not None and work.shows(request) and not work.is_preview
         if work.kept is not None:
             self.about.setText(told_of(work.kept, current=current or request is None))
         goes_on = work.can_go_on and request is not None and work.asked(request)
@@ -348,6 +349,10 @@ class AtlasTab(QWidget):
         """What is kept for the report from here."""
         return self.leaving.exportables()
 
+    def why_no_keepables(self) -> str:
+        """Why nothing is kept from here now; empty where there is no reason but that."""
+        return self.work.unfinished
+
     # --- for sessions and copies -----------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
@@ -362,7 +367,9 @@ class AtlasTab(QWidget):
             found["layer"] = self.looking.kept.request.inputs.layer
             found["shown"] = settings_of(self.looking.kept)
             found["map"] = msgspec.to_builtins(self.canvas.snapshot())
-            found["chosen"] = chosen_of(self.looking.chosen)
+            # a cell of a first look is none of the map's
+            if not (self.looking.kept.is_first_look and self.looking.chosen.is_cell):
+                found["chosen"] = chosen_of(self.looking.chosen)
         return found
 
     def restore(self, found: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ DRAWS: dict[Draw, tuple[str, str]] = {
 }
 SETTLE_MS = 250
 
+EXPORT = "Export the map"
+
 
 class MapTools(QWidget):
     """Controls of the map that is there.
@@ -83,7 +85,7 @@ class MapTools(QWidget):
         self.path.setCheckable(True)
         self.path.setToolTip("Draw where the positions of the current image lie on the map")
         self.path.toggled.connect(self.path_wanted)
-        self.export = icon_button("export", "Export the map", self.export_wanted.emit)
+        self.export = icon_button("export", EXPORT, self.export_wanted.emit)
         self.beside = icon_button("split", "A second map beside this one", self.beside_wanted.emit)
         self._arrange()
 
@@ -112,6 +114,12 @@ class MapTools(QWidget):
         button = self.buttons["icons"]
         button.setEnabled(not reason)
         button.setToolTip(reason or DRAWS["icons"][1])
+
+    def why_no_export(self, reason: str) -> None:
+        """Say why the map cannot be exported; empty where it can."""
+        self.export.setEnabled(not reason)
+        self.export.setToolTip(reason or EXPORT)
+        self.export.setAccessibleDescription(self.export.toolTip())
 
     @property
     def draw(self) -> Draw:

@@ -174,6 +174,15 @@ class AtlasWork(QObject):
         return waited_for(self._bridge, self._job) if self._job is not None else ""
 
     @property
+    def unfinished(self) -> str:
+        """Why what is shown is not the map that was asked for; empty if it is, or none is shown."""
+        if self.kept is None or not self.is_preview:
+            return ""
+        if self.kept.is_first_look:
+            return "This is a first look by PCA, not the map that was asked for."
+        return "What cells are named after is not known yet."
+
+    @property
     def can_go_on(self) -> bool:
         """Whether a run that was cancelled has something to go on from."""
         return self.outcome == "cancelled" and self._request is not None

@@ -85,6 +85,10 @@ def _in_front(window: "MainWindow") -> "tuple[ResultView[Any] | None, list[Expor
     view = focused_view(page) if not itself else None
     found: list[Exportable] = getattr(page, "keepables", list)() if view is None else []
     if view is None and not found:
+        reason: str = getattr(page, "why_no_keepables", str)()
+        if reason:
+            window.state.notify("info", reason)
+            return view, found
         window.state.notify(
             "info", "There is no result in front.", "Run an analysis, or open a unit's page."
         )
