@@ -8,9 +8,9 @@ from interp_gui.core.atlas.scene import Scene
 from interp_gui.gui.atlas.camera import Camera
 from interp_gui.gui.widgets.pixels import to_image
 
-SIDE_PX = 132
+SIDE_PX = 104
 INSET_PX = 12
-_LEAST_WINDOW_PX = 3 * SIDE_PX
+_LEAST_WINDOW_PX = 3.5 * SIDE_PX
 """In a smaller window the minimap would hide too much."""
 _ROOM_PX = 4
 _FAINTEST = 0.3
@@ -31,7 +31,9 @@ class Minimap:
     def area(camera: Camera) -> QRectF:
         """Where it is; empty while the whole map is seen anyway or there is no room."""
         small = min(camera.width, camera.height) < _LEAST_WINDOW_PX
-        if small or camera.here.scale < camera.fit_scale * 1.05:
+        view = camera.view()
+        whole = max(view.left, view.top) <= 0 and min(view.right, view.bottom) >= 1
+        if small or whole or camera.here.scale < camera.fit_scale * 1.05:
             return QRectF()
         return QRectF(
             camera.width - SIDE_PX - INSET_PX, camera.height - SIDE_PX - INSET_PX, SIDE_PX, SIDE_PX
