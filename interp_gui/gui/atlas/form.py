@@ -39,8 +39,8 @@ class AtlasForm(QWidget):
         super().__init__()
         self._infos: dict[str, ParameterInfo] = {}
         self.rest: ParameterForm | None = None
-        self.layout_box = self._box("Layout", "How points are laid out on the map")
-        self.labels_box = self._box("Labels", "What cells are named after")
+        self.layout_box = self._box("Layout", "How points are laid out on the map", 6)
+        self.labels_box = self._box("Labels", "What cells are named after", 17)
         self.about = AboutBox()
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
@@ -73,13 +73,13 @@ class AtlasForm(QWidget):
         self.about.changed.connect(self.changed)
         self.more.toggled.connect(self._unfold)
 
-    def _box(self, name: str, tip: str) -> QComboBox:
+    def _box(self, name: str, tip: str, letters: int) -> QComboBox:
         box = QComboBox()
         box.setAccessibleName(name)
         box.setAccessibleDescription(tip)
         box.setToolTip(tip)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(6)
+        box.setMinimumContentsLength(letters)
         return box
 
     def _arrange(self) -> None:
