@@ -42,7 +42,7 @@ def tab(own_window, checkpoint, many, wait):
     window.bridge.confirm_after_s = 86_400  # on a busy machine it may be asked about
     # fewer points a cell than usual, so that there are cells to look at
     tab.form.set_values({"minimum": 3, "neighbours": 10})
-    QTest.mouseClick(tab.make, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
     wait(lambda: tab.looking.kept is not None, "a first look comes", 90)
     wait(lambda: tab.work.outcome == "finished", "the map comes", 90)
     return tab

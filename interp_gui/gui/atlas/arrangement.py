@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
 from interp_gui.gui.parts import column, row
 from interp_gui.gui.widgets.flow import FlowRow
 
@@ -10,20 +12,20 @@ if TYPE_CHECKING:
 
 
 def arrange(tab: "AtlasTab") -> None:
-    """Layer and button, settings, progress, tools, and below them the map with its sidebar."""
+    """Layer and button, settings, tools, the map with its sidebar, and what is going on below.
+
+    The line below is kept free for progress and notes, so that nothing above it moves while one
+    points at it; what went wrong may take more lines.
+    """
     layout = column(tab, margin=8, spacing=6)
     top = FlowRow(spacing=8)
     top.addWidget(tab.layers)
     top.addWidget(tab.make)
     top.addWidget(tab.cancel)
+    top.addWidget(tab.settings)
     top.addWidget(tab.cost)
     layout.addLayout(top)
     layout.addWidget(tab.form)
-    line = row(spacing=8)
-    tab.progress.setLayout(line)
-    line.addWidget(tab.bar, 1)
-    line.addWidget(tab.status, 2)
-    layout.addWidget(tab.progress)
     layout.addWidget(tab.tools)
     layout.addWidget(tab.about)
     tab.about.hide()
@@ -33,7 +35,19 @@ def arrange(tab: "AtlasTab") -> None:
     tab.split.addWidget(tab.stack)
     tab.split.addWidget(tab.sidebar)
     tab.split.setStretchFactor(0, 1)
-    tab.split.setSizes([640, 280])
+    tab.split.setSizes([640, 250])
     layout.addWidget(tab.split, 1)
-    layout.addWidget(tab.note)
-    tab.note.hide()
+    line = row(spacing=8)
+    tab.progress.setLayout(line)
+    line.addWidget(tab.bar, 1)
+    line.addWidget(tab.status, 2)
+    foot = row(spacing=8)
+    foot.addWidget(tab.progress, 1)
+    foot.addWidget(tab.note, 1)
+    below = QWidget()
+    below.setLayout(foot)
+    below.setMinimumHeight(max(tab.bar.sizeHint().height(), tab.note.fontMetrics().height()) + 2)
+    for words in (tab.status, tab.note):
+        words.setWordWrap(False)
+        words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    layout.addWidget(below)

@@ -130,6 +130,11 @@ class EmptyPage(QWidget):
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(1)
 
+    @property
+    def makes(self) -> bool:
+        """Whether its button stands there, and makes the map."""
+        return not self.button.isHidden() and not self._command
+
     def show_invitation(self, wanted: Invitation, *, enabled: bool) -> None:
         """Say what to do next."""
         self._command = wanted.command

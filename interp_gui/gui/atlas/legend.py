@@ -1,8 +1,8 @@
 """What the colours of a map mean: a scale for amounts, a list for kinds."""
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPalette, QShowEvent
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from interp_gui.core.atlas.colours import kind_colours, limits
@@ -12,56 +12,29 @@ from interp_gui.core.export.numbers import readable
 from interp_gui.gui.widgets.pixels import to_image
 
 PAD_PX = 6
-INSET_PX = 10
 WIDEST_PX = 210
 BAR_PX = 12
 SWATCH_PX = 11
 
 
 class Legend(QWidget):
-    """Lies over a corner of the map; all that it paints is its description too."""
+    """Stands beside the map; all that it paints is its description too."""
 
     accessible_role = "Graphic"
 
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Legend")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._look = Look()
         self._names: tuple[str, ...] = ()
         self._power = False
         self.hide()
 
-    def put_over(self, canvas: QWidget) -> None:
-        """Stand in the lower left corner of a map, and let the mouse through to it."""
-        self.setParent(canvas)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        canvas.installEventFilter(self)
-        self._place()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay in the corner."""
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return False
-
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
-            self._place()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._place()
-
-    def _place(self) -> None:
-        canvas = self.parentWidget()
-        if canvas is None:
-            return
-        wanted = self.sizeHint()
-        width = min(wanted.width(), canvas.width() - 2 * INSET_PX)
-        height = min(wanted.height(), canvas.height() // 2)
-        self.setGeometry(INSET_PX, canvas.height() - INSET_PX - height, width, height)
+            self.updateGeometry()
 
     def show_look(self, look: Look, names: tuple[str, ...] = (), *, power: bool = False) -> None:
         """Tell of a look's colours.
@@ -76,7 +49,7 @@ class Legend(QWidget):
         self._look, self._names, self._power = look, names, power
         self.setVisible(bool(self.rows))
         self.setAccessibleDescription("; ".join(self.rows))
-        self._place()
+        self.updateGeometry()
         self.update()
 
     @property

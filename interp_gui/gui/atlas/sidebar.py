@@ -12,7 +12,7 @@ from interp_gui.gui.parts import column, label
 from interp_gui.gui.state import AppState
 from interp_gui.gui.theme import SPACE_L, SPACE_M
 
-WIDTH_PX = 270
+WIDTH_PX = 240
 
 
 class Sidebar(QScrollArea):
@@ -38,7 +38,7 @@ class Sidebar(QScrollArea):
         self._state = state
         self.details = CellDetails(state)
         self.colours = ColourPanel(state)
-        self.legend = Legend()  # laid over the map by the view
+        self.legend = Legend()
         self.filters = FilterPanel()
         self.sized = QCheckBox("Smaller where there are fewer points")
         self.sized.setChecked(True)
@@ -53,6 +53,7 @@ class Sidebar(QScrollArea):
         layout.addWidget(self.details)
         layout.addWidget(_line())
         layout.addWidget(self.colours)
+        layout.addWidget(self.legend)
         layout.addWidget(_line())
         layout.addWidget(_heading("Show only"))
         layout.addWidget(self.filters)

@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QImage, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QProgressBar, QPushButton, QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QProgressBar,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
+)
 
 from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.core.feature import Feature
@@ -76,6 +83,12 @@ class AtlasTab(QWidget):
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop it; what was computed is kept")
         self.cancel.setAccessibleDescription(self.cancel.toolTip())
+        self.settings = QToolButton()
+        self.settings.setText("Settings")
+        self.settings.setAccessibleName("Settings of the map")
+        self.settings.setToolTip("Show how the next map is made: layout, class, labels, seed")
+        self.settings.setAccessibleDescription(self.settings.toolTip())
+        self.settings.setCheckable(True)
         self.cost = AtlasCost(bridge, view="atlas", parent=self)
         self.bar = QProgressBar()
         self.bar.setAccessibleName("Progress of the map")
@@ -86,7 +99,6 @@ class AtlasTab(QWidget):
         self.canvas = AtlasCanvas()
         self.empty = EmptyPage()
         self.sidebar = Sidebar(state)
-        self.sidebar.legend.put_over(self.canvas)
         self.note = label(dim=True)
         self.looking = Looking(
             state, bridge, self.work, self.canvas, self.sidebar, self.tools, self
@@ -117,6 +129,7 @@ class AtlasTab(QWidget):
         self.form.changed.connect(self.history.note)
         self.make.clicked.connect(self.run)
         self.cancel.clicked.connect(self.work.cancel)
+        self.settings.toggled.connect(self._show_state)
         self.empty.pressed.connect(self._invited)
         self.work.changed.connect(self._show_state)
         self.work.came.connect(self._came)
@@ -137,7 +150,7 @@ class AtlasTab(QWidget):
         if way != self.split.orientation():
             self.split.setOrientation(way)
             whole = self.split.height() if narrow else self.split.width()
-            part = whole * 3 // 8 if narrow else min(280, whole // 2)
+            part = whole * 3 // 8 if narrow else min(250, whole // 2)
             self.split.setSizes([whole - part, part])
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -279,6 +292,8 @@ class AtlasTab(QWidget):
         self.stack.setCurrentWidget(self.canvas if shown else self.empty)
         self.tools.setVisible(shown)
         self.about.setVisible(shown)
+        self.settings.setVisible(shown)
+        self.form.setVisible(not shown or self.settings.isChecked())
         self.sidebar.setVisible(shown)
         self.empty.show_invitation(invitation(self._state, self._bridge, work), enabled=not running)
         self.tools.why_no_export(work.unfinished)
@@ -288,10 +303,12 @@ class AtlasTab(QWidget):
         goes_on = work.can_go_on and request is not None and work.asked(request)
         self.make.setText("Go on" if goes_on else "Make again" if current else "Make atlas")
         self.make.setEnabled(request is not None and not running)
+        self.make.setVisible(shown or not self.empty.makes)
         self.cancel.setVisible(running)
         stopped = work.outcome in ("failed", "cancelled") and not work.is_behind
         self.progress.setVisible(running or stopped)
         self.bar.setVisible(running and not work.waits_for)
+        self.status.setWordWrap(not running)
         if running:
             self._show_progress()
         elif work.outcome == "cancelled":
@@ -328,8 +345,7 @@ class AtlasTab(QWidget):
         parts = [self.looking.note, pictures.text, pictures.problem]
         text = "  ·  ".join(part for part in parts if part)
         self.note.setText(text)
-        # one line is kept for it, so that the map does not change its size whenever it speaks
-        self.note.setVisible(self.work.kept is not None)
+        self.note.setToolTip(text)
 
     # --- what can be done ------------------------------------------------------------------------
 
