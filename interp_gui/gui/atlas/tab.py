@@ -297,11 +297,12 @@ class AtlasTab(QWidget):
         self.sidebar.setVisible(shown)
         self.empty.show_invitation(invitation(self._state, self._bridge, work), enabled=not running)
         self.tools.why_no_export(work.unfinished)
-        current = request is not None and work.shows(request) and not work.is_preview
+        current = request is not None and work.shows(request)
+        made = current and not work.is_preview
         if work.kept is not None:
             self.about.setText(told_of(work.kept, current=current or request is None))
         goes_on = work.can_go_on and request is not None and work.asked(request)
-        self.make.setText("Go on" if goes_on else "Make again" if current else "Make atlas")
+        self.make.setText("Go on" if goes_on else "Make again" if made else "Make atlas")
         self.make.setEnabled(request is not None and not running)
         self.make.setVisible(shown or not self.empty.makes)
         self.cancel.setVisible(running)
@@ -316,7 +317,7 @@ class AtlasTab(QWidget):
         elif work.outcome == "failed" and work.error is not None:
             self.status.setText(f"{work.error.message} {work.error.hint}".strip())
         self._show_note()
-        self.cost.set_request(request if not running and not current else None)
+        self.cost.set_request(request if not running and not made else None)
         self._actions.refresh_later()
 
     def _show_progress(self) -> None:
