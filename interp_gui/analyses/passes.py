@@ -89,11 +89,14 @@ class Route:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What has to be said of results; empty where the model's own runtime made them."""
+        """What has to be said of results; empty where the model's own runtime made them.
+
+        No timing is in it: notes are drawn into pictures, and a replay draws the same.
+        """
         if not self.choice.onnx:
             return ()
         return (
-            f"Computed on {self.choice.sentence}; its values agree with PyTorch's to "
+            f"Computed on ONNX Runtime; its values agree with PyTorch's to "
             f"{self.choice.difference:.0e} of their size.",
         )
 

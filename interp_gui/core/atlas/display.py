@@ -75,6 +75,11 @@ def placed(scene: Scene, view: View, side: int) -> Placed:
     return _placed(scene, view, cells[seen.pictured[cells]], seen)
 
 
+def picture_px(cell: float, ratio: float) -> float:
+    """Side of the largest picture in a cell of so many pixels; not rounded."""
+    return cell - max(1.0, min(cell * _GAP, _MOST_GAP_PX * ratio))
+
+
 def _placed(scene: Scene, view: View, cells: NDArray[np.int32], seen: Cells | None) -> Placed:
     if seen is None or not len(cells):
         nothing, none = np.zeros(0), np.zeros(0, np.int32)
@@ -84,8 +89,8 @@ def _placed(scene: Scene, view: View, cells: NDArray[np.int32], seen: Cells | No
         )  # fmt: skip
     level = seen.grid.level
     place = view.scale / level.side
-    gap = max(1.0, min(place * _GAP, _MOST_GAP_PX * view.ratio))
-    size = np.maximum(1.0, np.rint((place - gap) * np.maximum(_SMALLEST, seen.grown[cells])))
+    largest = picture_px(place, view.ratio)
+    size = np.maximum(1.0, np.rint(largest * np.maximum(_SMALLEST, seen.grown[cells])))
     # Whole pixels from the map's corner on: crisp, and the same in every tile.
     x = np.rint((level.x[cells] + 0.5) * place - size / 2) - view.left * view.scale
     y = np.rint((level.y[cells] + 0.5) * place - size / 2) - view.top * view.scale

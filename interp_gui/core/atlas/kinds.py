@@ -213,6 +213,7 @@ class Atlas(Result, tag="atlas", kw_only=True, dict=True):
         found: dict[str, NDArray[Any]] = {
             "xy": self.xy, "image": self.image, "place": self.place, "vectors": self.vectors,
             "mean": self.mean, "covariance": self.covariance, "image_sha256": self.sha256,
+            "field": self.field, **({"weight": self.weight} if len(self.weight) else {}),
         }  # fmt: skip
         for level in self.levels:
             for name in AtlasLevel.__struct_fields__[1:]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from interp_gui.core.atlas.colours import kind_colours
-from interp_gui.core.atlas.display import Display, View, display_scene, shown_side
+from interp_gui.core.atlas.display import Display, View, display_scene, picture_px, shown_side
 from interp_gui.core.atlas.kinds import Atlas, Sheet
 from interp_gui.core.atlas.scene import Scene
 from interp_gui.core.atlas.view import TINT, frame_px
@@ -34,7 +34,6 @@ from interp_gui.core.result import Grid, GridItem, Pixels
 MAP_PX = 1280
 """Side of a whole map, where its pictures ask for no more."""
 LARGEST_PX = 8192
-_PICTURES_SHARE = 0.94
 _FEWEST_CELLS = 5
 _BAR_PX = 120
 _WIDER = 1.12
@@ -131,13 +130,20 @@ def _view(atlas: Atlas, scene: Scene) -> View:
     scale = MAP_PX / share
     if side in scene.sides:
         sizes = [p.pixels.shape[1] for p in atlas.pictures if p.level == side]
-        # whole pixels a cell, so that a picture that fits is not resampled
-        cell = np.ceil(max(sizes, default=0) / _PICTURES_SHARE)
-        cell = max(cell, np.ceil(MAP_PX / max(side, _FEWEST_CELLS) / share))
+        cell = _cell_px(max(sizes, default=0), side * share)
+        cell = max(cell, int(np.ceil(MAP_PX / max(side, _FEWEST_CELLS) / share)))
         scale = side * float(min(cell, LARGEST_PX // (side * share)))
     width, height = (max(1, round(part * scale)) for part in (right - left, bottom - top))
     ratio = max(1.0, max(width, height) / MAP_PX)
     return View(left=left, top=top, scale=scale, width=width, height=height, ratio=ratio, side=side)
+
+
+def _cell_px(picture: int, across: float) -> int:
+    """Whole pixels of a cell, of so many across the page, in which pictures keep their own."""
+    cell = picture
+    while round(picture_px(cell, max(1.0, cell * across / MAP_PX))) < picture:
+        cell += 1
+    return cell
 
 
 def _paint(drawing: Drawing, atlas: Atlas, shown: Display, left: float, top: float) -> None:

@@ -127,7 +127,7 @@ def _labels(
 
 
 def _shares(atlas: Atlas, level: AtlasLevel) -> list[dict[str, float]]:
-    """Of each cell's points, the share that bears each label."""
+    """Of all of each cell's points, the share that bears each label; some may bear none."""
     column = atlas.columns.get(atlas.labelled_by)
     if column is None:
         return []
@@ -137,8 +137,8 @@ def _shares(atlas: Atlas, level: AtlasLevel) -> list[dict[str, float]]:
         if cell >= 0 and text:
             counted[cell][text] = counted[cell].get(text, 0.0) + 1.0
     return [
-        {name: n / sum(found.values()) for name, n in found.items()} if found else {}
-        for found in counted
+        {name: n / int(count) for name, n in found.items()}
+        for found, count in zip(counted, level.count, strict=True)
     ]
 
 

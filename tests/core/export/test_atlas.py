@@ -146,3 +146,20 @@ def test_a_sheet_alone_is_a_page_of_its_pictures(atlas):
     sheet = Sheet(key="s", title="Crops", layer="l", atlas="0", pictures=atlas.pictures[0])
     with Image.open(io.BytesIO(export_bytes(sheet, "png"))) as image:
         assert image.height > 100
+
+
+def test_shares_and_purity_count_points_without_a_label_alike(atlas):
+    column = list(atlas.columns["label"])
+    column[::3] = [""] * len(column[::3])
+    cells = atlas.cell_of(10)
+    level = atlas.level(10)
+    texts = [column[image] for image in atlas.image]
+    purity = np.zeros(len(level.count), np.float32)
+    for cell in range(len(level.count)):
+        own = [text for text, at in zip(texts, cells, strict=True) if at == cell]
+        purity[cell] = max(own.count(name) for name in atlas.names) / len(own)
+    levels = (msgspec.structs.replace(level, purity=purity),)
+    bare = msgspec.structs.replace(atlas, columns={"label": tuple(column)}, levels=levels)
+    for cell in json.loads(atlas_json(bare))["cells"]:
+        if cell["labels"]:
+            assert cell["labels"][0]["share"] == pytest.approx(cell["purity"], abs=1e-6)
