@@ -123,6 +123,26 @@ class UnitOrder(QObject):
         )
 
 
+class TopClass(QObject):
+    """The class that a model answers for the current image, once it has answered."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._known: tuple[str, int | None] = ("", None)
+
+    def of(self, model: str) -> int | None:
+        """What the model of a handle answers; None if it was not asked, or answers no class."""
+        return self._known[1] if model == self._known[0] else None
+
+    def set(self, model: str, index: int | None) -> None:
+        """Note the answer of the model of a handle."""
+        if (model, index) != self._known:
+            self._known = (model, index)
+            self.changed.emit()
+
+
 def names_of(state: AppState) -> NameBook:
     """The name book of a window."""
     return child_of(state.shared, NameBook) or NameBook(state.shared)
@@ -131,6 +151,11 @@ def names_of(state: AppState) -> NameBook:
 def order_of(state: AppState) -> UnitOrder:
     """The unit order of a window."""
     return child_of(state.shared, UnitOrder) or UnitOrder(state.shared)
+
+
+def top_class_of(state: AppState) -> TopClass:
+    """The answer of a window's model for its image."""
+    return child_of(state.shared, TopClass) or TopClass(state.shared)
 
 
 def background_of(state: AppState) -> Background:

@@ -9,11 +9,12 @@ from interp_gui.core.model import ModelDescription
 from interp_gui.gui.atlas.about import completed
 from interp_gui.gui.atlas.colouring import By, Colour
 from interp_gui.gui.parts import as_filter, column, label, row
-from interp_gui.gui.shared import names_of
+from interp_gui.gui.shared import names_of, top_class_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.wheel import calm_wheel
 
 COLUMN = "column:"
+_NAME_ONE = "Name a class."
 
 
 class ColourPanel(QWidget):
@@ -29,7 +30,7 @@ class ColourPanel(QWidget):
 
     def __init__(self, state: AppState) -> None:
         super().__init__()
-        self._state, self._names = state, names_of(state)
+        self._state, self._names, self._top = state, names_of(state), top_class_of(state)
         self._atlas: Atlas | None = None
         self.feature: Feature | None = None
         """The feature to colour by, which was dropped or taken over."""
@@ -62,6 +63,7 @@ class ColourPanel(QWidget):
         self.current.clicked.connect(self._take_current)
         self.fade.toggled.connect(self.changed)
         state.feature_changed.connect(self._show_fields)
+        self._top.changed.connect(self.target_changed)
         self._show_fields()
 
     def _arrange(self) -> None:
@@ -115,15 +117,27 @@ class ColourPanel(QWidget):
 
     @property
     def class_index(self) -> str:
-        """The class to colour by, as text: the one that was named, or else the Target's."""
+        """The class to colour by, as text: the one that was named, or else the Target's.
+
+        That of a Target without one is the class that the model answers for the current image.
+        """
         if self._class:
             return self._class
         target = self._state.target.index
         if target is not None and self._state.target.kind != "similarity":
             return str(target)
+        model = self._state.model
+        answer = self._top.of(model.handle) if model is not None else None
+        if answer is not None:
+            return str(answer)
         return (
             str(self._atlas.classes[0]) if self._atlas is not None and self._atlas.classes else ""
         )
+
+    @property
+    def class_title(self) -> str:
+        """What the class to colour by is called; empty for none."""
+        return self._names_by_index().get(self.class_index, "")
 
     # --- choosing --------------------------------------------------------------------------------
 
@@ -153,6 +167,7 @@ class ColourPanel(QWidget):
         """The Target is another: colours that follow it do so."""
         self._show_fields()
         if self.by.currentData() == "class" and not self._class:
+            self.tell("" if self.class_index else _NAME_ONE)
             self.changed.emit()
 
     def tell(self, text: str) -> None:
@@ -164,6 +179,10 @@ class ColourPanel(QWidget):
         if self.by.currentData() == "feature" and self.feature is None:
             self.feature = self._state.feature
         self._show_fields()
+        if self.by.currentData() == "class" and not self.class_index:
+            self.tell(_NAME_ONE)
+        else:
+            self.tell("")
         self.changed.emit()
 
     def _take_current(self) -> None:
@@ -195,9 +214,11 @@ class ColourPanel(QWidget):
     # --- showing ---------------------------------------------------------------------------------
 
     def _show_class(self) -> None:
-        names = {index: name for name, index in self._by_name().items()}
         if not self.class_name.hasFocus() or self.class_name.text().strip():
-            self.class_name.setText(names.get(self.class_index, ""))
+            self.class_name.setText(self.class_title)
+
+    def _names_by_index(self) -> dict[str, str]:
+        return {index: name for name, index in self._by_name().items()}
 
     def _show_fields(self) -> None:
         by = self.by.currentData()

@@ -110,13 +110,21 @@ def shown(atlas: Atlas, filters: Filters) -> NDArray[np.bool_] | None:
     return mask
 
 
-def paint(atlas: Atlas, colour: Colour, fetched: Mapping[str, NDArray[np.float32]]) -> Paint | None:
+def paint(
+    atlas: Atlas,
+    colour: Colour,
+    fetched: Mapping[str, NDArray[np.float32]],
+    *,
+    class_name: str = "",
+) -> Paint | None:
     """Numbers for a colouring; None where they have to be asked for.
 
     Parameters
     ----------
     fetched
         Values of the points that the engine gave, by the key of the colour.
+    class_name
+        What the class of the colour is called, where the atlas does not tell.
     """
     found = fetched.get(colour.key)
     if colour.by == "none":
@@ -135,7 +143,7 @@ def paint(atlas: Atlas, colour: Colour, fetched: Mapping[str, NDArray[np.float32
         if found is None and at < 0:
             return None
         values = found if found is not None else attribution(atlas, at)
-        name = atlas.class_names[at] if at >= 0 else f"class {colour.name}"
+        name = atlas.class_names[at] if at >= 0 else class_name or f"class {colour.name}"
         return Paint(values=values, symmetric=True, legend=f"Attribution to {name}")
     if found is None:
         return None

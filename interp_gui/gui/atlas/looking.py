@@ -114,9 +114,7 @@ class Looking(QObject):
         self._shown = kept
         atlas = kept.atlas if kept is not None else None
         same = kept is not None and kept.same_map(before)
-        again = same or (
-            kept is not None and before is not None and kept.request == before.request
-        )
+        again = same or (kept is not None and before is not None and kept.request == before.request)
         self.asking.stop()
         self.hovered = Chosen()
         self.tools.offer(atlas)
@@ -140,10 +138,11 @@ class Looking(QObject):
             return
         atlas, panel = kept.atlas, self.sidebar.colours
         colour = panel.colour
-        painted = paint(atlas, colour, kept.fetched)
+        named = panel.class_title if colour.by == "class" else ""
+        painted = paint(atlas, colour, kept.fetched, class_name=named)
         if painted is None and not self._work.is_preview:
             self.asking.ask_values(kept, colour, panel.feature)
-            painted = paint(atlas, colour, kept.fetched)
+            painted = paint(atlas, colour, kept.fetched, class_name=named)
         else:
             self.asking.wait_no_more()
         found = painted or Paint()

@@ -14,6 +14,7 @@ from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.panels.beside import BesideAnswers
+from interp_gui.gui.shared import top_class_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.toolbar import reopening_text
 from interp_gui.gui.undoing.changes import choose_target
@@ -118,6 +119,10 @@ class OutputPanel(QWidget):
         self.bars.set_result(result, recipe)
         self.bars.setVisible(bool(result.labels))  # none where the answer is not a number
         self.bars.setEnabled(True)
+        model = self._state.model
+        if model is not None:
+            index = self.bars.index_of(0) if model.description.class_count else None
+            top_class_of(self._state).set(model.handle, index)
         self._show_target()
         self.message.setText("\n".join(result.notes))
         self.message.setVisible(bool(result.notes))

@@ -47,6 +47,12 @@ def test_what_the_atlas_does_not_hold_is_asked_for(make_atlas):
     assert painted.bounds == (-1, 1)
 
 
+def test_a_class_that_the_atlas_does_not_name_is_named_all_the_same(make_atlas):
+    values = {"class:77": np.zeros(60, np.float32)}
+    painted = paint(make_atlas(60), Colour("class", "77"), values, class_name="Egyptian cat")
+    assert painted.legend == "Attribution to Egyptian cat"
+
+
 def test_density_is_that_of_the_finest_level(make_atlas):
     atlas = make_atlas(300, sides=(4, 8))
     painted = paint(atlas, Colour("density"), {})

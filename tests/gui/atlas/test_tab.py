@@ -13,6 +13,7 @@ from interp_gui.gui.atlas.picking import Hit
 from interp_gui.gui.atlas.tab import AtlasTab
 from interp_gui.gui.atlas.work import maps_of
 from interp_gui.gui.dragging.drag import mime_for
+from interp_gui.gui.shared import top_class_of
 
 
 @pytest.fixture
@@ -105,8 +106,11 @@ def test_a_failure_and_a_cancelled_run_say_how_to_go_on(
     new_tab, described, images, met, engine, qtbot
 ):
     tab = new_tab()
-    qtbot.mouseClick(tab.make, Qt.MouseButton.LeftButton)
+    assert tab.make.isHidden()  # one button for one thing
+    qtbot.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(engine.jobs("activation-atlas")), timeout=4000)
+    assert tab.make.isVisible()
+    assert tab.empty.button.isHidden()
     job = engine.newest("activation-atlas")
     engine.progress(job, Progress(done=1, total=4, text="Looking at images"), 30.0)
     qtbot.waitUntil(lambda: "30 s left" in tab.status.text())
@@ -115,6 +119,7 @@ def test_a_failure_and_a_cancelled_run_say_how_to_go_on(
     qtbot.mouseClick(tab.cancel, Qt.MouseButton.LeftButton)
     engine.end(job, "cancelled")
     qtbot.waitUntil(lambda: tab.empty.button.text() == "Go on")
+    assert tab.make.isHidden()
     qtbot.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
     assert engine.request("activation-atlas").state == {"at": 2}
     engine.end(engine.newest("activation-atlas"), "failed", "Too few images.", "Open more.")
@@ -150,6 +155,38 @@ def test_settings_of_the_row_and_below_go_into_the_run(
     assert form.rest.values()["points"] == 20_000
     atlas_state.undo.undo()
     assert form.seed.value() == 0
+
+
+def test_settings_are_folded_once_a_map_is_there(made, new_tab, described, atlas_state, qtbot):
+    assert made.form.isHidden()
+    made.settings.click()
+    assert made.form.isVisible()
+    made.settings.click()
+    assert made.form.isHidden()
+    atlas_state.set_layer("other")  # which has no map yet
+    assert made.form.isVisible()
+    assert made.settings.isHidden()
+
+
+def test_progress_moves_neither_tools_nor_map(made, engine, qtbot):
+    def places():
+        made.layout().activate()
+        QTest.qWait(20)
+        return [(w.mapTo(made, QPoint()), w.size()) for w in (made.tools, made.canvas)]
+
+    before = places()
+    made.work.make(made.request())
+    engine.progress(
+        engine.newest("activation-atlas"), Progress(done=1, total=4, text="Looking at images"), 30
+    )
+    qtbot.waitUntil(lambda: "30 s left" in made.status.text())
+    assert made.bar.isVisible()
+    assert places() == before
+    made.looking._say("A long note " * 40)
+    assert places() == before
+    assert made.note.toolTip() == made.note.text()
+    top = made.progress.mapTo(made, QPoint()).y()
+    assert top >= made.canvas.mapTo(made, QPoint()).y() + made.canvas.height()
 
 
 def test_a_first_look_keeps_its_view_when_the_map_comes(
@@ -366,6 +403,34 @@ def test_colours_follow_the_target_until_a_class_is_named(made, atlas_state):
     assert made.sidebar.legend.rows[0] == "Attribution to name 3"
 
 
+def test_without_a_class_of_the_target_colours_are_of_what_the_model_answers(
+    colours, new_tab, described, images, met, engine, make_atlas, atlas_state, qtbot
+):
+    tab = new_tab()
+    tab.work.make(tab.request())
+    job = engine.newest("activation-atlas")
+    bare = msgspec.structs.replace(make_atlas(600, sides=(10,)), classes=(), class_names=())
+    engine.result(job, bare)
+    engine.end(job)
+    qtbot.waitUntil(lambda: tab.work.outcome == "finished")
+    panel = tab.sidebar.colours
+    panel.choose("class")
+    assert panel.status.text() == "Name a class."
+    assert engine.jobs("atlas-colours") == []
+    top_class_of(atlas_state).set("another model", 7)
+    assert panel.class_name.text() == ""
+    top_class_of(atlas_state).set("m1", 7)
+    assert panel.class_name.text() == "name 7"
+    job = engine.newest("atlas-colours")
+    values = np.linspace(0, 1, 600, dtype=np.float32)
+    engine.result(job, Table(key="c", title="C", columns=("q",), cells=(), values={"v": values}))
+    engine.end(job)
+    qtbot.waitUntil(lambda: tab.canvas.look.values is not None)
+    assert tab.canvas.look.legend == "Attribution to name 7"
+    atlas_state.set_target(Target(index=2))
+    assert panel.class_name.text() == "name 2"
+
+
 @pytest.fixture
 def colours(infos):
     infos.append(msgspec.structs.replace(infos[2], id="atlas-colours"))
@@ -404,7 +469,11 @@ def test_a_feature_of_the_maps_own_layer_colours_it_at_once(made, atlas_state):
 def test_filters_and_kinds_reach_the_canvas(made):
     made.sidebar.colours.choose("column:label")
     assert made.canvas.look.categories is not None
-    assert made.sidebar.legend.rows[1:] == tuple(f"name {i}" for i in range(5))
+    legend = made.sidebar.legend
+    assert legend.rows[1:] == tuple(f"name {i}" for i in range(5))
+    assert made.sidebar.isAncestorOf(legend)  # it hides nothing of the map
+    QTest.qWait(20)
+    assert legend.height() == legend.sizeHint().height()  # all of it is there
     filters = made.sidebar.filters
     filters.column.setCurrentIndex(filters.column.findData("label"))
     filters.value.setCurrentIndex(filters.value.findData("name 2"))

@@ -8,6 +8,7 @@ from interp_gui.core.result import Bars
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import EngineLost, Produced, Reopening, Run
 from interp_gui.gui.panels.output import OutputPanel
+from interp_gui.gui.shared import top_class_of
 from interp_gui.gui.toolbar import EngineBadge
 
 
@@ -48,6 +49,12 @@ def test_the_row_that_is_explained_is_named(panel, state):
     state.set_target(Target(index=2))
     assert panel.bars.target == 2
     assert panel.target.text() == "Explained: logit of animal 2"
+
+
+def test_the_class_that_the_model_answers_is_noted_for_other_views(panel, state):
+    top = top_class_of(state)
+    assert top.of(state.model.handle) == 4
+    assert top.of("another") is None
 
 
 def test_a_row_becomes_the_target_by_its_menu(panel, state):
