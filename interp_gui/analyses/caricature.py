@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from interp_gui.analyses.asked import Seen, asked_layer, current_image
+from interp_gui.analyses.asked import NOT_A_NUMBER, Seen, asked_layer, current_image
 from interp_gui.analyses.costs import remembered, step_s
 from interp_gui.analyses.feature_visualization.climb import States
 from interp_gui.analyses.feature_visualization.fourier import FourierImages
@@ -228,6 +228,11 @@ def _made(
     work = Caricature(context, parameters, seen, layer)
     ascent = work.start()
     before = work.judge(work.pixels(ascent))
+    if not np.isfinite([before.cosine, before.strength]).all():
+        raise InvalidValue(
+            f"Not all values of layer '{layer.name}' are numbers: nothing can be made of them.",
+            hint=f"{NOT_A_NUMBER} Choose an earlier layer, or another checkpoint.",
+        )
     name = _fingerprint(_key(context, parameters, seen, layer))
     held = states.of_group(name)
     if held is not None and int(held["steps"]) <= parameters.steps:

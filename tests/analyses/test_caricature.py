@@ -9,7 +9,7 @@ from interp_gui.analyses.caricature import ANALYSIS, Caricature, compared
 from interp_gui.analyses.feature_visualization import transforms
 from interp_gui.core.analysis import Context, Inputs, Saved
 from interp_gui.core.edit import Edit, EditStack
-from interp_gui.core.errors import MissingAbility, UnknownName
+from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Picture
 
@@ -42,6 +42,15 @@ def test_the_layer_sees_twice_the_image(runtimes, run_analysis, pictures, tmp_pa
     assert result.numbers["cosine"] == pytest.approx(cosine, rel=1e-4)
     wanted = own @ image * max(0.1, cosine) / (image @ image)
     assert result.numbers["times_the_image"] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_layer_whose_values_are_no_numbers_is_said(small_cnn, run_analysis, pictures):
+    runtime = small_cnn()
+    with torch.no_grad():
+        runtime.module.second.weight[1] = float("nan")
+    with pytest.raises(InvalidValue, match="Not all values of layer 'last' are numbers") as problem:
+        run(runtime, run_analysis, pictures, "last")
+    assert "learning rate" not in problem.value.hint
 
 
 def test_the_image_itself_comes_first(runtimes, run_analysis, pictures):

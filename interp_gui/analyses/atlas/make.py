@@ -220,8 +220,9 @@ def _blank(
         layout=settings.layout, about=words, grid=record.grid, field=boxes,
         size=context.model.preprocessing.size, xy=np.zeros((len(points.image), 2), np.float32),
         image=image.ravel().astype(np.int32), place=points.place.astype(np.int32),
-        vectors=points.vectors, weight=points.weight, mean=record.vector_mean,
-        covariance=_covariance(record), paths=tuple(each.path for each in images),
+        vectors=points.vectors, weight=points.weight,
+        mean=record.vector_mean if points.mean is None else points.mean,
+        covariance=_covariance(record, points), paths=tuple(each.path for each in images),
         sha256=np.array([list(bytes.fromhex(each.sha256)) for each in images], np.uint8),
         columns=columns(images),
         numbers={
@@ -237,8 +238,10 @@ def _blank(
     )  # fmt: skip
 
 
-def _covariance(record: LayerRecord) -> NDArray[np.float64]:
+def _covariance(record: LayerRecord, points: Points) -> NDArray[np.float64]:
     """(C, C), or (0, 0) of a layer of so many units that none was made."""
+    if points.covariance is not None:
+        return points.covariance
     try:
         return record.covariance
     except MissingAbility:

@@ -13,6 +13,7 @@ from interp_gui.analyses.asked import NOT_A_NUMBER
 from interp_gui.analyses.atlas.about import About, chosen_points
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.harvest import Harvest, HarvestedImage, HarvestSpec, LayerRecord
+from interp_gui.analyses.harvest.statistics import MOST_COVARIED
 from interp_gui.analyses.real_examples.crops import field_box
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Context, Progress, Saved
@@ -20,11 +21,14 @@ from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.layer import LayerInfo
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 _FIELDS_S = 3.0
 """So long receptive fields are looked for."""
 MOST_POSITIONS, ENOUGH = 16, 5_000
 """Positions taken of each of few images, until there are so many points."""
 _READ, _HASHED = 4096, 10_000
+_NAMED = 8
+"""So many units are named."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +43,9 @@ class Points:
         (N, C) float32, finite.
     weight
         (N,) float32 of a class atlas; empty otherwise.
+    mean, covariance
+        (C,) and (C, C) of these vectors, where they are not those of the record: some units are
+        never a number, and stand as zero in all vectors.
     """
 
     image: NDArray[np.int32]
@@ -47,6 +54,8 @@ class Points:
     weight: Floats
     notes: tuple[str, ...] = ()
     numbers: dict[str, int]
+    mean: Doubles | None = None
+    covariance: Doubles | None = None
 
 
 def require_vectors(layer: LayerInfo) -> None:
@@ -116,10 +125,13 @@ def picked(
 ) -> Generator[Progress | Saved, None, Points]:
     """Read the points' vectors; for a class atlas, keep those that argue for the class.
 
+    A unit that is a number at none of them is zero in all: it has no part in the map, and none in
+    directions. Of what is left, points where not all units are numbers are left out.
+
     Raises
     ------
     InvalidValue
-        No recorded activation is a number, or none argues for the class.
+        At no recorded place are all these units numbers, or none argues for the class.
     """
     record = found.layers[layer.name]
     yield Progress(text="Choosing points")
@@ -131,27 +143,78 @@ def picked(
         context.check()
         yield Progress(done=start, total=len(rows), text="Reading activations")
         vectors[start : start + _READ] = record.vectors(rows[start : start + _READ])
-    finite = np.isfinite(vectors).all(axis=1)
+    numbers = np.isfinite(vectors)
+    never = np.flatnonzero(~numbers.any(axis=0))
+    if len(never) < layer.units:
+        vectors[:, never] = 0.0
+        numbers[:, never] = True
+    finite = numbers.all(axis=1)
     left_out = int((~finite).sum())
     if not finite.any():
-        raise InvalidValue(
-            f"No activation of layer '{layer.name}' is a number at any recorded place."
-            if len(rows)
-            else f"Nothing was recorded of layer '{layer.name}'.",
-            hint=f"{NOT_A_NUMBER} Choose an earlier layer, or another checkpoint.",
-        )
+        raise _no_numbers(layer, numbers)
     notes: tuple[str, ...] = ()
     if left_out:
         notes = (f"{left_out} points left out: their activations are not all numbers.",)
+        vectors = vectors[finite]
     rows = rows[finite]
     points = Points(
-        image=record.vector_image[rows], place=record.vector_place[rows],
-        vectors=vectors if not left_out else vectors[finite], weight=np.zeros(0, np.float32),
-        notes=notes, numbers={"left_out": left_out},
+        image=record.vector_image[rows], place=record.vector_place[rows], vectors=vectors,
+        weight=np.zeros(0, np.float32), notes=notes, numbers={"left_out": left_out},
     )  # fmt: skip
+    if len(never):
+        yield Progress(text="Choosing points")
+        points = _without(points, never)
     if about is None:
         return points
     return (yield from _of_class(context, settings, found, layer, about, points))
+
+
+def _no_numbers(layer: LayerInfo, numbers: NDArray[np.bool_]) -> InvalidValue:
+    """What to say where all units are numbers at none of the places, (places, C) each."""
+    if not len(numbers):
+        text = f"Nothing was recorded of layer '{layer.name}'."
+    elif not numbers.any():
+        text = f"No activation of layer '{layer.name}' is a number at any recorded place."
+    else:
+        worst = np.argsort(numbers.sum(axis=0), kind="stable")
+        some = np.sort([unit for unit in worst if not numbers[:, unit].all()])
+        text = (
+            f"At no recorded place of layer '{layer.name}' are all units numbers: "
+            f"{_units(some)} often {'is' if len(some) == 1 else 'are'} not."
+        )
+    return InvalidValue(
+        text, hint=f"{NOT_A_NUMBER} Choose an earlier layer, or another checkpoint."
+    )
+
+
+def _without(points: Points, never: NDArray[np.int64]) -> Points:
+    """Say that some units have no part, and give the mean and covariance of the others.
+
+    What the record knows of these is nothing, for it counts whole vectors only.
+    """
+    wide = points.vectors.astype(np.float64)
+    mean = wide.mean(axis=0)
+    covariance = np.zeros((0, 0))
+    if wide.shape[1] <= MOST_COVARIED:
+        wide -= mean
+        covariance = wide.T @ wide / len(wide)
+    are, stand = ("is", "it stands") if len(never) == 1 else ("are", "they stand")
+    note = f"{_units(never)} {are} a number nowhere, and {are} left out of the map: "
+    note = f"{note[:1].upper()}{note[1:]}in directions {stand} as zero."
+    return replace(
+        points, mean=mean, covariance=covariance, notes=(note, *points.notes),
+        numbers={**points.numbers, "units_left_out": len(never)},
+    )  # fmt: skip
+
+
+def _units(units: NDArray[Any]) -> str:
+    """Some units by number: `unit 3`, `units 3 and 5`, `12 units (0, 1, 2 and more)`."""
+    shown = [str(int(unit)) for unit in units[:_NAMED]]
+    if len(units) == 1:
+        return f"unit {shown[0]}"
+    if len(units) > _NAMED:
+        return f"{len(units)} units ({', '.join(shown)} and more)"
+    return f"units {', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _of_class(

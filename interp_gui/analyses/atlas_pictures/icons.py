@@ -23,6 +23,7 @@ from interp_gui.analyses.feature_visualization.optimiser import Ascent
 from interp_gui.analyses.feature_visualization.readings import Values, at_place, over_positions
 from interp_gui.analyses.feature_visualization.transforms import draw, plain_view, views
 from interp_gui.core.analysis import Context
+from interp_gui.core.errors import InvalidValue
 from interp_gui.core.layer import LayerInfo
 
 Floats = NDArray[np.float32]
@@ -127,6 +128,12 @@ class IconMaker:
         leaf = seen.detach().requires_grad_(True)
         gradient = self._gradient(group, leaf, redirected=False)
         if ascent.steps < WAKING_STEPS:
+            if not bool(torch.isfinite(gradient).all()):
+                raise InvalidValue(
+                    f"Not all values of layer '{self._layer.name}' are numbers: no icon can be "
+                    "made of them.",
+                    hint="Look at real crops, or choose an earlier layer.",
+                )
             asleep = gradient.flatten(1).abs().amax(1) == 0
             if bool(asleep.any()):
                 redirected = self._gradient(group, leaf, redirected=True)

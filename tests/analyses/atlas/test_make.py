@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from interp_gui.analyses.atlas import ANALYSIS, AtlasSettings, make_atlas
-from interp_gui.analyses.atlas.picked import positions_of
+from interp_gui.analyses.atlas.picked import _no_numbers, positions_of
 from interp_gui.core.analysis import Context, Inputs, Progress
+from interp_gui.core.atlas.directions import direction
 from interp_gui.core.atlas.kinds import Atlas
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import (
@@ -20,6 +21,7 @@ from interp_gui.core.errors import (
     MissingAbility,
     UnknownName,
 )
+from interp_gui.core.layer import LayerInfo
 
 PLAIN = {"layout": "pca", "labels": "none", "pictures": "none"}
 
@@ -269,6 +271,37 @@ def test_activations_that_are_no_numbers_are_left_out_and_counted(filled, entrie
     assert np.isfinite(atlas.xy).all()
     assert np.isfinite(atlas.mean).all()
     assert any("not all numbers" in note for note in atlas.notes)
+
+
+@pytest.mark.parametrize("units", [(3,), (0, 3)])
+def test_units_that_are_never_a_number_are_left_out_of_the_map(filled, entries, units):
+    runtime = filled(0.0, above=float("inf"))
+    whole, _ = ended(context_of(runtime, entries, "last"), layout="pca", labels="none")
+    runtime = filled(0.0, above=float("inf"))
+    with torch.no_grad():
+        runtime.module.conv.weight[list(units)] = float("nan")
+    atlas, _ = ended(context_of(runtime, entries, "last"), layout="pca", labels="none")
+    others = [u for u in range(5) if u not in units]
+    assert len(atlas.xy) == len(whole.xy)
+    assert (atlas.vectors[:, others] == whole.vectors[:, others]).all()
+    assert (atlas.vectors[:, list(units)] == 0).all()
+    assert atlas.mean[others] == pytest.approx(whole.mean[others], abs=1e-6)
+    found = atlas.covariance[np.ix_(others, others)]
+    assert found == pytest.approx(whole.covariance[np.ix_(others, others)], abs=1e-6)
+    said = {1: "Unit 3 is a number nowhere", 2: "Units 0 and 3 are a number nowhere"}
+    assert any(said[len(units)] in note for note in atlas.notes)
+    assert atlas.numbers["units_left_out"] == len(units)
+    for kind in ("centred", "raw", "whitened"):
+        vector = direction(atlas, np.arange(5), kind).vectors[0]
+        assert np.isfinite(vector).all()
+        assert not np.asarray(vector)[list(units)].any()
+
+
+def test_units_that_share_no_place_are_named():
+    layer = LayerInfo(name="mixed", kind="Conv2d", axes=("unit",), shape=(3,))
+    numbers = np.array([[True, False, True], [True, True, False]])
+    problem = _no_numbers(layer, numbers)
+    assert "'mixed' are all units numbers: units 1 and 2 often are not" in problem.message
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -1,5 +1,7 @@
 """Icons show what their direction stands for, the same whatever is made beside them or before."""
 
+import copy
+
 import msgspec
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from interp_gui.analyses.atlas_pictures.icons import (
 )
 from interp_gui.analyses.unit_maps import unit_maps
 from interp_gui.core.analysis import Context, Inputs
-from interp_gui.core.errors import Cancelled
+from interp_gui.core.errors import Cancelled, InvalidValue
+from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 SIZE = 40
 RECIPE = Recipe(size=SIZE, frame=0.1)
@@ -47,6 +50,14 @@ def ended(steps):
 def goals(vectors, kind="raw", mean=None, **more):
     mean = np.zeros(4) if mean is None else mean
     return goals_of(np.asarray(vectors, np.float32), kind=kind, mean=mean, seed=0, **more)
+
+
+def test_a_layer_whose_values_are_no_numbers_is_said(planted):
+    module = copy.deepcopy(planted.module)
+    with torch.no_grad():
+        module.layer.weight[2] = float("nan")
+    with pytest.raises(InvalidValue, match="Not all values of layer 'layer' are numbers"):
+        ended(climber(TorchRuntime(module, planted.description), steps=2).finish(goals(np.eye(4))))
 
 
 def test_the_icon_of_a_direction_is_the_pattern_it_looks_for(planted, shown):
