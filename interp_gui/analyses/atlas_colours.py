@@ -59,7 +59,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         values, notes = yield from _of_feature(context, parameters, atlas, feature)
         title = f"{feature.title} at the points of the atlas of {atlas.layer}"
     else:
-        values = yield from _of_class(context, parameters, atlas, index)
+        values, notes = yield from _of_class(context, parameters, atlas, index)
         name = context.model.description.class_name(index)
         title = f"Attribution to {name} at the points of the atlas of {atlas.layer}"
     known = values[np.isfinite(values)]
@@ -121,7 +121,7 @@ def _class_asked(context: Context, text: str) -> int:
 
 def _of_class(
     context: Context, parameters: Parameters, atlas: Atlas, index: int
-) -> Generator[Progress | Saved, None, Floats]:
+) -> Generator[Progress | Saved, None, tuple[Floats, tuple[str, ...]]]:
     wanted = [
         (atlas.paths[image], int(place))
         for image, place in zip(atlas.image, atlas.place, strict=True)
@@ -130,8 +130,9 @@ def _of_class(
         context, context.model.description.layer(atlas.layer), wanted,
         answers=answers_of(context, [index]), batch=parameters.batch,
         smooth=parameters.smooth_pooling,
+        hashes=[atlas.sha256[image].tobytes().hex() for image in atlas.image],
     )  # fmt: skip
-    return found.values[:, 0]
+    return found.values[:, 0], found.notes
 
 
 def _of_feature(

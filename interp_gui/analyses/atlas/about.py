@@ -128,6 +128,7 @@ def chosen_points(
     about: About,
     wanted: Sequence[tuple[str, int]],
     *,
+    hashes: Sequence[str] = (),
     keep: int = 0,
     least: float = 0.0,
     smooth: bool = False,
@@ -139,6 +140,8 @@ def chosen_points(
     ----------
     wanted
         Candidates: path of the image, and position row by row.
+    hashes
+        SHA-256 of each one's image when it was recorded; changed ones are left out.
     keep
         Those that argue for the class most; 0: `KEEP`, or `KEEP_EACH` of each of two classes.
     least
@@ -155,12 +158,12 @@ def chosen_points(
     """
     found = yield from attributed(
         context, layer, wanted, answers=answers_of(context, about.classes), batch=batch,
-        smooth=smooth,
+        smooth=smooth, hashes=hashes,
     )  # fmt: skip
     values = np.where(np.isfinite(found.values), found.values, -np.inf)
     most = keep or (KEEP_EACH if about.versus else KEEP)
     kept = np.zeros(len(wanted), bool)
-    notes: list[str] = []
+    notes = [*found.notes]
     taken_for = np.zeros(len(wanted), bool)
     for column, (index, name) in enumerate(zip(about.classes, about.names, strict=True)):
         own = values[:, column]

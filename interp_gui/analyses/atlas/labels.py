@@ -126,6 +126,7 @@ def _by_attribution(
     found = yield from attributed(
         context, model.layer(atlas.layer), wanted, answers=answers, batch=settings.batch,
         smooth=settings.smooth_pooling,
+        hashes=[atlas.sha256[image].tobytes().hex() for image in atlas.image[points]],
     )  # fmt: skip
     finite = np.isfinite(found.values).all(axis=1)
     points, values = points[finite], found.values[finite]
@@ -145,7 +146,8 @@ def _by_attribution(
     return msgspec.structs.replace(
         atlas, levels=tuple(levels), labelled_by=BY_ATTRIBUTION if several else "",
         names=answers.names if several else (),
-        classes=answers.classes or (0,), class_names=answers.names, notes=(*atlas.notes, note),
+        classes=answers.classes or (0,), class_names=answers.names,
+        notes=(*atlas.notes, note, *found.notes),
         numbers={**atlas.numbers, "looked_at": len(points)},
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.attribution.answers import Answers, answers_of
 from interp_gui.analyses.attribution.masks import masks
+from interp_gui.analyses.dataset_pass import broken_notes
 from interp_gui.analyses.passes import batch_size, halved, identity
 from interp_gui.core.analysis import Context, Progress, Saved
 from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility, OutOfMemory
@@ -49,11 +50,19 @@ class Attributions:
         be read.
     answers
         What the T numbers are.
+    lost
+        Sentences for images that cannot be read, or hold something else by now.
     """
 
     values: NDArray[np.float32]
     strongest: NDArray[np.int32]
     answers: Answers
+    lost: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said of images that were left out."""
+        return broken_notes(dict(enumerate(self.lost)))
 
 
 def attributions(
@@ -79,6 +88,7 @@ def attributed(
     wanted: Sequence[Wanted],
     *,
     answers: Answers,
+    hashes: Sequence[str] = (),
     batch: int = 0,
     smooth: bool = False,
 ) -> Generator[Progress | Saved, None, Attributions]:
@@ -95,6 +105,9 @@ def attributed(
         Images and positions, in any order, also repeated.
     answers
         Which numbers are attributed to; see `answers_of`.
+    hashes
+        SHA-256 that each wanted image had when it was recorded: one that holds something else by
+        now has no attribution. Empty: whatever the files hold.
     batch
         Positions a step; 0: what suits the device.
     smooth
@@ -108,7 +121,8 @@ def attributed(
     runtime = context.differentiable
     if not isinstance(runtime, TorchRuntime):
         raise MissingAbility("This model's runtime cannot attribute answers to positions.")
-    hashes = yield from _hashes(context, wanted)
+    lost: dict[str, str] = {}
+    hashes = yield from _hashes(context, wanted, hashes, lost)
     values = np.full((len(wanted), answers.count), np.nan, np.float32)
     strongest = np.full(len(wanted), -1, np.int32)
     # by content, so that the order asked in and the names of files do not matter
@@ -120,7 +134,7 @@ def attributed(
     order = sorted(rows)
     pass_ = _Pass(
         context=context, layer=layer, answers=answers, smooth=smooth, batch=batch, paths=paths,
-        attributing=Attributing(
+        lost=lost, attributing=Attributing(
             runtime=runtime, read=answers.read, strongest=answers.strongest,
             edits=context.inputs.edits, sources=context.sources, smooth=smooth,
             check=context.check,
@@ -132,21 +146,30 @@ def attributed(
         for key, own, index in zip(chunk, found, best, strict=True):
             values[rows[key]] = own
             strongest[rows[key]] = index
-    return Attributions(values=values, strongest=strongest, answers=answers)
+    return Attributions(
+        values=values, strongest=strongest, answers=answers, lost=tuple(lost.values())
+    )
 
 
-def _hashes(context: Context, wanted: Sequence[Wanted]) -> Generator[Progress, None, list[str]]:
-    """Content of each wanted image; empty where it cannot be read."""
+def _hashes(
+    context: Context, wanted: Sequence[Wanted], recorded: Sequence[str], lost: dict[str, str]
+) -> Generator[Progress, None, list[str]]:
+    """Content of each wanted image; empty where it cannot be read or is not the recorded one."""
     known: dict[str, str] = {}
     spoken_s = time.monotonic()
-    for path, _ in wanted:
+    for (path, _), sha256 in zip(wanted, recorded or ("",) * len(wanted), strict=True):
         if path in known:
             continue
         context.check()
+        known[path] = ""
         try:
-            known[path] = image_sha256(path)
-        except ImageProblem:
-            known[path] = ""
+            found = image_sha256(path)
+            if sha256 in ("", found):
+                known[path] = found
+            else:
+                lost[path] = f"{_name(path)} has changed since it was recorded."
+        except ImageProblem as problem:
+            lost[path] = problem.message
         if time.monotonic() - spoken_s > 0.1:
             spoken_s = time.monotonic()
             yield Progress(text="Identifying images")
@@ -161,6 +184,7 @@ class _Pass:
     smooth: bool
     batch: int
     paths: dict[str, str]
+    lost: dict[str, str]
     attributing: Attributing
 
     def chunk(
@@ -238,15 +262,21 @@ class _Pass:
         context = self.context
         inputs, members = [], []
         for sha256, own in step.items():
+            path = self.paths[sha256]
             try:
-                inputs.append(load_input(self.paths[sha256], context.model.preprocessing))
-            except ImageProblem:
+                seen = load_input(path, context.model.preprocessing)
+                same = image_sha256(path) == sha256  # looked at behind the reading
+            except ImageProblem as problem:
+                self.lost[path] = problem.message
                 continue
+            if not same:
+                self.lost[path] = f"{_name(path)} has changed while the images were read."
+                continue
+            inputs.append(seen)
             members.append(own)
-            if inputs[-1].shape[1:] != context.model.preprocessing.size:
+            if seen.shape[1:] != context.model.preprocessing.size:
                 raise InvalidValue(
-                    f"'{Path(self.paths[sha256]).name}' does not have the size of the network's "
-                    "input.",
+                    f"{_name(path)} does not have the size of the network's input.",
                     hint="Switch cropping on, or resize to an exact size.",
                 )
         if not inputs:
@@ -270,6 +300,10 @@ class _Pass:
             "positions": digest.hexdigest(), "smooth": self.smooth, **self.answers.key(),
             **identity(self.context),
         }  # fmt: skip
+
+
+def _name(path: str) -> str:
+    return f"'{Path(path).name}'"
 
 
 def _value(values: NDArray[np.float32], strongest: NDArray[np.int32]) -> dict[str, Any]:

@@ -69,6 +69,19 @@ def test_a_column_names_cells_by_its_commonest_value(runtimes, atlas_of):
         assert level.attribution.shape == (len(level.x), 0)
 
 
+def test_an_image_that_changed_names_no_cell_and_is_said(runtimes, atlas_of):
+    atlas = atlas_of()
+    sha256 = atlas.sha256.copy()
+    sha256[3] ^= 1
+    changed = msgspec.structs.replace(atlas, sha256=sha256)
+    settings = AtlasSettings(labels="attribution", label_points=10_000)
+    found = finished(labelled(context_of(runtimes["cnn"]), settings, changed))
+    points = looked_at(changed, each=10_000, most=10_000)
+    kept = int((changed.image[points] != 3).sum())
+    assert found.numbers["looked_at"] == kept < len(points)
+    assert any("1 image left out" in note and "has changed" in note for note in found.notes)
+
+
 def test_attribution_names_cells_after_what_their_points_argue_for(runtimes, atlas_of):
     runtime, atlas = runtimes["cnn"], atlas_of()
     settings = AtlasSettings(labels="attribution", label_points=10_000)

@@ -1,5 +1,8 @@
 """Attributions of positions to all answers at once are what one gradient an answer gives."""
 
+import shutil
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from interp_gui.core.analysis import Context, Inputs, Progress
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import Cancelled, InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
-from interp_gui.core.preprocessing import load_batch
+from interp_gui.core.images import image_sha256
+from interp_gui.core.preprocessing import load_batch, load_input
 from interp_gui.core.target import Target
 from interp_gui.runtimes.attributing import WAYS, Attributing, Positions
 from interp_gui.runtimes.target import evaluate_target
@@ -302,6 +306,45 @@ def test_a_stopped_run_keeps_what_it_has(doubles, pictures, memory, monkeypatch)
     assert memory.hits == 2
     assert len(memory.held) == 3
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in runtime.module.modules())
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_an_image_that_changed_is_left_out_and_its_values_are_not_kept(
+    doubles, pictures, memory, tmp_path, monkeypatch, when
+):
+    runtime = doubles["cnn"]
+    info, context = runtime.layer("last"), context_of(runtime, cache=memory)
+    paths = [shutil.copy(path, tmp_path / f"{i}.png") for i, path in enumerate(pictures[:4])]
+    hashes = [image_sha256(path) for path in paths]
+    content = Path(paths[2]).read_bytes()
+    wanted = [(str(path), 9) for path in paths]
+    answers = answers_of(context)
+    whole, _ = finished(
+        attributed(context_of(runtime), info, wanted, answers=answers, hashes=hashes)
+    )
+
+    def change():
+        shutil.copy(pictures[5], paths[2])
+
+    def read(path, preprocessing):
+        change()
+        return load_input(path, preprocessing)
+
+    with monkeypatch.context() as patched:
+        if when == "before":
+            change()
+        else:
+            patched.setattr("interp_gui.analyses.attribution.run.load_input", read)
+        found, _ = finished(attributed(context, info, wanted, answers=answers, hashes=hashes))
+    assert np.isnan(found.values[2]).all()
+    assert found.strongest[2] == -1
+    np.testing.assert_allclose(found.values[[0, 1, 3]], whole.values[[0, 1, 3]], rtol=1e-6)
+    (note,) = found.notes
+    assert note.startswith("1 image left out: '2.png' has changed")
+    Path(paths[2]).write_bytes(content)
+    again, _ = finished(attributed(context, info, wanted, answers=answers, hashes=hashes))
+    np.testing.assert_allclose(again.values, whole.values, rtol=1e-6)
+    assert not again.notes
 
 
 @pytest.mark.parametrize("way", ["cancelled", "closed"])
