@@ -15,6 +15,9 @@ from interp_gui.gui.tabs.layers import current_layer
 FEW = 50
 """With fewer images than this a map says little; it is made all the same."""
 
+KEPT = "What was recorded is kept: it goes on where it stopped."
+"""Of a map that lost its engine."""
+
 
 @dataclass(frozen=True)
 class Invitation:
@@ -88,6 +91,8 @@ def invitation(state: AppState, bridge: EngineBridge, work: AtlasWork) -> Invita
         return Invitation(
             "Cancelled.", "What was computed is kept: it goes on where it stopped.", "Go on"
         )
+    if work.error is not None and work.can_go_on and not work.is_behind:
+        return Invitation(work.error.message, KEPT, "Go on")
     if work.outcome == "failed" and work.error is not None and not work.is_behind:
         hint = work.error.hint or "Change the settings above, or choose another layer."
         return Invitation(work.error.message, hint, "Try again")

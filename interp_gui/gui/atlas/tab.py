@@ -25,7 +25,7 @@ from interp_gui.gui.atlas.arrangement import arrange
 from interp_gui.gui.atlas.canvas import AtlasCanvas
 from interp_gui.gui.atlas.cost import AtlasCost
 from interp_gui.gui.atlas.drops import AtlasDrop
-from interp_gui.gui.atlas.empty import EmptyPage, invitation, what_is_missing
+from interp_gui.gui.atlas.empty import KEPT, EmptyPage, invitation, what_is_missing
 from interp_gui.gui.atlas.form import SEED, AtlasForm
 from interp_gui.gui.atlas.keeping import (
     chosen_of,
@@ -314,6 +314,8 @@ class AtlasTab(QWidget):
             self._show_progress()
         elif work.outcome == "cancelled":
             self.status.setText("Cancelled; what was computed is kept.")
+        elif work.error is not None and work.can_go_on:
+            self.status.setText(f"{work.error.message} {KEPT}")
         elif work.outcome == "failed" and work.error is not None:
             self.status.setText(f"{work.error.message} {work.error.hint}".strip())
         self._show_note()

@@ -28,6 +28,8 @@ MOST_KEPT = 3
 
 Subject = tuple[str, str, str]
 """Handles of model and images, and the layer."""
+LOST = ("EngineLost", "DeviceLost")
+"""Causes of failures that are those of the engine: what was computed before is kept."""
 Outcome = Literal["", "running", "finished", "cancelled", "failed"]
 
 
@@ -139,6 +141,7 @@ class AtlasWork(QObject):
         self._subject: Subject | None = None
         self._job: int | None = None
         self._priority: Priority = "visible"
+        self._taken_up = False
         self._is_labelling = False
         self.kept: Kept | None = None
         """The map that is shown."""
@@ -184,8 +187,9 @@ class AtlasWork(QObject):
 
     @property
     def can_go_on(self) -> bool:
-        """Whether a run that was cancelled has something to go on from."""
-        return self.outcome == "cancelled" and self._request is not None
+        """Whether a run that was cancelled, or lost its engine, has something to go on from."""
+        stopped = self.outcome == "cancelled" or _is_lost(self.error)
+        return not self.is_running and stopped and self._request is not None
 
     def shows(self, request: Run) -> bool:
         """Whether what is shown is just what a request asks for."""
@@ -234,6 +238,10 @@ class AtlasWork(QObject):
 
     def make(self, request: Run) -> None:
         """Make a map; what is shown stays until the first look at it comes."""
+        self._taken_up = False
+        self._make(request)
+
+    def _make(self, request: Run) -> None:
         self.stop()
         self._request, self._subject = request, _subject(request)
         self._is_labelling = False
@@ -254,7 +262,7 @@ class AtlasWork(QObject):
             self._bridge.reprioritise(self._job, self._priority)
 
     def go_on(self) -> None:
-        """Take up again what was cancelled, from what it has."""
+        """Take up again what was cancelled or lost its engine, from what it has."""
         if self.can_go_on and self._request is not None:
             self.make(self._request)
 
@@ -308,11 +316,34 @@ class AtlasWork(QObject):
     def _ended(self, ended: Ended) -> None:
         self._job = None
         self.outcome, self.error = ended.outcome, ended.error
+        if self._take_up(ended):
+            return
         if ended.outcome == "finished" and self._request is not None:
             self._saved.pop(_key(self._request), None)
             if self.is_behind:
                 self._state.notify("success", f"The map of {self.layer} is made.")
         self.changed.emit()
+
+
+    def _take_up(self, ended: Ended) -> bool:
+        """Go on in a new engine, once: what ends that one too waits for a word."""
+        hopeless = self._taken_up or self._bridge.stopped is not None
+        if hopeless or not _is_lost(ended.error) or self._request is None:
+            return False
+        self._taken_up = True
+        subject = self._subject
+        self._make(self._request)
+        self._subject = subject  # another layer may be looked at meanwhile
+        self._state.notify(
+            "info", f"The map of {self.layer} goes on.",
+            "The engine ended while it was made; what was recorded is kept.",
+        )  # fmt: skip
+        return True
+
+
+def _is_lost(error: ErrorInfo | None) -> bool:
+    """Whether a run failed because its engine ended."""
+    return error is not None and error.cause in LOST
 
 
 def _subject(request: Run) -> Subject:
