@@ -1,7 +1,7 @@
 """What makes the map: one run at a time, a first look before the map itself, and what is kept."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -98,6 +98,12 @@ class KeptMaps(QObject):
         super().__init__(parent)
         self.all: OrderedDict[bytes, Kept] = OrderedDict()
 
+    def keep_models(self, handles: Collection[str]) -> None:
+        """Forget the maps of all models but these: what is opened again has another handle."""
+        for key, kept in list(self.all.items()):
+            if kept.request.model not in handles:
+                del self.all[key]
+
     def keep(self, kept: Kept) -> None:
         """Keep a map, and forget the one that was not used for longest."""
         key = _key(kept.request)
@@ -136,6 +142,7 @@ class AtlasWork(QObject):
         super().__init__(parent)
         self._state, self._bridge = state, bridge
         self._maps = maps_of(state)
+        state.models_changed.connect(self._models_changed)
         self._saved: dict[bytes, dict[str, Any]] = {}
         self._request: Run | None = None
         self._subject: Subject | None = None
@@ -287,6 +294,18 @@ class AtlasWork(QObject):
         self.kept, self.is_preview = Kept(request, atlas, recipe), False
         self.came.emit()
         self.changed.emit()
+
+    def _models_changed(self) -> None:
+        """A model was closed: what is under way for it ends with it."""
+        request, left = self._request, {model.handle for model in self._state.models}
+        self._maps.keep_models(left)
+        if request is None or request.model in left:
+            return
+        self.stop()
+        self._request = None
+        if self.outcome:
+            self.outcome, self.error = "", None
+            self.changed.emit()
 
     def _save(self, state: dict[str, Any]) -> None:
         if self._request is not None:

@@ -98,3 +98,47 @@ def test_the_view_says_that_it_can_go_on(
     assert "smaller" not in tab.status.text()
     tab.run()
     assert len(engine.jobs("activation-atlas")) == 2
+
+
+def test_a_run_ends_with_its_model(work, engine, make_atlas, qtbot, atlas_state, described):
+    from interp_gui.gui.atlas.work import maps_of
+    from interp_gui.gui.state import OpenModelState
+
+    notes = []
+    atlas_state.notified.connect(notes.append)
+    work.make(work.request({}, seed=0))
+    engine.result(engine.newest("activation-atlas"), make_atlas())
+    engine.end(engine.newest("activation-atlas"))
+    qtbot.waitUntil(lambda: work.outcome == "finished")
+    work.make(work.request({}, seed=1))
+    job = engine.newest("activation-atlas")
+    atlas_state.set_model(OpenModelState("m2", described, "/models/other.pt"))
+    work.follow(None)
+    assert work.is_running  # another model is merely looked at
+    assert engine.cancelled == []
+    assert len(maps_of(atlas_state).all) == 1
+    atlas_state.set_models(tuple(m for m in atlas_state.models if m.handle == "m2"))
+    assert job in engine.cancelled
+    assert (work.outcome, work.is_running, work.can_go_on) == ("", False, False)
+    assert not maps_of(atlas_state).all
+    engine.result(job, make_atlas())
+    engine.end(job)
+    qtbot.wait(5)
+    assert not maps_of(atlas_state).all
+    assert notes == []
+
+
+def test_the_view_forgets_a_closed_model(
+    atlas_state, bridge, actions, described, images, met, engine, make_atlas, qtbot
+):
+    tab = AtlasTab(atlas_state, bridge, actions)
+    qtbot.addWidget(tab)
+    tab.show()
+    qtbot.waitExposed(tab)
+    tab.work.make(tab.request())
+    job = engine.newest("activation-atlas")
+    atlas_state.set_models(())
+    atlas_state.set_model(None)
+    assert job in engine.cancelled
+    assert not tab.bar.isVisible()
+    assert tab.empty.title.text() == "No model is open."
