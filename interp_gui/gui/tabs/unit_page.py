@@ -15,7 +15,7 @@ from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, ask_and_export, connect_export, copy_result, sheet
 from interp_gui.gui.features.commands import feature_commands_of
 from interp_gui.gui.features.drop import FeatureDrop
-from interp_gui.gui.parts import column, icon_button
+from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.shared import names_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.feature_handle import FeatureHandle
@@ -29,6 +29,9 @@ from interp_gui.gui.widgets.flow import FlowRow
 
 SETTLE_MS = 180
 """Stepping through units with a held arrow key starts nothing until it rests."""
+
+MOST_LETTERS = 40
+"""Of a name in the title: what is longer stands whole in its field."""
 
 SIDEWAYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
@@ -69,6 +72,8 @@ class UnitPage(QWidget):
         self.real = UnitExamples(state, bridge)
         self.examples = self.real.view
         self.title = FeatureHandle(state, self.panel.picture)
+        self.address = label(dim=True, wrap=False)
+        self.address.setAccessibleName("Address of the feature")
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the feature")
         self.name.setPlaceholderText("Name it")
@@ -106,6 +111,7 @@ class UnitPage(QWidget):
         head.addWidget(self.previous)
         head.addWidget(self.next)
         head.addWidget(self.title)
+        head.addWidget(self.address)
         head.addWidget(self.name)
         head.add_gap()
         for widget in (self.copy, self.export):
@@ -174,11 +180,10 @@ class UnitPage(QWidget):
             widget.setEnabled(feature is not None)
         if feature is None:
             self.title.setText("No unit is chosen")
+            self.address.hide()
             self.name.clear()
             self.panel.picture.hint = "Open a unit: double-click a card on the layer wall."
             return
-        self.title.setText(feature.text)
-        self.title.setAccessibleName(f"Feature {feature.text}")
         self._show_name(feature)
         self._due = True
         self._settled.start()
@@ -254,7 +259,15 @@ class UnitPage(QWidget):
             self._show_name(self._feature)
 
     def _show_name(self, feature: Feature) -> None:
-        self.name.setText(self._names.name(feature))
+        """A feature that has a name is called by it, and its address stands small beside it."""
+        name = self._names.name(feature)
+        self.title.setText(name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…")
+        if not name:
+            self.title.setText(feature.text)
+        self.title.setAccessibleName(f"Feature {name or feature.text}")
+        self.address.setText(feature.text)
+        self.address.setVisible(bool(name))
+        self.name.setText(name)
         self.name.setCursorPosition(0)  # a long name is shown from its beginning
 
     def copy_picture(self) -> None:

@@ -166,8 +166,13 @@ def test_a_pass_that_the_cache_holds_is_not_asked_about(
 
 
 def test_a_name_is_shared(page, state, started, unit, qtbot):
+    assert page.title.text() == "late:7"
+    assert page.address.isHidden()
     page.name.setText("wheels")
     page.name.editingFinished.emit()
+    assert page.title.text() == "wheels"
+    assert page.address.text() == "late:7"
+    assert page.address.isVisible()
     assert names_of(state).name(unit(7)) == "wheels"
 
 
