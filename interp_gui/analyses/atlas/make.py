@@ -12,6 +12,7 @@ from interp_gui.analyses.asked import asked_layer, edit_notes
 from interp_gui.analyses.atlas.about import SIDES as CLASS_SIDES
 from interp_gui.analyses.atlas.about import About, across, parse_about
 from interp_gui.analyses.atlas.binning import inside, normalised
+from interp_gui.analyses.atlas.first_look import first_harvest
 from interp_gui.analyses.atlas.known import note_made
 from interp_gui.analyses.atlas.labels import WORDS, labelled
 from interp_gui.analyses.atlas.layouts import LAYOUT_VERSION, Laid, Plan, laid_out
@@ -27,13 +28,14 @@ from interp_gui.analyses.atlas.picked import (
 )
 from interp_gui.analyses.atlas.settings import AtlasSettings
 from interp_gui.analyses.dataset_pass import images_at_hand
-from interp_gui.analyses.harvest import Harvest, LayerRecord, harvest
+from interp_gui.analyses.harvest import Harvest, HarvestSpec, LayerRecord, harvest
 from interp_gui.core.analysis import Context, Progress, Saved
 from interp_gui.core.atlas.kinds import Atlas
-from interp_gui.core.errors import MissingAbility, unknown_name
+from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
 from interp_gui.core.layer import LayerInfo
 
 Made = Generator[Progress | Saved | Atlas, None, Atlas]
+Boxes = dict[int, tuple[int, int, int, int]]
 FEW_POINTS = 200
 """A map of fewer points says little."""
 
@@ -48,8 +50,9 @@ def make_atlas(
     Parameters
     ----------
     preview
-        Yield unfinished ones too (`final` False): laid out by principal components while another
-        layout takes longer, and without labels while these take longer. All have the same key.
+        Yield unfinished ones too (`final` False): of some images, while there are many more to be
+        recorded; laid out by principal components while another layout takes longer; and without
+        labels while these take longer. All have the same key.
     labels
         Whether cells get labels; without, for whom they do not matter, it is there sooner.
 
@@ -74,9 +77,12 @@ def make_atlas(
     if labels and settings.labels not in known:
         raise unknown_name("column of the images", settings.labels, known)
     spec = spec_of(settings, len(dataset.images))
+    boxes: Boxes = {}
+    if preview and about is None and settings.layout != "pca":
+        yield from _first_look(context, settings, layer, spec, boxes)
     found = yield from harvest(context, [layer], spec, batch=settings.batch)
     points = yield from picked(context, settings, found, layer, about)
-    blank = yield from _blank(context, settings, found, layer, about, points)
+    blank = yield from _blank(context, settings, found, layer, about, points, boxes)
     plan = Plan(points.vectors, metric=settings.metric)
 
     versus = about is not None and about.versus
@@ -96,6 +102,32 @@ def make_atlas(
         note_made(context, layer.name, settings, found, labels=True)
     yield atlas
     return atlas
+
+
+def _first_look(
+    context: Context,
+    settings: AtlasSettings,
+    layer: LayerInfo,
+    spec: HarvestSpec,
+    known: Boxes,
+) -> Generator[Progress | Saved | Atlas, None, None]:
+    """Yield a map of some of many images, by principal components, where that is worth it."""
+    found = yield from first_harvest(context, layer, spec, batch=settings.batch)
+    if found is None:
+        return
+    try:
+        points = yield from picked(context, settings, found, layer, None)
+    except InvalidValue:  # none of these is a number; that of others may be
+        return
+    blank = yield from _blank(context, settings, found, layer, None, points, known)
+    plan = Plan(points.vectors, metric=settings.metric)
+    laid = yield from laid_out(plan, "pca", seed=0, check=context.check)
+    count, every = len(found.images), len(images_at_hand(context).images)
+    note = f"A first look at {count:,} of {every:,} images; the map of all of them follows."
+    look = msgspec.structs.replace(
+        blank, notes=(note, *blank.notes), numbers={**blank.numbers, "first_look_of": every}
+    )
+    yield msgspec.structs.replace(on_map(context, settings, look, laid), final=False)
 
 
 def quiet(context: Context, settings: AtlasSettings) -> Generator[Progress | Saved, None, Atlas]:
@@ -207,10 +239,11 @@ def _blank(
     layer: LayerInfo,
     about: About | None,
     points: Points,
+    known: Boxes,
 ) -> Generator[Progress, None, Atlas]:
     """What is known of the points before they are laid out."""
     record = found.layers[layer.name]
-    boxes = yield from fields(context, layer, record.grid, points.place)
+    boxes = yield from fields(context, layer, record.grid, points.place, known)
     used, image = np.unique(points.image, return_inverse=True)
     images = [found.images[int(i)] for i in used]
     words = about.words if about is not None else ""

@@ -249,12 +249,21 @@ def columns(images: list[HarvestedImage]) -> dict[str, tuple[str, ...]]:
 
 
 def fields(
-    context: Context, layer: LayerInfo, grid: tuple[int, int], places: NDArray[Any]
+    context: Context,
+    layer: LayerInfo,
+    grid: tuple[int, int],
+    places: NDArray[Any],
+    known: dict[int, tuple[int, int, int, int]],
 ) -> Generator[Progress, None, NDArray[np.int32]]:
     """What each position sees, (rows · columns, 4): top, left, bottom, right.
 
     Where that takes too long to find, as in layers whose every position needs a look of its own,
     the whole input; so too at positions that hold no point.
+
+    Parameters
+    ----------
+    known
+        By position, what was found before; takes what is found now.
     """
     size = context.model.preprocessing.size
     whole = np.tile(np.array([0, 0, *size], np.int32), (grid[0] * grid[1], 1))
@@ -264,7 +273,9 @@ def fields(
         context.check()
         yield Progress(text="Finding what each position sees")
         row, column = divmod(int(place), grid[1])
-        found[place] = field_box(context, layer, (row, column), size)
+        if place not in known:
+            known[int(place)] = field_box(context, layer, (row, column), size)
+        found[place] = known[int(place)]
         if time.monotonic() - begun > _FIELDS_S:
             return whole
     return found

@@ -39,7 +39,12 @@ _AT_ONCE = 5000
 
 
 def harvest(
-    context: Context, layers: Sequence[LayerInfo], spec: HarvestSpec, *, batch: int = 0
+    context: Context,
+    layers: Sequence[LayerInfo],
+    spec: HarvestSpec,
+    *,
+    batch: int = 0,
+    part_of: int = 0,
 ) -> Generator[Progress | Saved, None, Harvest]:
     """Record what every unit of `layers` does in every image at hand.
 
@@ -53,6 +58,9 @@ def harvest(
     batch
         Images a step, 0 for a number that suits the device; fewer where memory does not take
         them. It changes last digits.
+    part_of
+        Images that will be recorded in all, where those at hand are the first of them: what
+        computes is chosen for so many.
 
     Raises
     ------
@@ -78,7 +86,9 @@ def harvest(
     step = batch_size(context, batch)
     while True:
         try:
-            store = yield from _filled(context, layers, wanted, spec, batch=step)
+            store = yield from _filled(
+                context, layers, wanted, spec, batch=step, count=max(part_of, len(wanted))
+            )
             break
         except OutOfMemory as problem:
             step = halved(context, step, problem)
@@ -155,6 +165,7 @@ def _filled(
     spec: HarvestSpec,
     *,
     batch: int,
+    count: int,
 ) -> Generator[Progress, None, Stored]:
     """Folders that hold all images, after a pass over those that were not there."""
     found = yield from at_hand(context, layers, wanted, spec)
@@ -162,7 +173,7 @@ def _filled(
     if not lacking:
         return found
     route = yield from choose_route(
-        context, lacking, images=len(wanted), harvest=True,
+        context, lacking, images=count, harvest=True,
         first=lambda: _first(context, wanted.images, batch),
     )  # fmt: skip
     folders = {layer.name: opened(context, layer, spec, runner=route.runner) for layer in lacking}
