@@ -36,6 +36,7 @@ from interp_gui.core.layer import LayerInfo
 
 Made = Generator[Progress | Saved | Atlas, None, Atlas]
 Boxes = dict[int, tuple[int, int, int, int]]
+_LAYOUT_NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 FEW_POINTS = 200
 """A map of fewer points says little."""
 
@@ -212,7 +213,8 @@ def on_map(
                 cells, blank.vectors, blank.mean, examples=settings.examples, check=context.check
             )
         )  # fmt: skip
-    notes = (*blank.notes, *laid.notes)
+    made = _made_of(blank, laid, seed=context.inputs.seed, versus=versus)
+    notes = (*blank.notes, made, *laid.notes)
     if laid.distinct == 1 and len(xy) > 1:
         notes += ("The layer holds the same vector everywhere: there is nothing to lay out.",)
     if grids.minimum < settings.minimum:
@@ -249,7 +251,7 @@ def _blank(
     words = about.words if about is not None else ""
     title = f"Activation atlas of {layer.name}"
     return Atlas(
-        key="atlas", title=f"{title}: {words}" if words else title, layer=layer.name,
+        key="atlas", title=f"{title}, {words}" if words else title, layer=layer.name,
         layout=settings.layout, about=words, grid=record.grid, field=boxes,
         size=context.model.preprocessing.size, xy=np.zeros((len(points.image), 2), np.float32),
         image=image.ravel().astype(np.int32), place=points.place.astype(np.int32),
@@ -296,8 +298,20 @@ def _notes(layer: LayerInfo, record: LayerRecord, points: Points) -> tuple[str, 
     return notes
 
 
+def _made_of(blank: Atlas, laid: Laid, *, seed: int, versus: bool) -> str:
+    """What the map is of, in a sentence: with the title it tells one export from another."""
+    images = len(blank.sha256)
+    by = _LAYOUT_NAMES.get(laid.layout, laid.layout)
+    if versus:
+        by = f"what tells the two classes apart across, and by {by} up and down"
+    return (
+        f"{_points(len(blank.image))} of {'1 image' if images == 1 else f'{images:,} images'}, "
+        f"laid out by {by}, seed {seed}."
+    )
+
+
 def _points(count: int) -> str:
-    return "1 point" if count == 1 else f"{count} points"
+    return "1 point" if count == 1 else f"{count:,} points"
 
 
 # --- what is kept -------------------------------------------------------------------------------

@@ -88,7 +88,9 @@ class Sidebar(QScrollArea):
 def facts_of(atlas: Atlas) -> str:
     """How many points of how many images, what is left out, and what to know about it."""
     sides = ", ".join(f"{level.side}" for level in atlas.levels)
-    lines = [f"{len(atlas.xy):,} points of {len(atlas.sha256):,} images"]
+    count = f"{len(atlas.xy):,} points of {len(atlas.sha256):,} images"
+    told = any(note.startswith(count) for note in atlas.notes)
+    lines = [] if told else [count]
     if sides:
         lines.append(f"Zoom levels of {sides} cells a side")
     outside = atlas.numbers.get("outside")

@@ -35,7 +35,10 @@ def test_a_class_atlas_holds_what_argues_for_the_class(runtimes, dataset):
     whole = made(runtime, dataset, labels="none")
     atlas = made(runtime, dataset, about="name 1", keep=40)
     assert atlas.about == "name 1"
-    assert atlas.title.endswith("name 1")
+    assert atlas.title == "Activation atlas of last, name 1"
+    count = f"{len(atlas.xy)} points of {len(atlas.sha256)} images"
+    by = {"umap": "UMAP", "pca": "PCA"}[atlas.layout]
+    assert f"{count}, laid out by {by}, seed 0." in atlas.notes
     assert atlas.numbers["points"] == len(atlas.xy) == len(atlas.weight) < len(whole.xy)
     points = [(atlas.paths[i], int(p)) for i, p in zip(atlas.image, atlas.place, strict=True)]
     context = Context(model=runtime, inputs=Inputs())

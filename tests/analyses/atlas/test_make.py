@@ -153,6 +153,8 @@ def test_layers_of_other_kinds(runtimes, entries, network, layer, grid):
     assert atlas.grid == grid
     assert len(atlas.field) == grid[0] * grid[1]
     assert atlas.place.max() < grid[0] * grid[1]
+    count = f"{len(atlas.xy)} points of {len(atlas.sha256)} images"
+    assert f"{count}, laid out by PCA, seed 0." in atlas.notes
     notes = " ".join(atlas.notes)
     assert ("each image is one point" in notes) == (grid == (1, 1))
     assert ("class token" in notes) == (network == "vit")
