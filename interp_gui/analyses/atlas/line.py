@@ -31,7 +31,7 @@ def lined_up(
     component. What lies beyond the first and 99th percentile lies at the ends.
     """
     yield Progress(text="Laying the points out")
-    start = plan.principal()[0][:, 0].astype(np.float64)
+    start = plan.principal(check)[0][:, 0].astype(np.float64)
     if plan.count >= FEWEST:
         near = yield from plan.near(neighbours - 1, check)
         graph = fuzzy_graph(near, check)

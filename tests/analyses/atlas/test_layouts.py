@@ -177,6 +177,36 @@ def test_cancel_acts_wherever_it_comes(layout):
             ended(laid_out(Plan(vectors, metric="cosine"), layout, seed=0, check=check))
 
 
+def test_cancel_acts_between_blocks_of_a_decomposition():
+    for units, count in ((12, 20_000), (520, 300)):
+        x = np.random.default_rng(0).normal(size=(count, units)).astype(np.float32)
+        asked = []
+        whole, _ = principal(x, lambda asked=asked: asked.append(1))
+        assert len(asked) > 2
+        plain = x - x.mean(axis=0, dtype=np.float64)
+        assert np.abs(np.linalg.norm(whole, axis=0)).max() <= np.linalg.norm(plain)
+        plan = Plan(x, metric="euclidean")
+
+        def stop():
+            raise Cancelled
+
+        with pytest.raises(Cancelled):
+            plan.principal(stop)
+        assert np.abs(plan.principal()[0] - whole).max() < 1e-2  # nothing half done is kept
+
+
+def test_rows_of_one_key_are_told_apart(monkeypatch):
+    class Same:
+        def integers(self, *_):
+            return np.zeros(2, np.uint64)
+
+    rows = np.array([[2, 1], [1, 2], [2, 1]], np.float32)
+    monkeypatch.setattr(np.random, "default_rng", lambda _: Same())
+    found = distinct(rows)
+    assert found.first.tolist() == [0, 1]
+    assert found.back.tolist() == [0, 1, 0]
+
+
 def test_cancel_does_not_wait_for_the_compiler(monkeypatch):
     began, go_on, asked = threading.Event(), threading.Event(), []
 
