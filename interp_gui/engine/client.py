@@ -136,7 +136,7 @@ class EngineClient:
             if self._closing.is_set():
                 self._delivery.settle(*self._ledger.drop([submit.job]))
             elif self._down:
-                error = lost("The engine is not running.", "")
+                error = lost("The engine is not running.", "", down=True)
                 self._delivery.settle(*self._ledger.drop([submit.job], error=error))
             else:
                 self._send(submit)
@@ -325,11 +325,12 @@ class EngineClient:
             if process.running is not None and (guilty or drop_running):
                 self._ledger.blame(process.running)
                 told = blamed if opening else reason
-                error = lost(told, process.stderr_tail, opening=opening) if guilty else None
+                tail, down = process.stderr_tail, not respawning
+                error = lost(told, tail, opening=opening, down=down) if guilty else None
                 ends += self._ledger.drop([process.running], error=error)
             if not respawning:
                 self._down = True
-                error = lost(reason, process.stderr_tail)
+                error = lost(reason, process.stderr_tail, down=True)
                 ends += self._ledger.drop(list(self._ledger.entries), error=error)
             self._delivery.settle(*ends)
 
@@ -341,7 +342,7 @@ class EngineClient:
         self._delivery.settle(EngineLost(reason=reason, respawning=False))
         with self._lock:
             self._down = True
-            error = lost(reason, "")
+            error = lost(reason, "", down=True)
             self._delivery.settle(*self._ledger.drop(list(self._ledger.entries), error=error))
 
     def _end(self) -> None:

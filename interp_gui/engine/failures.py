@@ -89,15 +89,21 @@ def ending(code: int) -> str:
     return f"The engine ended unexpectedly (exit code {code})."
 
 
-def lost(reason: str, details: str, *, opening: str = "") -> ErrorInfo:
+def lost(reason: str, details: str, *, opening: str = "", down: bool = False) -> ErrorInfo:
     """Failure of a job whose engine process ended; `details` holds its last words.
 
     Parameters
     ----------
     opening
         Name of the file that the job was to open, if that is what it was.
+    down
+        Whether no other engine is started.
     """
-    hint = "Try again with smaller pictures or batches; restart the engine if it is down."
+    hint = "The engine starts anew; try again, and what was computed before is used again."
+    if down:
+        hint = "Restart the engine (menu Help), then try again."
+    elif "memory" in reason:
+        hint = "The engine starts anew. Close other models or programs, or ask for less at once."
     if opening:
         hint = f"'{opening}' is not opened again by itself; what else was open is."
     return ErrorInfo(
