@@ -1,5 +1,6 @@
 """Pictures of a unit's strongest images: cut to what the unit can see, dimmed where it is quiet."""
 
+import os
 from collections import OrderedDict
 from typing import Any
 
@@ -10,6 +11,8 @@ from PIL import Image
 from interp_gui.analyses.asked import run_edited, see
 from interp_gui.analyses.unit_maps import Floats, unit_maps
 from interp_gui.core.analysis import Context
+from interp_gui.core.errors import ImageProblem
+from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.overlays import active_area, crop, dim, upsample
 from interp_gui.core.runtime import differentiable
@@ -37,12 +40,17 @@ class LayerMaps:
         self._held: OrderedDict[str, tuple[Pixels, Floats]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, path: str) -> tuple[Pixels, Floats]:
-        """What the network sees of an image, (H, W, 3), and the layer's maps, (units, h, w)."""
+    def get(self, path: str, sha256: str = "") -> tuple[Pixels, Floats]:
+        """What the network sees of an image, (H, W, 3), and the layer's maps, (units, h, w).
+
+        ImageProblem where it cannot be read, or its content is not that of `sha256`, if given.
+        """
         if path in self._held:
             self._held.move_to_end(path)
             return self._held[path]
         seen = see(self._context, path)
+        if sha256 and image_sha256(path) != sha256:  # looked at behind the reading
+            raise ImageProblem(f"'{os.path.basename(path)}' has changed since it was recorded.")
         name = self._layer.name
         captured = run_edited(self._context, seen.batch, capture=[name], until=name).captured[name]
         found = seen.pixels, unit_maps(captured, self._layer, seen.size)[0]

@@ -17,7 +17,6 @@ from interp_gui.analyses.unit_maps import map_size, require_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps
 from interp_gui.core.cost import Cost
 from interp_gui.core.feature import Feature
-from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import Grid, GridItem
 
@@ -101,8 +100,9 @@ def _grid(
     final: bool = True,
 ) -> Grid:
     peaks = found.peaks[feature.text]
+    known = {image.entry.path: image.sha256 for image in found.images.values()} if final else {}
     provenance: dict[str, Any] = {
-        "images_sha256": [image_sha256(item.image) for item in items] if final else [],
+        "images_sha256": [known[item.image] for item in items] if final else [],
         "batch": parameters.batch,
     }
     if peaks.runner:

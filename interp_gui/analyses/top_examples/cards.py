@@ -66,7 +66,7 @@ class CardMaker:
             **identity(context),
         }  # fmt: skip
         self.lost: dict[int, str] = {}
-        """Sentences for images that can no longer be read, by place."""
+        """Sentences for images that can no longer be read, or have changed, by place."""
 
     def examples(self, images: Places) -> list[Example]:
         """Each image once, where the feature is strongest in it."""
@@ -138,7 +138,7 @@ class CardMaker:
         return numbers
 
     def _map(self, image: Known) -> NDArray[np.float32]:
-        _, maps = self._maps.get(image.entry.path)
+        _, maps = self._maps.get(image.entry.path, image.sha256)
         found: NDArray[np.float32] = feature_maps(maps[None], self._feature)[0]
         return found
 
@@ -149,7 +149,7 @@ class CardMaker:
         kept = self._context.recall(key)
         if kept is not None:
             return np.asarray(kept["pixels"], np.uint8)
-        pixels, maps = self._maps.get(image.entry.path)
+        pixels, maps = self._maps.get(image.entry.path, image.sha256)
         values = feature_maps(maps[None], self._feature)[0]
         box = (0, 0, *pixels.shape[:2])
         if self._parameters.cropped:

@@ -15,7 +15,9 @@ from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.analyses.top_examples.kept_maps import KeptMaps, LayerValues
 from interp_gui.analyses.unit_maps import feature_maps, unit_maps
 from interp_gui.core.analysis import Context
+from interp_gui.core.errors import ImageProblem
 from interp_gui.core.feature import Feature
+from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 
 PEAKS_VERSION = 1
@@ -114,20 +116,38 @@ class PeakPass:
             return
         step = range(self.done, min(self.done + self._batch, len(self.images)))
         taken = self._decoder.take(step, context.check)
+        changed = self._changed(taken.items)
+        whole = [row for row, item in enumerate(taken.items) if item not in changed]
         maps: LayerValues | None = None
-        if taken.items:
-            captured = self.route.values(context, np.stack(taken.inputs))
+        if whole:
+            captured = self.route.values(context, np.stack([taken.inputs[row] for row in whole]))
             size = context.model.preprocessing.size
             maps = {
                 layer.name: unit_maps(captured[layer.name], layer, size) for layer in self.layers
             }
-            self._take(maps, taken.items)
-        self._kept.add(context, self.images, step, None if taken.problems else maps)
+            self._take(maps, [taken.items[row] for row in whole])
+        left_out = bool(taken.problems or changed)
+        self._kept.add(context, self.images, step, None if left_out else maps)
+        for i, sentence in changed.items():
+            self.broken[self.images[i].place] = sentence
+            self.gone.add(self.images[i].place)
         for i, problem in taken.problems.items():
             self.broken[self.images[i].place] = problem.message
-            if is_gone(self.images[i].entry.path):
+            if is_gone(self.images[i].entry.path) or self._changed([i]):
                 self.gone.add(self.images[i].place)
         self.done = step.stop
+
+    def _changed(self, items: Sequence[int]) -> dict[int, str]:
+        """Sentences for images that are not the ones any more whose hashes are known."""
+        found: dict[int, str] = {}
+        for i in items:
+            image = self.images[i]
+            try:
+                if image_sha256(image.entry.path) != image.sha256:
+                    found[i] = f"'{image.entry.name}' has changed while the images were read."
+            except ImageProblem as problem:
+                found[i] = problem.message
+        return found
 
     def advance_kept(self, context: Context) -> bool:
         """Take in the next images whose maps an earlier pass left; whether there were any."""

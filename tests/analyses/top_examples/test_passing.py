@@ -301,6 +301,57 @@ def test_images_that_go_before_their_pictures_are_cut_are_named(
     assert "picture_04.png" in " ".join(grid.notes)
 
 
+def test_images_that_change_during_the_pass_are_left_out_and_not_kept(
+    runtimes, pictures, run_analysis, memory, directions, tmp_path
+):
+    paths = [shutil.copy(path, tmp_path / f"{i}.png") for i, path in enumerate(pictures)]
+    content = paths[11].read_bytes()
+    dataset = Dataset(images=tuple(ImageEntry(path=str(path)) for path in paths))
+    inputs = {"dataset": dataset, "features": directions[:1]}
+    settings = SETTINGS | {"batch": 3}
+    steps = stepping(runtimes["cnn"], settings, memory, **inputs)
+    for step in steps:
+        if isinstance(step, Progress) and step.done == 3:
+            shutil.copy(pictures[0], paths[11])
+            break
+    (grid,) = [s for s in steps if not isinstance(s, Progress) and s.final]
+    assert grid.numbers["images"] == 11
+    assert "'11.png' has changed" in " ".join(grid.notes)
+    assert not any("feature-peaks" in key for key in memory.held)
+    paths[11].write_bytes(content)
+    again = run_analysis(ANALYSIS, runtimes["cnn"], settings, cache=memory, **inputs).results[-1]
+    plain = run_analysis(ANALYSIS, runtimes["cnn"], settings, **inputs).results[-1]
+    assert again.numbers["images"] == 12
+    assert again.numbers == plain.numbers
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+def test_an_image_that_changes_before_its_picture_is_cut_has_none(
+    runtimes, pictures, run_analysis, memory, directions, tmp_path, distinct
+):
+    paths = [shutil.copy(path, tmp_path / f"{i}.png") for i, path in enumerate(pictures)]
+    content = paths[4].read_bytes()
+    inputs = {
+        "dataset": Dataset(images=tuple(ImageEntry(path=str(path)) for path in paths)),
+        "features": directions[:1],
+    }
+    settings = SETTINGS | {"kinds": "strongest", "k": 12, "distinct": distinct}
+    steps = stepping(runtimes["cnn"], settings, memory, **inputs)
+    for step in steps:
+        if isinstance(step, Progress) and step.text == "Cutting examples":
+            shutil.copy(pictures[0], paths[4])
+            break
+    (grid,) = [s for s in steps if not isinstance(s, Progress) and s.final]
+    assert str(paths[4]) not in {item.image for item in grid.items}
+    assert "1 image left out: '4.png' has changed" in " ".join(grid.notes)
+    paths[4].write_bytes(content)
+    again = run_analysis(ANALYSIS, runtimes["cnn"], settings, cache=memory, **inputs).results[-1]
+    plain = run_analysis(ANALYSIS, runtimes["cnn"], settings, **inputs).results[-1]
+    assert [item.image for item in again.items] == [item.image for item in plain.items]
+    for one, other in zip(again.items, plain.items, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
 def test_images_of_another_size_than_the_input_are_refused_in_words(
     runtimes, labelled, run_analysis, directions
 ):
