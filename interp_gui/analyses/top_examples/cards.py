@@ -77,16 +77,22 @@ class CardMaker:
         """The k strongest positions, several an image.
 
         Those of all images are among those of the k images with the largest peaks: before a
-        position of any other image come k peaks.
+        position of any other image come k peaks. Peaks stay as they are known: what computed
+        them may have other last digits than this look at the maps.
         """
         found: list[tuple[NDArray[np.float32], int]] = []
         for done, i in enumerate(images.tolist()):
             self._context.check()
             yield Progress(done=done, total=len(images), text="Looking for positions")
             try:
-                found.append((self._map(self._images[i]).ravel(), i))
+                flat = self._map(self._images[i]).ravel()
             except ImageProblem as problem:
                 self.lost[i] = problem.message
+                continue
+            peak = self._peaks.values[i]
+            flat = np.minimum(flat, peak)
+            flat[self._peaks.positions[i]] = peak
+            found.append((flat, i))
         if not found:
             return []
         values = np.concatenate([flat for flat, _ in found])

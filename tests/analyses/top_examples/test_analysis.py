@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from interp_gui.analyses.real_examples.crops import fit
-from interp_gui.analyses.top_examples import ANALYSIS
+from interp_gui.analyses.top_examples import ANALYSIS, sources
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.errors import ImageProblem, InvalidValue, UnknownName
 from interp_gui.core.feature import Feature, as_vectors
@@ -78,6 +79,38 @@ def test_several_positions_an_image_are_those_of_a_full_sort(
     assert len({image for image, *_ in got}) < 15, "an image appears several times"
     values = [item.numbers["activation"] for item in grid.items]
     assert values == pytest.approx(flat.ravel()[order], rel=1e-4)
+
+
+@pytest.mark.parametrize("towards", [-np.inf, np.inf])
+def test_positions_rank_by_the_stored_peaks_whatever_computed_them(
+    runtimes, labelled, run_analysis, features_of, monkeypatch, towards
+):
+    feature, kept = features_of("last", 12)["unit"], []
+
+    def elsewhere(*given):
+        peaks = stored(*given)
+        values = np.nextafter(peaks.values, np.float32(towards))
+        kept.append(dataclasses.replace(peaks, values=values))
+        return kept[-1]
+
+    stored = sources._stored
+    monkeypatch.setattr(sources, "_stored", elsewhere)
+    settings = WHOLE | {"k": 15, "distinct": False}
+    grid = run_analysis(
+        ANALYSIS, runtimes["cnn"], settings, dataset=labelled, features=(feature,)
+    ).results[-1]
+    values, own = kept[-1].values, {}
+    for item in grid.items:
+        value, i = item.numbers["activation"], labelled.paths.index(item.image)
+        at = 8 * item.numbers["row"] + item.numbers["column"]
+        if i not in own:
+            own[i] = value
+            assert (value, at) == (values[i], kept[-1].positions[i])
+        assert value <= values[i]
+        assert item.numbers["rank"] == 1 + (values > value).sum()
+        others = np.delete(values, i)
+        assert item.numbers["percentile"] == pytest.approx(100 * (others < value).mean())
+    assert 1 < len(own) < 15
 
 
 def test_least_random_and_quantiles(
