@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from interp_gui.core.atlas.kinds import CellPictures
+from interp_gui.core.atlas.kinds import Atlas, AtlasLevel, CellPictures
 from interp_gui.core.atlas.linking import linked_points
 from interp_gui.core.atlas.look import Look
 from interp_gui.core.errors import InterpError
@@ -61,6 +61,7 @@ class Looking(QObject):
         """What to say below the map; empty for nothing."""
         self._shown: Kept | None = None
         self._searched = ""
+        self._lives: tuple[tuple[AtlasLevel, ...], str, NDArray[np.int64]] | None = None
         self._image = ""
         self._path = ""
         self._feature: tuple[Chosen, str, Feature | None] | None = None
@@ -146,7 +147,7 @@ class Looking(QObject):
         else:
             self.asking.wait_no_more()
         found = painted or Paint()
-        points = where_lives(atlas, self._searched)
+        points = self._where(atlas)
         if points.size:
             found = _only(points, len(atlas.xy), self._searched)
         self.look = Look(
@@ -168,12 +169,19 @@ class Looking(QObject):
         if kept is None or not self._searched:
             self._say("")
             return
-        points = where_lives(kept.atlas, self._searched)
+        points = self._where(kept.atlas)
         if points.size:
             self.canvas.centre_on(points)
             self._say(f"{points.size:,} points belong to {self._searched}")
         else:
             self._say(f"Nothing on this map is called {self._searched}")
+
+    def _where(self, atlas: Atlas) -> NDArray[np.int64]:
+        """Points that what is searched belongs to; looked for once for each map and name."""
+        known = self._lives
+        if known is None or known[0] is not atlas.levels or known[1] != self._searched:
+            known = self._lives = (atlas.levels, self._searched, where_lives(atlas, self._searched))
+        return known[2]
 
     # --- pictures --------------------------------------------------------------------------------
 
