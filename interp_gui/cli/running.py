@@ -152,7 +152,7 @@ def tell_estimate(engine: "LocalEngine", request: Run, output: Output) -> int:
 
 def _replay(options: argparse.Namespace, output: Output) -> int:
     from interp_gui.engine.reopening import open_for, outputs_for
-    from interp_gui.engine.replay import differences, other_truth, replay, threads_of
+    from interp_gui.engine.replay import differences, other_map, other_truth, replay, threads_of
 
     is_json = options.recipe.lstrip().startswith("{")
     recipe = Recipe.from_json(options.recipe) if is_json else read_recipe(options.recipe)
@@ -193,6 +193,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
     if folder.recipe is not None:
         found += differences(recipe, folder.recipe.environment)
         found += other_truth(recipe, folder.recipe)
+        found += other_map(recipe, folder.recipe)
     document = folder.document(tuple(asked))
     document["replay"] = {"differences": found}
     for sentence in found:

@@ -154,6 +154,14 @@ def other_truth(recipe: Recipe, again: Recipe) -> list[str]:
     return ["The labels of the images are not those that this was made with."]
 
 
+def other_map(recipe: Recipe, again: Recipe) -> list[str]:
+    """A sentence where an atlas came out otherwise than when the recipe was made."""
+    then, now = (each.provenance.get("atlas_sha256") for each in (recipe, again))
+    if then is None or then == now:
+        return []
+    return ["The points of the map, or where they lie, are not those that this was made with."]
+
+
 @contextmanager
 def threads_of(recipe: Recipe) -> Iterator[None]:
     """Compute with as many threads, and on the runtime, that the recipe was made with.

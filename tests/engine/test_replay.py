@@ -16,7 +16,14 @@ from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
 from interp_gui.core.target import Target
 from interp_gui.engine.recipes import batch_group
 from interp_gui.engine.reopening import open_for, outputs_for
-from interp_gui.engine.replay import check_model, differences, other_truth, replay, threads_of
+from interp_gui.engine.replay import (
+    check_model,
+    differences,
+    other_map,
+    other_truth,
+    replay,
+    threads_of,
+)
 
 MODEL = ModelDescription(
     name="m.pth", format="torch-zip", architecture="resnet18", library="torchvision",
@@ -239,3 +246,10 @@ def test_versions_that_one_result_depends_on_become_its_environment():
     assert found.provenance == {"atlas_sha256": "ab"}
     again = Environment(versions={"torch": "2.10", "numba": "0.70"}, runtime="onnxruntime 1.32")
     assert differences(found, again) == ["numba is 0.70 instead of 0.61."]
+
+
+def test_a_map_that_came_out_otherwise_is_told():
+    then = with_(provenance={"atlas_sha256": "a"})
+    assert other_map(then, then) == []
+    assert other_map(with_(provenance={}), then) == []
+    assert "map" in other_map(then, with_(provenance={"atlas_sha256": "b"}))[0]

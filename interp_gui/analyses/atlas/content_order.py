@@ -1,5 +1,6 @@
 """Points in an order of their own, so that a map hangs on no order of files."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -21,3 +22,11 @@ def in_content_order(points: Points, found: Harvest) -> Points:
         points, image=points.image[order], place=points.place[order],
         vectors=points.vectors[order], weight=weight,
     )  # fmt: skip
+
+
+def sha256_of_all(found: Harvest) -> str:
+    """SHA-256 over the sorted hashes of the images that were recorded."""
+    digest = hashlib.sha256()
+    for each in sorted(image.sha256 for image in found.images):
+        digest.update(bytes.fromhex(each))
+    return digest.hexdigest()

@@ -12,6 +12,7 @@ from interp_gui.analyses.asked import asked_layer, edit_notes
 from interp_gui.analyses.atlas.about import SIDES as CLASS_SIDES
 from interp_gui.analyses.atlas.about import About, across, parse_about
 from interp_gui.analyses.atlas.binning import inside, normalised
+from interp_gui.analyses.atlas.content_order import in_content_order, sha256_of_all
 from interp_gui.analyses.atlas.first_look import first_harvest
 from interp_gui.analyses.atlas.known import note_made
 from interp_gui.analyses.atlas.labels import WORDS, labelled
@@ -82,7 +83,7 @@ def make_atlas(
     if preview and about is None and settings.layout != "pca":
         yield from _first_look(context, settings, layer, spec, boxes)
     found = yield from harvest(context, [layer], spec, batch=settings.batch)
-    points = yield from picked(context, settings, found, layer, about)
+    points = in_content_order((yield from picked(context, settings, found, layer, about)), found)
     blank = yield from _blank(context, settings, found, layer, about, points, boxes)
     plan = Plan(points.vectors, metric=settings.metric)
 
@@ -117,7 +118,7 @@ def _first_look(
     if found is None:
         return
     try:
-        points = yield from picked(context, settings, found, layer, None)
+        points = in_content_order((yield from picked(context, settings, found, layer, None)), found)
     except InvalidValue:  # none of these is a number; that of others may be
         return
     blank = yield from _blank(context, settings, found, layer, None, points, known)
@@ -247,14 +248,16 @@ def _blank(
     record = found.layers[layer.name]
     boxes = yield from fields(context, layer, record.grid, points.place, known)
     used, image = np.unique(points.image, return_inverse=True)
-    images = [found.images[int(i)] for i in used]
+    order = sorted(range(len(used)), key=lambda at: found.images[int(used[at])].sha256)
+    images = [found.images[int(used[at])] for at in order]
+    image = np.argsort(order)[image.ravel()]  # where each image stands among its like by content
     words = about.words if about is not None else ""
     title = f"Activation atlas of {layer.name}"
     return Atlas(
         key="atlas", title=f"{title}, {words}" if words else title, layer=layer.name,
         layout=settings.layout, about=words, grid=record.grid, field=boxes,
         size=context.model.preprocessing.size, xy=np.zeros((len(points.image), 2), np.float32),
-        image=image.ravel().astype(np.int32), place=points.place.astype(np.int32),
+        image=image.astype(np.int32), place=points.place.astype(np.int32),
         vectors=points.vectors, weight=points.weight,
         mean=record.vector_mean if points.mean is None else points.mean,
         covariance=_covariance(record, points), paths=tuple(each.path for each in images),
@@ -267,7 +270,7 @@ def _blank(
         },
         notes=(*edit_notes(context), *_notes(layer, record, points), *found.notes),
         provenance={
-            "images_sha256": found.sha256, "versions": layout_versions(),
+            "images_sha256": sha256_of_all(found), "versions": layout_versions(),
             **found.provenance(layer.name),
         },
     )  # fmt: skip

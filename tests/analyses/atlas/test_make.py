@@ -433,3 +433,16 @@ def test_an_edited_network_has_an_atlas_of_its_own(runtimes, entries, memory):
     assert (plain.vectors != edited.vectors).any()
     assert any("edit" in note for note in edited.notes)
     assert msgspec.to_builtins(plain.notes) != msgspec.to_builtins(edited.notes)
+
+
+@pytest.mark.parametrize("layout", ["umap", "tsne", "pca"])
+def test_the_order_of_files_does_not_matter(runtimes, entries, layout):
+    settings = {"layout": layout, "labels": "none", "positions": 3}
+    one, _ = ended(context_of(runtimes["cnn"], entries, "last"), **settings)
+    other, _ = ended(context_of(runtimes["cnn"], entries[::-1], "last"), **settings)
+    np.testing.assert_array_equal(one.sha256, other.sha256)
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+    np.testing.assert_array_equal(one.xy, other.xy)
+    assert one.columns == other.columns
+    assert one.provenance["atlas_sha256"] == other.provenance["atlas_sha256"]
+    assert one.provenance["images_sha256"] == other.provenance["images_sha256"]
