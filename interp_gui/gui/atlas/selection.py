@@ -139,9 +139,10 @@ def _commonest(atlas: Atlas, points: NDArray[np.int64]) -> tuple[str, float]:
 
 def _spread(atlas: Atlas, points: NDArray[np.int64]) -> tuple[float, tuple[int, ...]]:
     """Mean cosine distance to the points' mean, without the layer's; and the nearest points."""
-    vectors = atlas.vectors[points] - atlas.mean.astype(np.float32)
-    middle = vectors.mean(axis=0)
-    norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(middle)
+    vectors = atlas.vectors[points]
+    vectors -= atlas.mean.astype(np.float32)
+    middle = np.full(len(points), 1 / len(points), np.float32) @ vectors
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.linalg.norm(middle)
     distance = 1 - (vectors @ middle) / np.maximum(norms, 1e-12)
     order = np.argsort(distance, kind="stable")[:MOST_EXAMPLES]
     spread = float(distance.mean()) if len(points) > 1 else 0.0

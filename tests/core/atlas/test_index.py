@@ -31,3 +31,14 @@ def test_as_looking_at_all(count):
             assert near == apart.argmin()
         else:
             assert near == -1
+
+
+@pytest.mark.parametrize("count", [40, 3000, 600_000])  # more bins than 16 bits can number
+def test_points_of_a_bin_stand_together_however_many_bins_there_are(count):
+    xy = np.random.default_rng(1).random((count, 2), np.float32)
+    index = PointIndex(xy)
+    column, row = np.minimum((xy[index.points].astype(np.float64) * index.side).astype(int),
+                             index.side - 1).T  # fmt: skip
+    bins = row * index.side + column
+    assert (np.diff(bins) >= 0).all()
+    assert (np.diff(index.points)[np.diff(bins) == 0] > 0).all()
