@@ -73,13 +73,17 @@ class AtlasCanvas(PointedMap):
         self._cursor: tuple[float, float] | None = None
         self._alone = -1
         """The point that the cursor was put on, where it is not a cell."""
+        self._stepping = False
+        """Whether the keyboard was used last: its cell is what the panel beside tells of."""
         self.setAccessibleName(name)
         self.setAccessibleDescription("Arrow keys go from cell to cell, Enter opens one")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.clicked.connect(self._put_cursor)
+        for signal in (self.hovered, self.clicked):
+            signal.connect(self._stop_stepping)
 
     def set_atlas(self, atlas: Atlas | None) -> None:
-        self._cursor, self._alone = None, -1
+        self._cursor, self._alone, self._stepping = None, -1, False
         super().set_atlas(atlas)
 
     # --- the keyboard's cell ----------------------------------------------------------------
@@ -119,7 +123,11 @@ class AtlasCanvas(PointedMap):
             self._hover(None)  # the hand is on the keys: what is beneath a resting mouse waits
             self._put_cursor(hit)
             self._show(self.cell_area(cell, self.side))
+            self._stepping = True
             self.stepped.emit(hit)
+
+    def _stop_stepping(self) -> None:
+        self._stepping = False
 
     def _show(self, area: QRectF) -> None:
         """Pan so far that an area of the window is seen with its neighbours."""
@@ -267,7 +275,7 @@ class AtlasCanvas(PointedMap):
         if here is not None and self._alone >= 0:
             x, y = view.to_pixels(scene.atlas.xy[self._alone]).tolist()
             paint_ring(painter, x, y, dot_radius(scene, view, self.side) + 3, palette)
-        elif here is not None and self.hasFocus():
+        elif here is not None and (self.hasFocus() or self._stepping):
             paint_outline(painter, self.cell_area(here.cell, here.side), palette, keyboard=True)
         if self.lasso is not None:
             paint_lasso(painter, view.to_pixels(self.lasso.corners), palette)

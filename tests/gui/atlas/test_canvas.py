@@ -426,7 +426,15 @@ def test_a_chosen_point_is_ringed_and_no_cell_is_framed(canvas, monkeypatch):
     framed.clear()
     pixels(canvas)
     assert framed
+    canvas.clearFocus()  # the panel beside goes on telling of it
+    framed.clear()
+    pixels(canvas)
+    assert framed
+    canvas.hovered.emit(None)
     assert all(area == canvas.cell_area(canvas.current().cell, 20) for area in framed)
+    framed.clear()
+    pixels(canvas)
+    assert not framed
 
 
 def test_the_cell_of_the_keyboard_is_told(canvas, atlas):
