@@ -1,4 +1,4 @@
-"""Make the guide's activation atlas: MobileNetV2 over the samples' photographs and crops of them.
+"""Make the guide's atlases: MobileNetV2 over the samples' photographs and crops of them.
 
 python docs/make_atlas.py [FOLDER] [--icons]
 
@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--layer", default="features.14")
-    parser.add_argument("--positions", type=int, default=10)
+    parser.add_argument("--positions", type=int, default=6)
     parser.add_argument("--icons", action="store_true", help="draw icons too (minutes)")
     parser.add_argument("--crops-only", action="store_true", help="write the crops and stop")
     given = parser.parse_args(words)
@@ -92,25 +92,30 @@ def boxes(size: tuple[int, int]) -> Iterator[tuple[float, float, float, float]]:
 
 
 def make_atlas(folder: Path, layer: str, *, positions: int, icons: bool) -> None:
-    """Run the atlas over the crops and write its levels for the guide."""
+    """Run the atlases over the crops and write the levels that the guide shows."""
+    _run(folder, layer, source="crops", positions=positions, side=40)
+    if icons:
+        for source in ("crops", "icons"):
+            _run(folder, layer, source=source, positions=1, side=20)
+
+
+def _run(folder: Path, layer: str, *, source: str, positions: int, side: int) -> None:
     from interp_gui.cli.program import main as run
     from interp_gui.samples.mobilenet import mobilenet_path
 
-    source = "icons" if icons else "crops"
-    out = folder / f"atlas-{source}"
+    out = folder / f"atlas-{source}-{side}"
     words = [
         "run", "activation-atlas", "--model", str(mobilenet_path()), "--images",
         str(folder / "crops"), "--layer", layer, "--out", str(out), "--set",
-        f"positions={positions}", "--set", f"pictures={source}",
+        f"positions={positions}", "--set", f"pictures={source}", "--set", "labels=label",
     ]  # fmt: skip
     if run(words):
         raise SystemExit(1)
-    for side in (20, 40):
-        for path in out.glob(f"*_{side}.png"):
-            with Image.open(path) as opened:
-                small = opened.convert("RGB")
-                small.thumbnail((1200, 1600), Image.Resampling.LANCZOS)
-                small.save(ROOT / "images" / f"atlas-{source}-{side}.jpg", quality=88)
+    (path,) = out.glob(f"*_{side}.png")
+    with Image.open(path) as opened:
+        small = opened.convert("RGB")
+        small.thumbnail((1200, 1600), Image.Resampling.LANCZOS)
+        small.save(ROOT / "images" / f"atlas-{source}-{side}.jpg", quality=86)
 
 
 if __name__ == "__main__":
