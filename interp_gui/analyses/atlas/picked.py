@@ -232,6 +232,7 @@ def _of_class(
     chosen = yield from chosen_points(
         context, layer, about, wanted, keep=settings.keep, least=settings.least,
         smooth=settings.smooth_pooling, batch=settings.batch,
+        hashes=[found.images[int(image)].sha256 for image in points.image],
     )  # fmt: skip
     rows = chosen.rows
     return replace(
