@@ -143,6 +143,7 @@ def at_hand(
         context.check()
         yield Progress(text="Looking up what is recorded")
         for runner in runners(context):
+            context.check()
             folder = opened(context, layer, spec, runner=runner)
             broken: dict[int, str] = {}
             if not wanted.lacking([folder], broken).any():
@@ -196,6 +197,7 @@ def _first(context: Context, images: Sequence[Known], batch: int) -> Array | Non
     """The first images that can be decoded, preprocessed."""
     found: list[Array] = []
     for image in images[: 4 * batch]:
+        context.check()
         try:
             seen = load_input(image.entry.path, context.model.preprocessing)
         except ImageProblem:

@@ -171,7 +171,9 @@ def _tried(
         exported = export(
             runtime, runtime.tensor(batch), work.layers, until=work.until, check=check
         )
+        check()
         network = ExportedNetwork(exported, device=runtime.device, threads=torch.get_num_threads())
+        check()
         difference = disagreement(runtime, network, work, batch, check)
     except Cancelled:
         raise

@@ -93,7 +93,7 @@ def export(
         check()
         try:
             with _quiet(), torch.no_grad(), torch.random.fork_rng(devices=[]), plain_attention():
-                onnx = attempt(network, example)
+                onnx = attempt(network, example, check)
         except Exception as problem:  # noqa: BLE001 - exporters raise anything
             check()  # one that was raised in there comes out of them as another
             problems.append(_line(problem))
@@ -144,9 +144,10 @@ class _Captured(nn.Module):
         return [f"value_{i}" for i in range(len(self._names) + len(self.output_names))]
 
 
-def _traced(network: _Captured, example: Tensor) -> bytes:
+def _traced(network: _Captured, example: Tensor, check: Callable[[], None]) -> bytes:
     target: Any = io.BytesIO()
     ports = network.ports(example)
+    check()
     torch.onnx.export(
         network, (example,), target, dynamo=False, opset_version=OPSET, input_names=[INPUT],
         output_names=ports, dynamic_axes={name: {0: "N"} for name in (INPUT, *ports)},
@@ -156,8 +157,9 @@ def _traced(network: _Captured, example: Tensor) -> bytes:
     return onnx
 
 
-def _dynamo(network: _Captured, example: Tensor) -> bytes:
+def _dynamo(network: _Captured, example: Tensor, check: Callable[[], None]) -> bytes:
     ports = network.ports(example)
+    check()
     many = torch.export.Dim("N", min=1, max=1024)
     program: Any = torch.onnx.export(
         network, (example,), dynamo=True, opset_version=OPSET, input_names=[INPUT],

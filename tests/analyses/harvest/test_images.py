@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from interp_gui.analyses import decoding, passes
-from interp_gui.analyses.harvest import HarvestSpec, places
+from interp_gui.analyses.dataset_pass import Known
+from interp_gui.analyses.harvest import HarvestSpec, passing, places
+from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
-from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility
+from interp_gui.core.errors import Cancelled, ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.images import image_sha256
 from interp_gui.core.preprocessing import load_input
 from interp_gui.engine.cache import Cache
@@ -27,6 +29,21 @@ def cache(tmp_path):
 
 def close(one, two):
     np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_the_first_batch_can_be_left_while_it_is_decoded(runtimes, many):
+    left = iter(range(2))
+
+    def check():
+        if next(left, None) is None:
+            raise Cancelled
+
+    images = [Known(i, ImageEntry(path=str(path)), "", -1) for i, path in enumerate(many)]
+    context = Context(model=runtimes["cnn"], inputs=Inputs(), check=check)
+    with pytest.raises(Cancelled):
+        passing._first(context, images, 8)
+    whole = passing._first(Context(model=runtimes["cnn"], inputs=Inputs()), images, 8)
+    assert len(whole) == 8
 
 
 def test_only_new_images_are_computed_and_figures_are_those_of_the_images_asked_for(

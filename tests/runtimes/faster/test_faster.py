@@ -251,6 +251,23 @@ def test_a_choice_of_an_earlier_process_is_exported_and_compared_but_not_timed(n
     assert network_of(net, work) is not None
 
 
+def test_it_can_be_stopped_between_the_parts_of_an_attempt(net, monkeypatch):
+    order = []
+
+    def noted(name, call):
+        def act(*given, **more):
+            order.append(name)
+            return call(*given, **more)
+
+        return act
+
+    for name in ("export", "ExportedNetwork", "disagreement"):
+        monkeypatch.setattr(choosing, name, noted(name, getattr(choosing, name)))
+    decide(net, work_of(net), noise(2), images=10**6, check=lambda: order.append("check"))
+    for name in ("ExportedNetwork", "disagreement"):
+        assert order[order.index(name) - 1] == "check"
+
+
 @pytest.mark.parametrize("after", [1, 3, 6])
 def test_it_can_be_stopped_while_it_exports(net, untouched, after):
     calls = []
