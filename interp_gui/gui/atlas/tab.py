@@ -46,6 +46,7 @@ from interp_gui.gui.parts import label, show_busy
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox
 from interp_gui.gui.undoing.settings_history import SettingsHistory
+from interp_gui.gui.views.frame import ElidedLabel
 
 NARROW_PX = 620
 PATIENCE_MS = 20_000
@@ -94,12 +95,11 @@ class AtlasTab(QWidget):
         self.bar.setAccessibleName("Progress of the map")
         self.status = label(dim=True)
         self.tools = MapTools()
-        self.about = label(dim=True)
+        self.about, self.note = ElidedLabel(), ElidedLabel()
         self.about.setAccessibleName("What the map shows")
         self.canvas = AtlasCanvas()
         self.empty = EmptyPage()
         self.sidebar = Sidebar(state)
-        self.note = label(dim=True)
         self.looking = Looking(
             state, bridge, self.work, self.canvas, self.sidebar, self.tools, self
         )
@@ -301,6 +301,7 @@ class AtlasTab(QWidget):
         made = current and not work.is_preview
         if work.kept is not None:
             self.about.setText(told_of(work.kept, current=current or request is None))
+            self.about.setToolTip(self.about.text())
         goes_on = work.can_go_on and request is not None and work.asked(request)
         self.make.setText("Go on" if goes_on else "Make again" if made else "Make atlas")
         self.make.setEnabled(request is not None and not running)
@@ -349,6 +350,7 @@ class AtlasTab(QWidget):
         text = "  ·  ".join(part for part in parts if part)
         self.note.setText(text)
         self.note.setToolTip(text)
+        self.note.setVisible(bool(text))
 
     # --- what can be done ------------------------------------------------------------------------
 
