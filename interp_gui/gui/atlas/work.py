@@ -180,7 +180,7 @@ class AtlasWork(QObject):
 
     @property
     def waits_for(self) -> str:
-        """What runs before the map's turn comes; empty where it is its turn, or nothing is asked."""
+        """What runs before the map's turn comes; empty where it is its turn or nothing is asked."""
         return waited_for(self._bridge, self._job) if self._job is not None else ""
 
     @property
@@ -342,7 +342,6 @@ class AtlasWork(QObject):
             if self.is_behind:
                 self._state.notify("success", f"The map of {self.layer} is made.")
         self.changed.emit()
-
 
     def _take_up(self, ended: Ended) -> bool:
         """Go on in a new engine, once: what ends that one too waits for a word."""
