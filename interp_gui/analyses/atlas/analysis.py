@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interp_gui.analyses.asked import asked_layer
-from interp_gui.analyses.atlas.costs import atlas_cost
+from interp_gui.analyses.atlas.costs import atlas_cost, cells_of
 from interp_gui.analyses.atlas.make import make_atlas
 from interp_gui.analyses.atlas.settings import AtlasSettings, of_atlas
 from interp_gui.core.analysis import Analysis, Context, Steps, parameter
@@ -59,17 +59,20 @@ def run(context: Context, parameters: Parameters) -> Steps:
 
 def estimate(context: Context, parameters: Parameters) -> Cost:
     """The pass over the images as far as it is not known, the layout, labels and pictures."""
-    cost = atlas_cost(context, asked_layer(context), parameters)
+    layer = asked_layer(context)
+    cost = atlas_cost(context, layer, parameters)
     if parameters.pictures == "none":
         return cost
     from interp_gui.analyses.atlas_pictures.costs import estimate as pictures_cost
     from interp_gui.analyses.atlas_pictures.settings import PictureSettings
 
-    settings = PictureSettings(
-        **of_atlas(parameters), size=parameters.size, steps=parameters.steps,
-        source="icon" if parameters.pictures == "icons" else "crop",
-    )  # fmt: skip
-    return cost + pictures_cost(context, settings)
+    for side in cells_of(context, layer, parameters):
+        settings = PictureSettings(
+            **of_atlas(parameters), level=side, size=parameters.size, steps=parameters.steps,
+            source="icon" if parameters.pictures == "icons" else "crop",
+        )  # fmt: skip
+        cost += pictures_cost(context, settings)
+    return cost
 
 
 ANALYSIS = Analysis(

@@ -1,7 +1,7 @@
-"""Which atlases were made before, for estimates: nothing of them is read for that."""
+"""Which atlases were made before, for estimates: of them only the number of cells is read."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,31 +12,57 @@ from interp_gui.analyses.dataset_pass import identified, images_at_hand
 from interp_gui.analyses.harvest import Harvest
 from interp_gui.analyses.passes import identity
 from interp_gui.core.analysis import Context
+from interp_gui.core.atlas.kinds import Atlas
 
 
 def note_made(
-    context: Context, layer: str, settings: AtlasSettings, found: Harvest, *, labels: bool
+    context: Context,
+    layer: str,
+    settings: AtlasSettings,
+    found: Harvest,
+    *,
+    labels: bool,
+    atlas: Atlas | None = None,
 ) -> None:
-    """Note that this atlas is in the cache now, with or without labels."""
+    """Note that this atlas is in the cache now, with or without labels, and its cells."""
     if context.cache is None or found.partial:
         return
     hashes = (image.sha256 for image in found.images)
     key = _key(context, layer, settings, hashes, labels=labels)
-    if context.recall(key) is None:
-        context.cache.put(key, {"made": True})
+    value: dict[str, Any] = {"made": True}
+    if atlas is not None:
+        value["cells"] = [
+            [level.side, int((level.count >= atlas.minimum).sum())] for level in atlas.levels
+        ]
+    kept = context.recall(key)
+    if kept is None or not kept.keys() >= value.keys():
+        context.cache.put(key, value)
 
 
 def was_made(context: Context, layer: str, settings: AtlasSettings, *, labels: bool) -> bool:
     """Whether such an atlas was made; False too where finding out would take long."""
+    return bool(_noted(context, layer, settings, [True] if labels else [True, False]))
+
+
+def known_cells(context: Context, layer: str, settings: AtlasSettings) -> dict[int, int]:
+    """Cells that have a picture, by the side of their level; empty where that is not known."""
+    for noted in _noted(context, layer, settings, [False, True]):
+        if noted.get("cells"):
+            return {int(side): int(count) for side, count in noted["cells"]}
+    return {}
+
+
+def _noted(
+    context: Context, layer: str, settings: AtlasSettings, labels: list[bool]
+) -> list[Mapping[str, Any]]:
     if context.cache is None:
-        return False
+        return []
     images, _ = within(identified(context, {}), len(images_at_hand(context).images))
     if images is None:
-        return False
+        return []
     hashes = [image.sha256 for image in images]
-    wanted = [True] if labels else [True, False]
-    keys = (_key(context, layer, settings, hashes, labels=each) for each in wanted)
-    return any(context.recall(key) is not None for key in keys)
+    keys = (_key(context, layer, settings, hashes, labels=each) for each in labels)
+    return [noted for key in keys if (noted := context.recall(key)) is not None]
 
 
 def _key(

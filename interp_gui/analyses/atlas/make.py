@@ -96,12 +96,12 @@ def make_atlas(
         yield msgspec.structs.replace(on_map(context, settings, blank, first), final=False)
     laid = yield from laid_for(context, settings, plan, about, points.weight, seed=seed)
     atlas = on_map(context, settings, blank, laid, versus=versus)
-    note_made(context, layer.name, settings, found, labels=False)
+    note_made(context, layer.name, settings, found, labels=False, atlas=atlas)
     if labels:
         if preview:
             yield msgspec.structs.replace(atlas, final=False)
         atlas = yield from labelled(context, settings, atlas)
-        note_made(context, layer.name, settings, found, labels=True)
+        note_made(context, layer.name, settings, found, labels=True, atlas=atlas)
     yield atlas
     return atlas
 

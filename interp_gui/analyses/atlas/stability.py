@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from interp_gui.analyses.asked import asked_layer
 from interp_gui.analyses.atlas.about import parse_about
 from interp_gui.analyses.atlas.comparing import near_on_map, procrustes, shared
-from interp_gui.analyses.atlas.costs import atlas_cost, layout_s
+from interp_gui.analyses.atlas.costs import atlas_cost, layout_s, points_of
 from interp_gui.analyses.atlas.layouts import Laid, Plan
 from interp_gui.analyses.atlas.make import laid_for, quiet
 from interp_gui.analyses.atlas.settings import AtlasSettings
@@ -158,11 +158,9 @@ def _table(
 
 def estimate(context: Context, parameters: Parameters) -> Cost:
     """The atlas, and as many further layouts."""
-    from interp_gui.analyses.dataset_pass import images_at_hand
-
     layer = asked_layer(context)
     cost = atlas_cost(context, layer, parameters, labels=False)
-    points = min(parameters.points, len(images_at_hand(context).images))
+    points = points_of(context, layer, parameters)
     more = (parameters.seeds - 1) * layout_s(points, layer.units, parameters)
     return cost + Cost(seconds=more)
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from interp_gui.analyses.asked import asked_layer
+from interp_gui.analyses.atlas.costs import cells_of, points_of
 from interp_gui.analyses.atlas_pictures.icons import Goals, icon_maker
 from interp_gui.analyses.atlas_pictures.settings import PictureSettings
 from interp_gui.analyses.costs import remembered, spread, step_s
@@ -13,22 +14,21 @@ from interp_gui.core.errors import ImageProblem
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import as_seen, read_for
 
-_FILLED = 0.4
-"""Share of a grid that is about filled, where the atlas is not known yet."""
-
 
 def estimate(context: Context, settings: PictureSettings) -> Cost:
     """Time of the pictures asked for; that of the atlas itself is told by its own analysis."""
     from interp_gui.analyses.atlas_pictures.order import cell_range
 
-    side = settings.level or 20
-    count = round(side * side * _FILLED)
+    layer = asked_layer(context)
+    cells = cells_of(context, layer, settings)
+    side = settings.level or min(cells)
+    # a level that is not thought to be offered: of points in every cell that has a picture
+    count = cells.get(side, max(1, points_of(context, layer, settings) // settings.minimum))
     if settings.cells.strip():
         count = len(cell_range(settings.cells, side * side))
     pixels = 3 * settings.size**2
     if settings.source == "crop":
         return Cost(seconds=count * image_s(context), disk_bytes=count * pixels)
-    layer = asked_layer(context)
     group = min(settings.group, count)
     seconds = block_step_s(context, layer, settings, group)
     steps = settings.steps * settings.tries * -(-count // group)
