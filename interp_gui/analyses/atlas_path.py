@@ -34,7 +34,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     seen = current_image(context)
     layer = asked_layer(context)
     atlas: Atlas | None = None
-    steps = make_atlas(context, parameters, preview=False)
+    steps = make_atlas(context, parameters, preview=False, labels=False)
     while atlas is None:
         try:
             step = next(steps)
