@@ -7,7 +7,7 @@ import pytest
 from interp_gui.analyses.atlas import umap_epochs
 from interp_gui.analyses.atlas.layouts import FEWEST, Plan, distinct, laid_out, principal
 from interp_gui.analyses.atlas.neighbours import nearest, one_thread, prepared
-from interp_gui.analyses.atlas.umap_epochs import compiled, compiling
+from interp_gui.analyses.atlas.umap_epochs import compiled, compiling, pull_and_push
 from interp_gui.analyses.atlas.umap_layout import curve, fuzzy_graph
 from interp_gui.core.errors import Cancelled
 
@@ -279,6 +279,25 @@ def test_the_curve_falls_as_wanted():
     a, b = curve(0.05)
     d = np.array([0.01, 0.05, 1.0, 2.0])
     assert 1 / (1 + a * d ** (2 * b)) == pytest.approx([1, 1, 0.387, 0.142], abs=0.05)
+
+
+def test_a_point_is_pushed_five_times_for_each_pull():
+    # one edge from the point at 0 to one of a thousand points, all of which lie at 1
+    a, b = 1.0, 0.5
+    xy = np.zeros((1001, 2), np.float32)
+    xy[1:, 0] = 1.0
+    starts = np.array([0, *[1] * 1001], np.int64)
+    state = np.array([12345], np.uint64)
+    one, none = np.ones(1, np.float32), np.zeros(1, np.float32)
+    with np.errstate(over="ignore"):  # numbers of the random generator wrap around
+        pull_and_push(xy, starts, np.array([1], np.int32), one, none, state, a, b, 0, 1, 10)
+    x = 2 * a * b / (1 + a)
+    for _ in range(5):
+        d = x - 1
+        x += max(-4.0, 2 * b * d / ((0.001 + d * d) * (1 + a * abs(d) ** (2 * b))))
+    assert xy[0, 0] == pytest.approx(x, rel=1e-4)
+    assert xy[1, 0] == pytest.approx(1 - 2 * a * b / (1 + a))
+    assert (xy[2:, 0] == 1).all()
 
 
 @pytest.mark.thorough

@@ -72,6 +72,17 @@ def test_grids_are_offered_while_half_of_their_cells_hold_enough(points, sides):
     assert (finer.count >= 8).mean() < 0.5
 
 
+@pytest.mark.parametrize(("holding", "sides"), [(4, (5, 10)), (5, (20,))])
+def test_a_level_is_offered_from_half_of_its_cells_on(holding, sides):
+    # ten cells of the grid of 20 hold points, in two of each cell of the grid of 10
+    counts = np.full(10, 7)
+    counts[:holding] = 8
+    xy = np.repeat(np.stack([np.arange(10) / 20 + 0.025, np.full(10, 0.5)], axis=1), counts, axis=0)
+    found = offered(xy.astype(np.float32), minimum=8, sides=(20,))
+    assert tuple(cells.side for cells in found.cells) == sides
+    assert found.minimum == 8
+
+
 def test_fewer_images_than_cells_still_give_a_map():
     xy, _ = clouds(12)
     found = offered(xy, minimum=8)

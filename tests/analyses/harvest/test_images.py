@@ -290,6 +290,16 @@ def test_outlying_tokens_are_drawn_again_and_counted(runtimes, many, harvested, 
     assert places.chosen(tried, 4, left).tolist() == [1, 2, 3, -1]
 
 
+def test_outliers_lie_beyond_ten_deviations_and_three_medians():
+    # the median is 1 and the median deviation 0.5: six counts
+    spread = np.array([[0.5] * 8 + [1.5] * 7 + [last] for last in (5.9, 6.1)], np.float32)
+    assert places.outliers(spread)[:, -1].tolist() == [False, True]
+    # no deviation: three counts
+    even = np.array([[1.0] * 15 + [last] for last in (2.9, 3.1)], np.float32)
+    assert places.outliers(even)[:, -1].tolist() == [False, True]
+    assert places.outliers(np.vstack([spread, even]))[:, :-1].sum() == 0
+
+
 def test_outliers_of_a_transformer_are_not_recorded(runtimes, many, harvested, monkeypatch):
     runtime, name = runtimes["vit"], "encoder.layers.encoder_layer_0"
     plain = harvested(runtime, dataset_of(many[:12]), [name])
