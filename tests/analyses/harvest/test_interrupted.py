@@ -174,7 +174,9 @@ def test_a_cancelled_run_loses_nothing(runtimes, many, harvested, computed, tmp_
 
 
 def test_two_runs_in_one_process_meet(runtimes, many, tmp_path, computed, monkeypatch):
+    # every step is written at once: how often would otherwise hang on how long steps take
     monkeypatch.setattr(recording, "_SHORTEST_S", 0.0)
+    monkeypatch.setattr(recording, "_SHARE", 0.0)
     cache = Cache(tmp_path / "cache")
     inputs = Inputs(dataset=dataset_of(many))
     layer = runtimes["cnn"].description.layer("last")
