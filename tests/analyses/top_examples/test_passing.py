@@ -364,8 +364,10 @@ def test_images_of_another_size_than_the_input_are_refused_in_words(
 
 
 def test_what_it_costs_is_known_before_and_nothing_afterwards(
-    runtimes, labelled, run_analysis, memory, directions
+    runtimes, labelled, run_analysis, memory, directions, monkeypatch
 ):
+    # a step of the network takes a second, whatever else this machine does
+    monkeypatch.setattr("interp_gui.analyses.top_examples.costs.step_s", lambda work: 1.0)
     inputs = Inputs(dataset=labelled, features=directions)
     context = Context(model=runtimes["cnn"], inputs=inputs, cache=memory)
     settings = ANALYSIS.settings(SETTINGS)
