@@ -100,7 +100,7 @@ def make_atlas(folder: Path, layer: str, *, positions: int, icons: bool) -> None
 
 
 def _run(folder: Path, layer: str, *, source: str, positions: int, side: int) -> None:
-    from interp_gui.cli.program import main as run
+    from interp_gui.cli import main as run
     from interp_gui.samples.mobilenet import mobilenet_path
 
     out = folder / f"atlas-{source}-{side}"

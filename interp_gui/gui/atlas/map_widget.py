@@ -22,7 +22,7 @@ from interp_gui.gui.atlas.picking import Wanted, wanted
 from interp_gui.gui.atlas.tiles import TileLayer
 from interp_gui.gui.atlas.travelling import FRAME_MS, TravellingWidget
 
-MOVING_BUDGET_S, RESTING_BUDGET_S = 0.006, 0.010
+MOVING_BUDGET_S, RESTING_BUDGET_S = 0.004, 0.008
 """How long a frame may make tiles."""
 _MAP_BYTES, _MARK_BYTES = 96 * 2**20, 48 * 2**20
 _WANTED_MS = 150
