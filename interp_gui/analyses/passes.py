@@ -56,7 +56,7 @@ def identity(context: Context, *, runner: str = "") -> dict[str, Any]:
         "runtime": runner or type(context.model).__name__,
         "device": context.model.device,
         "preprocessing": msgspec.to_builtins(context.model.preprocessing),
-        "edits": msgspec.to_builtins(msgspec.json.decode(context.inputs.edits.to_json())),
+        "edits": msgspec.json.decode(context.inputs.edits.in_force().to_json()),
     }
 
 

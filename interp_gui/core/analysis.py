@@ -12,6 +12,7 @@ from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Differentiable, Runtime, Sources, differentiable
@@ -19,7 +20,17 @@ from interp_gui.core.stored_folder import StoredFolder, temporary_folder
 from interp_gui.core.target import Target
 
 Need = Literal[
-    "image", "dataset", "layer", "features", "target", "gradient", "classes", "spatial", "other"
+    "image",
+    "dataset",
+    "layer",
+    "features",
+    "target",
+    "gradient",
+    "classes",
+    "spatial",
+    "other",
+    "edits",
+    "examples",
 ]
 ParameterKind = Literal["int", "float", "bool", "text", "choice"]
 
@@ -111,6 +122,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         In the order asked.
     region
         Brushed place on the current image: rows of weights on a grid over the network's input.
+    examples
+        By heading (`with`, `without`), for analyses that compare collections.
     """
 
     images: tuple[str, ...] = ()
@@ -120,6 +133,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target: Target = Target()
     edits: EditStack = EditStack()
     region: tuple[tuple[float, ...], ...] = ()
+    examples: dict[str, tuple[Example, ...]] = {}
     seed: int = 0
 
 

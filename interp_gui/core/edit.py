@@ -5,15 +5,20 @@ place and g the kind. `core.edit_reference` applies it in numpy; every runtime i
 that.
 """
 
+import math
 from typing import Literal
 
 import msgspec
 
 from interp_gui.core.errors import EditProblem, InvalidValue
 from interp_gui.core.feature import Feature
+from interp_gui.core.image_edit import ImageEdit
 from interp_gui.core.place import Place
 
-EDIT_FORMAT_VERSION = 1
+EDIT_FORMAT_VERSION = 2
+"""1 had no groups, no solo, no muting and no changes of images."""
+EDITS_MIME_TYPE = "application/x-interp-gui-edits"
+"""What a drag of edits carries: the JSON of a stack."""
 
 EditKind = Literal["ablate", "scale", "clamp", "add", "project_out", "patch"]
 BaselineKind = Literal["mean", "zero", "image"]
@@ -70,6 +75,8 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         SHA-256 of the image whose value is patched in.
     enabled
         A disabled edit stays in the stack and does nothing.
+    group
+        Edits that bear the same name are shown, switched and moved together; empty for none.
     """
 
     feature: Feature
@@ -82,6 +89,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     baseline: Baseline = Baseline()
     source: str = ""
     enabled: bool = True
+    group: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in LEGAL_KINDS[self.basis_kind]:
@@ -100,6 +108,16 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             self._check_count(self.baseline.values, "means")
         if self.deviation:
             self._check_count(self.deviation, "deviations")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if not all(map(math.isfinite, (self.amount, *self.deviation, *self.baseline.values))):
+            raise InvalidValue(
+                f"The strength of the edit of {self.feature.text} is not a finite number.",
+                hint="Type a number.",
+            )
+        if any(limit is not None and math.isnan(limit) for limit in (self.low, self.high)):
+            raise InvalidValue("A limit of a clamp is not a number.", hint="Type a number.")
 
     def _check_count(self, values: tuple[float, ...], what: str) -> None:
         size = len(self.feature.units) or len(self.feature.vectors)
@@ -124,15 +142,56 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
-    """An ordered list of edits; the order matters (`scale` then `add` differs from the reverse)."""
+    """An ordered list of edits; the order matters (`scale` then `add` differs from the reverse).
+
+    Parameters
+    ----------
+    edits
+        Of the network.
+    name
+        What a person calls it.
+    muted
+        Whether nothing of it is in force, whatever is enabled.
+    solo
+        Index in `edits` of the only one in force; None for all that are enabled.
+    image_edits
+        Changes of images themselves, each of one image.
+    """
 
     edits: tuple[Edit, ...] = ()
     version: int = EDIT_FORMAT_VERSION
+    name: str = ""
+    muted: bool = False
+    solo: int | None = None
+    image_edits: tuple[ImageEdit, ...] = ()
+
+    def is_live(self, index: int) -> bool:
+        """Whether an edit is in force: enabled, not muted, and no other one is solo."""
+        if self.muted or not self.edits[index].enabled:
+            return False
+        return self.solo is None or self.solo == index
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """Indices of the edits in force, in order."""
+        return tuple(i for i in range(len(self.edits)) if self.is_live(i))
 
     @property
     def active(self) -> tuple[Edit, ...]:
-        """The enabled edits, in order."""
-        return tuple(edit for edit in self.edits if edit.enabled)
+        """The edits in force, in order."""
+        return tuple(self.edits[i] for i in self.live)
+
+    @property
+    def active_image_edits(self) -> tuple[ImageEdit, ...]:
+        """The changes of images in force, in order; a solo edit stands alone."""
+        if self.muted or self.solo is not None:
+            return ()
+        return tuple(edit for edit in self.image_edits if edit.enabled)
+
+    def in_force(self) -> "EditStack":
+        """What of it changes anything: the same whatever is switched off, named or grouped."""
+        edits = tuple(msgspec.structs.replace(edit, group="") for edit in self.active)
+        return EditStack(edits=edits, image_edits=self.active_image_edits)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -141,9 +200,7 @@ class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
 
     def at(self, layer: str) -> tuple[tuple[int, Edit], ...]:
         """Active edits of one layer, each with its index in `edits`."""
-        return tuple(
-            (i, e) for i, e in enumerate(self.edits) if e.enabled and e.feature.layer == layer
-        )
+        return tuple((i, self.edits[i]) for i in self.live if self.edits[i].feature.layer == layer)
 
     def warnings(self, weights_sha256: str) -> list[str]:
         """Sentences about edits that were made on another model."""
@@ -170,9 +227,10 @@ class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
                 hint="Update interp-gui to open them.",
             )
         try:
-            return msgspec.json.decode(text, type=cls)
+            found = msgspec.json.decode(text, type=cls)
         except msgspec.MsgspecError as problem:
             raise EditProblem(f"This stack of edits cannot be read: {problem}.") from None
+        return msgspec.structs.replace(found, version=EDIT_FORMAT_VERSION)
 
 
 class _Versioned(msgspec.Struct):

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.atlas.kinds import Atlas, Sheet
+from interp_gui.core.edit import Edit, EditKind
 from interp_gui.core.feature import Feature
+from interp_gui.core.interventions.kinds import Intervention
+from interp_gui.core.place import Place
 from interp_gui.core.result_base import RESULT_KINDS, Floats, Number, Pixels, Result
 
 __all__ = [
     "RESULT_KINDS", "AnyResult", "Atlas", "Bars", "Curve", "Floats", "Grid", "GridItem", "Heatmap",
-    "Number", "Picture", "Pixels", "Result", "Sheet", "Table",
+    "Intervention", "Matrix", "Number", "Picture", "Pixels", "Result", "Sheet", "Table",
 ]  # fmt: skip
 
 
@@ -148,5 +151,64 @@ class Curve(Result, tag="curve"):
         return [header, *(tuple(float(v) for v in row) for row in np.vstack([self.x, self.ys]).T)]
 
 
-AnyResult = Picture | Grid | Heatmap | Bars | Table | Curve | Atlas | Sheet
+class Matrix(Result, tag="matrix", kw_only=True):
+    """Numbers by row and column, as of patching over layers and positions.
+
+    Parameters
+    ----------
+    values
+        (rows, columns); NaN where there is none.
+    row_labels, column_labels
+        Their names.
+    row_title, column_title
+        What rows and columns are.
+    unit
+        What the numbers are, in words.
+    symmetric
+        Whether zero is the middle of the colour map.
+    exact
+        (rows, columns): the number as confirmed exactly, NaN where it was only screened; None
+        where all are exact.
+    row_features, column_places
+        With `edit_kind` and `edit_source` what a cell is when it is dragged: the row's feature at
+        the column's place. Empty where cells cannot be dragged.
+    """
+
+    values: Floats
+    row_labels: tuple[str, ...]
+    column_labels: tuple[str, ...]
+    row_title: str = ""
+    column_title: str = ""
+    unit: str = ""
+    symmetric: bool = True
+    exact: Floats | None = None
+    row_features: tuple[Feature, ...] = ()
+    column_places: tuple[Place, ...] = ()
+    edit_kind: EditKind = "patch"
+    edit_source: str = ""
+    kind: ClassVar[str] = "matrix"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"values": self.values, **({} if self.exact is None else {"exact": self.exact})}
+
+    def rows(self) -> list[tuple[Number, ...]]:
+        head: tuple[Number, ...] = (self.row_title or "row", *self.column_labels)
+        found = [head]
+        for name, row in zip(self.row_labels, self.values, strict=True):
+            numbers: list[Number] = [float(value) for value in row]
+            found.append((name, *numbers))
+        return found
+
+    def edit(self, row: int, column: int) -> Edit | None:
+        """The edit that a cell stands for; None where cells are no edits."""
+        if not self.row_features:
+            return None
+        place = self.column_places[column] if self.column_places else Place()
+        return Edit(
+            feature=self.row_features[row], kind=self.edit_kind, place=place,
+            source=self.edit_source,
+        )  # fmt: skip
+
+
+AnyResult = Picture | Grid | Heatmap | Bars | Table | Curve | Matrix | Intervention | Atlas | Sheet
 """Kinds with a view today; graphs come with the analyses that make them."""

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from interp_gui.core.feature import Feature
 
-RESULT_KINDS = ("picture", "grid", "heatmap", "bars", "table", "curve", "atlas", "sheet", "graph")
+RESULT_KINDS = (
+    "picture", "grid", "heatmap", "bars", "table", "curve", "matrix", "intervention", "atlas",
+    "sheet", "graph",
+)  # fmt: skip
 
 Number = float | int | str | bool | None
 Pixels = NDArray[np.uint8]

@@ -82,6 +82,13 @@ def _missing(
         yield InvalidValue(
             f"'{title}' needs a feature.", hint="Choose a unit, as in features.14:7."
         )
+    if "edits" in needs and not (inputs.edits.active or inputs.edits.active_image_edits):
+        yield InvalidValue(
+            f"'{title}' needs an edit.",
+            hint="Put one on the intervention panel, or name one as in --ablate features.14:7.",
+        )
+    if "examples" in needs and not inputs.examples:
+        yield InvalidValue(f"'{title}' needs examples.", hint="Collect some first.")
     if "gradient" in needs and differentiable(model) is None:
         yield MissingAbility(
             f"'{title}' needs gradients, which this model's runtime cannot give.",

@@ -12,7 +12,7 @@ import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from interp_gui.core.dataset import Dataset
-from interp_gui.core.edit import EditStack
+from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import ModelDescription
@@ -60,6 +60,9 @@ class AppState(QObject):
     models_changed = Signal()
     """Another set of models is open."""
     edits_changed = Signal()
+    """Other edits are in force, or stand in the stack."""
+    watched_changed = Signal()
+    stacks_changed = Signal()
     image_changed = Signal()
     model_described = Signal()
     """It was found out what the current model runs fastest on; nothing else of it changed."""
@@ -80,6 +83,10 @@ class AppState(QObject):
         self._model: OpenModelState | None = None
         self._models: tuple[OpenModelState, ...] = ()
         self._edits = EditStack()
+        self._held: tuple[Edit, ...] = ()
+        self._follows_edits = False
+        self._watched: tuple[str, ...] = ()
+        self._stacks: tuple[EditStack, ...] = ()
         self._image: str | None = None
         self._dataset: Dataset | None = None
         self._dataset_handle = ""
@@ -111,8 +118,39 @@ class AppState(QObject):
 
     @property
     def edits(self) -> EditStack:
-        """The edits that are in force."""
+        """The stack on the intervention panel, with what is switched off in it."""
         return self._edits
+
+    @property
+    def edits_in_force(self) -> EditStack:
+        """What changes the network now: the stack's live edits, and those held by a key."""
+        live = self._edits.in_force()
+        return msgspec.structs.replace(live, edits=(*live.edits, *self._held))
+
+    @property
+    def held(self) -> tuple[Edit, ...]:
+        """Edits in force only while a key is held down; they stand in no stack."""
+        return self._held
+
+    @property
+    def follows_edits(self) -> bool:
+        """Whether heat maps, rankings and pages show the edited network."""
+        return self._follows_edits
+
+    @property
+    def edits_of_views(self) -> EditStack:
+        """The edits that views ask with: those in force, or none."""
+        return self.edits_in_force if self._follows_edits else EditStack()
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Paths of the images whose answers are watched, in order."""
+        return self._watched
+
+    @property
+    def stacks(self) -> tuple[EditStack, ...]:
+        """Stacks that were kept, to compare the one in force with."""
+        return self._stacks
 
     @property
     def model(self) -> OpenModelState | None:
@@ -246,10 +284,34 @@ class AppState(QObject):
             self.models_changed.emit()
 
     def set_edits(self, edits: EditStack) -> None:
-        """Put other edits in force."""
+        """Put another stack on the intervention panel."""
         if edits != self._edits:
             self._edits = edits
             self.edits_changed.emit()
+
+    def set_held(self, edits: tuple[Edit, ...]) -> None:
+        """Put edits in force for as long as a key is held; none to end that."""
+        if edits != self._held:
+            self._held = edits
+            self.edits_changed.emit()
+
+    def set_follows_edits(self, on: bool) -> None:
+        """Show the edited network in heat maps, rankings and pages, or the network as it is."""
+        if on != self._follows_edits:
+            self._follows_edits = on
+            self.edits_changed.emit()
+
+    def set_watched(self, paths: tuple[str, ...]) -> None:
+        """Watch other images."""
+        if paths != self._watched:
+            self._watched = paths
+            self.watched_changed.emit()
+
+    def set_stacks(self, stacks: tuple[EditStack, ...]) -> None:
+        """Keep other stacks."""
+        if stacks != self._stacks:
+            self._stacks = stacks
+            self.stacks_changed.emit()
 
     def set_image(self, path: str | None) -> None:
         """Make an image current."""

@@ -13,6 +13,7 @@ from interp_gui.core.place import Place
 UNIT = Feature(layer="a.1", units=(3, 4))
 VECTOR = Feature(layer="a.2#1", vectors=((1.0, 0.5), (0.0, 2.0)), model="1" * 64)
 LAYER = Feature(layer="a.3/in")
+LAYER_A = Feature(layer="a")
 NUMBERS = st.floats(-1e6, 1e6)
 PLACES = st.sampled_from(
     [Place(), Place("tokens", tokens=(0, -1)), Place("region", region=((0.0, 0.5),))]
@@ -47,7 +48,7 @@ def test_json_round_trips_and_is_stable(made):
     text = stack.to_json()
     assert EditStack.from_json(text) == stack
     assert EditStack.from_json(text.encode()).to_json() == text
-    assert json.loads(text)["version"] == 1
+    assert json.loads(text)["version"] == 2
 
 
 @given(st.lists(edits(), max_size=6))
@@ -73,7 +74,7 @@ def test_text_that_is_no_stack_is_refused(text):
 
 def test_a_newer_version_is_refused_with_a_hint():
     with pytest.raises(EditProblem, match="newer") as problem:
-        EditStack.from_json('{"edits": "unreadable today", "version": 2}')
+        EditStack.from_json('{"edits": "unreadable today", "version": 3}')
     assert "Update" in problem.value.hint
 
 
@@ -116,3 +117,30 @@ def test_other_weights_are_a_warning():
     assert VECTOR.text in sentence
     off = msgspec.structs.replace(stack.edits[0], enabled=False)
     assert EditStack((off,)).warnings("2" * 64) == []
+
+
+def test_an_older_file_is_read_as_what_it_said():
+    old = EditStack.from_json(
+        '{"edits": [{"feature": {"layer": "a"}, "kind": "scale"}], "version": 1}'
+    )
+    assert old == EditStack((Edit(feature=LAYER_A, kind="scale"),))
+
+
+def test_muting_and_solo_decide_what_is_in_force():
+    made = tuple(Edit(feature=LAYER_A, kind="scale", amount=i) for i in range(3))
+    stack = EditStack((made[0], msgspec.structs.replace(made[1], enabled=False), made[2]))
+    assert stack.live == (0, 2)
+    assert msgspec.structs.replace(stack, solo=2).active == (made[2],)
+    assert msgspec.structs.replace(stack, solo=1).active == ()
+    assert msgspec.structs.replace(stack, muted=True).in_force() == EditStack()
+    named = msgspec.structs.replace(stack, name="mine")
+    grouped = msgspec.structs.replace(
+        named, edits=tuple(msgspec.structs.replace(e, group="both") for e in named.edits)
+    )
+    assert grouped.in_force() == EditStack((made[0], made[2]))
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -float("inf")])
+def test_a_strength_is_a_finite_number(amount):
+    with pytest.raises(InvalidValue, match="finite"):
+        Edit(feature=LAYER_A, kind="scale", amount=amount)

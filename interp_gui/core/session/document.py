@@ -128,6 +128,10 @@ class SessionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     current_model: int = 0
     dataset: DatasetRef | None = None
     image: str = ""
+    watched: tuple[str, ...] = ()
+    """Paths of the images whose answers are watched under edits."""
+    stacks: tuple[EditStack, ...] = ()
+    """Stacks of edits that were kept beside the one in force, to compare it with."""
     layer: str = ""
     feature: Feature | None = None
     tab: str = ""

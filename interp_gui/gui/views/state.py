@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from interp_gui.core.dataset import Dataset
-from interp_gui.core.edit import EditStack
+from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.feature import Feature
 from interp_gui.core.target import Target
 from interp_gui.gui.state import AppState, Level, OpenModelState
@@ -61,6 +61,8 @@ class ViewState(AppState):
         shared.models_changed.connect(self._on_models)
         shared.dataset_changed.connect(self.dataset_changed)
         shared.edits_changed.connect(self.edits_changed)
+        shared.watched_changed.connect(self.watched_changed)
+        shared.stacks_changed.connect(self.stacks_changed)
         shared.tab_changed.connect(self.tab_changed)
         shared.history_changed.connect(self.history_changed)
 
@@ -79,6 +81,30 @@ class ViewState(AppState):
         return self._shared_state.edits
 
     @property
+    def edits_in_force(self) -> EditStack:
+        return self._shared_state.edits_in_force
+
+    @property
+    def held(self) -> tuple[Edit, ...]:
+        return self._shared_state.held
+
+    @property
+    def follows_edits(self) -> bool:
+        return self._shared_state.follows_edits
+
+    @property
+    def edits_of_views(self) -> EditStack:
+        return self._shared_state.edits_of_views
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        return self._shared_state.watched
+
+    @property
+    def stacks(self) -> tuple[EditStack, ...]:
+        return self._shared_state.stacks
+
+    @property
     def dataset(self) -> Dataset | None:
         return self._shared_state.dataset
 
@@ -95,6 +121,18 @@ class ViewState(AppState):
 
     def set_edits(self, edits: EditStack) -> None:
         self._shared_state.set_edits(edits)
+
+    def set_held(self, edits: tuple[Edit, ...]) -> None:
+        self._shared_state.set_held(edits)
+
+    def set_follows_edits(self, on: bool) -> None:
+        self._shared_state.set_follows_edits(on)
+
+    def set_watched(self, paths: tuple[str, ...]) -> None:
+        self._shared_state.set_watched(paths)
+
+    def set_stacks(self, stacks: tuple[EditStack, ...]) -> None:
+        self._shared_state.set_stacks(stacks)
 
     def set_dataset(self, dataset: Dataset | None, handle: str = "") -> None:
         self._shared_state.set_dataset(dataset, handle)

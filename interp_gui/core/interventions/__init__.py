@@ -1,0 +1,1 @@
+"""What an intervention does: answers before and after, and the effect of every edit."""
