@@ -163,6 +163,10 @@ class TorchRuntime:
         """A private copy of an array as a tensor of the network's precision and device."""
         return torch.tensor(np.asarray(batch)).to(device=self._device, dtype=self.dtype)
 
+    def known(self, name: str) -> LayerInfo | None:
+        """What is known of an address; None of one that is not offered."""
+        return self._probe.sites.get(str(Address.parse(name)))
+
     def layer(self, name: str) -> LayerInfo:
         """What is known of an address, `…/in` sites included; unknown ones raise UnknownName."""
         wanted = str(Address.parse(name))
@@ -259,7 +263,7 @@ class _Tap:
     ) -> None:
         self.captured: dict[CaptureLike, Tensor] = {}
         self.differentiate = False
-        self.hits = {index: 0 for index, edit in enumerate(stack.edits) if edit.enabled}
+        self.hits = dict.fromkeys(stack.live, 0)
         self._stack = stack
         self._runtime = runtime
         self._until = runtime.layer(until).name if until is not None else ""
@@ -268,11 +272,10 @@ class _Tap:
             name = key.layer if isinstance(key, Capture) else key
             self._wanted.setdefault(runtime.layer(name).name, []).append(key)
         self._edits: dict[str, list[tuple[int, Edit]]] = {}
-        for index, edit in enumerate(stack.edits):
-            if edit.enabled:
-                info = runtime.layer(edit.feature.layer)
-                edit.feature.check(info)
-                self._edits.setdefault(info.name, []).append((index, edit))
+        for index, edit in zip(stack.live, stack.active, strict=True):
+            info = runtime.layer(edit.feature.layer)
+            edit.feature.check(info)
+            self._edits.setdefault(info.name, []).append((index, edit))
         self._sources = {
             (runtime.layer(layer).name, image): runtime.tensor(value)
             for (layer, image), value in sources.items()

@@ -314,3 +314,25 @@ def test_only_this_thread_is_cancelled(tiny, x):
         with pytest.raises(RuntimeError, match="asked"):
             runtime.forward(x)
     assert len(done) == 1
+
+
+def test_edits_that_are_muted_or_not_solo_are_not_made(tiny):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 196, 5)).eval()
+    runtime = tiny(net)
+    x = np.random.default_rng(0).standard_normal((1, 3, 16, 16)).astype(np.float32)
+    edits = tuple(
+        Edit(feature=Feature(layer="0", units=(unit,)), kind="scale", amount=5.0) for unit in (0, 1)
+    )
+
+    def run(**how):
+        found = runtime.forward(x, edits=EditStack(edits, **how))
+        return found.outputs["output"], found.hits
+
+    plain = runtime.forward(x).outputs["output"]
+    assert np.array_equal(run(muted=True)[0], plain)
+    assert run(muted=True)[1] == {}
+    alone = runtime.forward(x, edits=EditStack(edits[1:])).outputs["output"]
+    assert np.array_equal(run(solo=1)[0], alone)
+    assert run(solo=1)[1] == {1: 1}
+    assert not np.array_equal(run()[0], alone)

@@ -76,6 +76,8 @@ def follow_axes(graph: Graph, shapes: Extents, batch: int) -> dict[str, Axes]:
             )
             if axes is None or len(axes) != len(shape) - 1:
                 axes = _carried(node, shapes, found, by_shape, shape)
+            if set(axes) == {"other"} and node.op == "Reshape":
+                axes = by_shape.get(shape, axes)  # groups of a norm put back in their places
             guessed = not node.inputs or found.get(node.inputs[0]) != axes
             if square and guessed and axes == _LAST[3] and shape[1] != shape[2]:
                 axes = ("other", "other", "unit")  # a slice of a map need not be square
@@ -121,6 +123,8 @@ def _by_operation(
     rank = len(shape) - 1
     first = node.inputs[0] if node.inputs else ""
     before = found.get(first)
+    if node.op == "InstanceNormalization" and before is not None and len(before) == rank:
+        return before
     if node.op in _CHANNELS_FIRST:
         return _FIRST.get(rank)
     if node.op == "Gemm":

@@ -248,14 +248,13 @@ class OnnxRuntime:
         }
         made: dict[str, list[tuple[SlotKind, dict[str, NDArray[Any]]]]] = {}
         hits: dict[int, int] = {}
-        for index, edit in enumerate(stack.edits):
-            if edit.enabled:
-                info = self._info(layers, edit.feature.layer)
-                self._check_edit(layers, edit, info, last)
-                source = known.get((info.name, edit.image_source))
-                feeds = slot_feeds(edit, info, source=source)
-                made.setdefault(info.name, []).append((slot_kind(edit, info), feeds))
-                hits[index] = 1
+        for index, edit in zip(stack.live, stack.active, strict=True):
+            info = self._info(layers, edit.feature.layer)
+            self._check_edit(layers, edit, info, last)
+            source = known.get((info.name, edit.image_source))
+            feeds = slot_feeds(edit, info, source=source)
+            made.setdefault(info.name, []).append((slot_kind(edit, info), feeds))
+            hits[index] = 1
         edits = tuple(
             SiteSlots(
                 layers.places[name], tuple(kind for kind, _ in slots),

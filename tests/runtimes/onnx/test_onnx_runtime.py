@@ -292,3 +292,17 @@ def test_exchanging_two_equal_tensors_changes_the_answer(small, batch):
         twin.stem[1].weight.copy_(small.stem[1].bias)
         twin.stem[1].bias.copy_(small.stem[1].weight)
         assert not torch.allclose(twin(torch.tensor(batch)), small(torch.tensor(batch)))
+
+
+def test_edits_that_are_muted_or_not_solo_are_not_made(runtime, batch):
+    edits = tuple(
+        Edit(feature=Feature(layer="body.Conv", units=(unit,)), kind="scale", amount=5.0)
+        for unit in (0, 1)
+    )
+    muted = runtime.forward(batch, edits=EditStack(edits, muted=True))
+    assert np.array_equal(muted.outputs["output"], runtime.forward(batch).outputs["output"])
+    assert muted.hits == {}
+    solo = runtime.forward(batch, edits=EditStack(edits, solo=1))
+    alone = runtime.forward(batch, edits=EditStack(edits[1:]))
+    assert np.array_equal(solo.outputs["output"], alone.outputs["output"])
+    assert solo.hits == {1: 1}
