@@ -15,6 +15,7 @@ from interp_gui.core.dataset import Dataset
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
+from interp_gui.core.interventions.fitting import fitted
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.target import Target
 from interp_gui.gui.history import History, Visit
@@ -48,6 +49,10 @@ class Notification:
 
 
 NO_CLASSES = "This model has no classes."
+
+
+def _fitted(edits: EditStack, model: OpenModelState | None) -> EditStack:
+    return edits if model is None else fitted(edits, model.description)
 
 
 class AppState(QObject):
@@ -122,10 +127,23 @@ class AppState(QObject):
         return self._edits
 
     @property
+    def edits_that_fit(self) -> EditStack:
+        """The stack with what does not fit the current model switched off, at the same places.
+
+        An edit of another model's weights, or of a layer that the model lacks, stays on the panel
+        and is not in force: whatever was asked with it would fail.
+        """
+        return _fitted(self.edits, self.model)
+
+    @property
     def edits_in_force(self) -> EditStack:
-        """What changes the network now: the stack's live edits, and those held by a key."""
-        live = self._edits.in_force()
-        return msgspec.structs.replace(live, edits=(*live.edits, *self._held))
+        """What changes the network now: the stack's live edits, and those held by a key.
+
+        Only those that fit the current model, see `edits_that_fit`.
+        """
+        live = self.edits_that_fit.in_force()
+        held = _fitted(EditStack(edits=self.held), self.model).active
+        return msgspec.structs.replace(live, edits=(*live.edits, *held))
 
     @property
     def held(self) -> tuple[Edit, ...]:
@@ -140,7 +158,7 @@ class AppState(QObject):
     @property
     def edits_of_views(self) -> EditStack:
         """The edits that views ask with: those in force, or none."""
-        return self.edits_in_force if self._follows_edits else EditStack()
+        return self.edits_in_force if self.follows_edits else EditStack()
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -204,11 +204,11 @@ def copy_to_clipboard(
     if text:
         mime.setText(text)
     QApplication.clipboard().setMimeData(mime)
-    _release_at_exit()
+    release_at_exit()
 
 
 @cache
-def _release_at_exit() -> None:
+def release_at_exit() -> None:
     """Empty the clipboard of platforms that would free our data after Python is gone, and crash.
 
     Platforms with a real clipboard free it with the application, and may keep what was copied.

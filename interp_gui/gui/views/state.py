@@ -81,20 +81,12 @@ class ViewState(AppState):
         return self._shared_state.edits
 
     @property
-    def edits_in_force(self) -> EditStack:
-        return self._shared_state.edits_in_force
-
-    @property
     def held(self) -> tuple[Edit, ...]:
         return self._shared_state.held
 
     @property
     def follows_edits(self) -> bool:
         return self._shared_state.follows_edits
-
-    @property
-    def edits_of_views(self) -> EditStack:
-        return self._shared_state.edits_of_views
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -1,0 +1,158 @@
+"""Dragging and copying edits: the stack's own JSON, under a type that every view gives and takes.
+
+Beside it go the features that the edits are of, so that whatever takes features takes these too.
+What arrives may come from any program, so it is checked field by field before it is believed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, Qt
+from PySide6.QtGui import QDrag
+from PySide6.QtWidgets import QApplication, QWidget
+
+from interp_gui.core.edit import EDITS_MIME_TYPE, Edit, EditStack
+from interp_gui.core.errors import EditProblem, InterpError
+from interp_gui.gui.dragging.drag import (
+    MAX_BYTES,
+    MAX_FEATURES,
+    MAX_UNIT,
+    drag_pixmap,
+    mime_for,
+    release_at_exit,
+)
+
+LONGEST_TEXT = 500
+MOST_EDITS = 1024
+EDITS_SUFFIX = ".edits.json"
+
+
+def read_edits(data: str | bytes) -> EditStack:
+    """Edits out of a drag, the clipboard or a file.
+
+    Raises
+    ------
+    EditProblem
+        For anything that is not a list of well-formed edits, or of a newer version.
+    """
+    if len(data) > MAX_BYTES:
+        raise EditProblem("This is too large to be a stack of edits.")
+    try:
+        stack = EditStack.from_json(data)
+    except InterpError:
+        raise
+    except (ValueError, RecursionError, OverflowError) as problem:
+        raise EditProblem(f"This is not a stack of edits: {problem}.") from None
+    if len(stack.edits) > MOST_EDITS or len(stack.image_edits) > MOST_EDITS:
+        raise EditProblem(f"There are more than {MOST_EDITS:,} edits in it.")
+    if stack.solo is not None and not 0 <= stack.solo < len(stack.edits):
+        raise EditProblem("The edit of it that stands alone is none of its edits.")
+    texts = [stack.name, *(edit.group for edit in stack.edits)]
+    for edit in stack.edits:
+        texts += [edit.feature.layer, edit.feature.model, edit.feature.name]
+        if any(unit > MAX_UNIT for unit in edit.feature.units):
+            raise EditProblem("One of the edits names a unit that no layer has.")
+        if not any((edit.feature.units, edit.feature.vectors)) and edit.feature.heads:
+            raise EditProblem("One of the edits names no head.")
+    if any(len(text) > LONGEST_TEXT or not text.isprintable() for text in texts):
+        raise EditProblem("One of the edits has a name that is not one.")
+    return stack
+
+
+def edits_from_mime(mime: QMimeData) -> EditStack | None:
+    """Edits that a drag or the clipboard carries; None if it carries something else.
+
+    Raises
+    ------
+    EditProblem
+        What it carries under the type of edits is none.
+    """
+    if not mime.hasFormat(EDITS_MIME_TYPE):
+        return None
+    return read_edits(bytes(mime.data(EDITS_MIME_TYPE).data()))
+
+
+def mime_for_edits(edits: EditStack | Sequence[Edit], title: str = "") -> QMimeData:
+    """Pack edits as JSON, as the features that they are of, and as text.
+
+    Parameters
+    ----------
+    edits
+        A stack, or edits that make one.
+    title
+        What the stack is called where it has no name.
+    """
+    stack = _stack(edits, title)
+    features = tuple(dict.fromkeys(edit.feature for edit in stack.edits))[:MAX_FEATURES]
+    mime = mime_for(features) if features else QMimeData()
+    mime.setData(EDITS_MIME_TYPE, QByteArray(stack.to_json().encode()))
+    mime.setText(stack.to_json())
+    return mime
+
+
+def start_edit_drag(
+    source: QWidget, edits: EditStack | Sequence[Edit], *, title: str = ""
+) -> Qt.DropAction:
+    """Drag edits out of `source` until the button is released; what the drop did with them."""
+    stack = _stack(edits, title)
+    drag = QDrag(source)
+    drag.setMimeData(mime_for_edits(stack))
+    called = stack.name or (stack.edits[0].feature.title if len(stack.edits) == 1 else "")
+    text = called or f"{len(stack.edits)} edits"
+    drag.setPixmap(drag_pixmap(text, image=None, count=1, widget=source))
+    drag.setHotSpot(QPoint(12, 12))
+    actions = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    return drag.exec(actions, Qt.DropAction.CopyAction)
+
+
+def copy_edits(edits: EditStack | Sequence[Edit]) -> None:
+    """Put edits on the clipboard, for this program and as text."""
+    QApplication.clipboard().setMimeData(mime_for_edits(edits))
+    release_at_exit()
+
+
+def edits_on_clipboard() -> EditStack | None:
+    """Edits on the clipboard, copied here or as JSON in any editor; None if there are none."""
+    mime = QApplication.clipboard().mimeData()
+    found = edits_from_mime(mime) if mime is not None else None
+    if found is not None or mime is None or not mime.hasText():
+        return found
+    text = mime.text().strip()
+    return read_edits(text) if text.startswith("{") else None
+
+
+def is_edits_file(path: str) -> bool:
+    """Whether a file may hold edits, by its name alone."""
+    return Path(path).suffix.lower() == ".json"
+
+
+def read_edits_file(path: str) -> EditStack:
+    """Edits out of a file.
+
+    Raises
+    ------
+    EditProblem
+        It cannot be read, or holds something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as problem:
+        raise EditProblem(f"{Path(path).name} cannot be read: {problem.strerror}.") from None
+    try:
+        return read_edits(data)
+    except EditProblem as problem:
+        raise EditProblem(f"{Path(path).name}: {problem.message}", hint=problem.hint) from None
+
+
+def _stack(edits: EditStack | Sequence[Edit], title: str) -> EditStack:
+    if isinstance(edits, EditStack):
+        found = edits
+    else:
+        found = EditStack(edits=tuple(edits))
+    if title and not found.name:
+        return EditStack(
+            edits=found.edits, name=title, muted=found.muted, solo=found.solo,
+            image_edits=found.image_edits,
+        )  # fmt: skip
+    return found
