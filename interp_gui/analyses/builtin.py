@@ -27,6 +27,8 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "dataset_predictions",
         "check_preprocessing",
         "compare_models",
+        "intervene",
+        "concept",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
     return tuple(module.ANALYSIS for module in found)

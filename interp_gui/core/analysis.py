@@ -14,6 +14,7 @@ from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
 from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
+from interp_gui.core.lasting import Lasting
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Differentiable, Runtime, Sources, differentiable
 from interp_gui.core.stored_folder import StoredFolder, temporary_folder
@@ -168,6 +169,8 @@ class Context:
     other: Runtime | None = None
     probes: dict[str, float] = field(default_factory=dict)
     """Times that were measured for estimates, by what was timed; kept as long as the engine."""
+    lasting: Lasting = field(default_factory=Lasting)
+    """What is kept in memory for the next request about the same model."""
 
     @property
     def differentiable(self) -> Differentiable:
@@ -264,6 +267,8 @@ class Analysis:
         Raised whenever the same inputs would give other numbers; part of cache keys.
     offered
         Whether menus of the window offer it; a part of another analysis is not worth a form.
+    judges_edits
+        Whether it says itself which edits do not fit, instead of being refused for one of them.
     """
 
     id: str
@@ -278,6 +283,7 @@ class Analysis:
     version: int = 1
     menu: str = "Analyse"
     offered: bool = True
+    judges_edits: bool = False
     estimate: Callable[[Context, Any], Cost | None] | None = None
 
     def info(self, *, plugin: str = "") -> AnalysisInfo:

@@ -46,7 +46,7 @@ def check_needs(
         raise problem
     description = model.description
     layers = list(_layers(model, inputs))
-    for edit in inputs.edits.active:
+    for edit in () if analysis.judges_edits else inputs.edits.active:
         edit.feature.check(description.layer(edit.feature.layer))
     if "target" in analysis.needs:
         inputs.target.check(description)

@@ -1,7 +1,6 @@
 """What is open: models, datasets and analyses, and how each request is carried out."""
 
 import os
-import time
 from collections.abc import Generator, Iterable
 from functools import partial
 from typing import Protocol, cast
@@ -12,7 +11,8 @@ from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Pr
 from interp_gui.core.choices import remember_outputs
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
-from interp_gui.core.errors import InvalidValue, MissingAbility, UnknownName, unknown_name
+from interp_gui.core.errors import MissingAbility, UnknownName, unknown_name
+from interp_gui.core.lasting import Lasting
 from interp_gui.core.model import (
     ModelDescription,
     OutputInfo,
@@ -20,8 +20,7 @@ from interp_gui.core.model import (
     check_outputs,
     same_outputs,
 )
-from interp_gui.core.preprocessing import load_batch
-from interp_gui.core.runtime import Array, Runtime
+from interp_gui.core.runtime import Runtime
 from interp_gui.engine.cache import Cache
 from interp_gui.engine.environment import package_versions
 from interp_gui.engine.jobs import Check, JobStep, JobSteps, Made
@@ -50,12 +49,12 @@ from interp_gui.engine.opening import (
 )  # fmt: skip
 from interp_gui.engine.recipes import (
     compute_threads,
-    hashing,
     recipe_of_result,
     recipe_of_run,
     takes_dataset,
 )  # fmt: skip
-from interp_gui.engine.watching import STEP_S, cancelling, hash_all, watched
+from interp_gui.engine.sources import sources_of
+from interp_gui.engine.watching import cancelling, hash_all, watched
 
 
 class Repreparable(Protocol):
@@ -100,6 +99,7 @@ class Workspace:
         self._guessed: dict[str, tuple[OutputInfo, ...]] = {}
         self._datasets: dict[str, Dataset] = {}
         self._probes: dict[str, float] = {}
+        self._lasting = Lasting()
         self._open = open_model or open_on_engine
         self.device, self.device_reason = _device(device, real=open_model is None)
         if analyses is None:
@@ -154,7 +154,7 @@ class Workspace:
             case OpenModel():
                 return (yield from self._open_model(request, check))
             case CloseModel():
-                self._models.pop(request.model, None)
+                self._put(request.model, None)
                 self._guessed.pop(request.model, None)
             case SetPreprocessing():
                 return self._set_preprocessing(request, check)
@@ -184,9 +184,17 @@ class Workspace:
         wanted = request.outputs or outputs_of(found)
         if wanted != found.outputs and same_outputs(wanted, found.outputs):
             runtime = _with_outputs(runtime, wanted)
-        self._models[request.model] = runtime
+        self._put(request.model, runtime)
         self._guessed[request.model] = () if found.choice.output else found.outputs
         return self._described(request.model)
+
+    def _put(self, handle: str, runtime: Runtime | None) -> None:
+        """Have another runtime under a handle, and let go of all that was kept for the former."""
+        former = self._models.pop(handle, None)
+        if former is not None:
+            self._lasting.forget(former)
+        if runtime is not None:
+            self._models[handle] = runtime
 
     def _described(self, handle: str) -> ModelDescription:
         """A model's description, with what its outputs would be if nobody had said."""
@@ -196,7 +204,7 @@ class Workspace:
 
     def _set_outputs(self, request: SetOutputs) -> ModelDescription:
         changed = _with_outputs(self.model(request.model), request.outputs)
-        self._models[request.model] = changed
+        self._put(request.model, changed)
         if request.keep:
             is_guess = request.outputs == self._guessed.get(request.model)
             told = () if is_guess else request.outputs
@@ -209,7 +217,7 @@ class Workspace:
             raise MissingAbility("This model's preprocessing cannot be changed.")
         with cancelling(runtime, check):
             changed = cast(Repreparable, runtime).with_preprocessing(request.preprocessing)
-        self._models[request.model] = changed
+        self._put(request.model, changed)
         return self._described(request.model)
 
     # --- runs ----------------------------------------------------------------------------------
@@ -222,10 +230,10 @@ class Workspace:
         inputs = self._inputs(request)
         settings = analysis.settings(request.parameters)
         check_needs(analysis, model, inputs, settings, other=other)
-        sources = yield from self._sources(model, inputs, check)
+        sources = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources, probes=self._probes, other=other,
+            sources=sources, probes=self._probes, lasting=self._lasting, other=other,
         )  # fmt: skip
         recipe = None
         for step in watched(analysis.run(context, settings), (model, other), check):
@@ -249,10 +257,10 @@ class Workspace:
         check_needs(analysis, model, inputs, settings, other=other)
         if analysis.estimate is None:
             return
-        sources = yield from self._sources(model, inputs, check)
+        sources = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources, probes=self._probes, other=other,
+            sources=sources, probes=self._probes, lasting=self._lasting, other=other,
         )  # fmt: skip
         with cancelling(model, check):
             cost = analysis.estimate(context, settings)
@@ -267,43 +275,6 @@ class Workspace:
         if request.dataset not in self._datasets:
             raise UnknownName("Those images are not at hand.", hint="Open the images again.")
         return msgspec.structs.replace(inputs, dataset=self._datasets[request.dataset])
-
-    def _sources(
-        self, model: Runtime, inputs: Inputs, check: Check
-    ) -> Generator[Progress, None, dict[tuple[str, str], Array]]:
-        """Values of the other images that edits ask for, found among the images at hand."""
-        wanted: dict[str, list[str]] = {}
-        for edit in inputs.edits.active:
-            if edit.image_source:
-                wanted.setdefault(edit.image_source, []).append(edit.feature.layer)
-        if not wanted:
-            return {}
-        at_hand = (*inputs.images, *(inputs.dataset.paths if inputs.dataset else ()))
-        missing, found = set(wanted), {}
-        told_s = time.monotonic()
-        for done, (path, digest) in enumerate(hashing(at_hand)):
-            if digest in missing:
-                missing.discard(digest)
-                found[digest] = path
-            if not missing:
-                break
-            if time.monotonic() - told_s > STEP_S:
-                check()
-                yield Progress(done=done, total=len(at_hand), text="Looking for an edit's image")
-                told_s = time.monotonic()
-        if missing:
-            raise InvalidValue(
-                "An edit takes its value from an image that is not at hand.",
-                hint="Open the images that it was made with.",
-            )
-        sources: dict[tuple[str, str], Array] = {}
-        with cancelling(model, check):
-            for digest, layers in wanted.items():
-                names = list(dict.fromkeys(layers))
-                batch = load_batch([found[digest]], model.preprocessing)
-                captured = model.forward(batch, capture=names).captured
-                sources.update({(name, digest): captured[name][0] for name in names})
-        return sources
 
     def _find_analyses(self, *, safe_mode: bool) -> None:
         from interp_gui.analyses.builtin import builtin_analyses

@@ -1,0 +1,141 @@
+"""The analysis `intervene`: for each image the answer before and after, and each edit's part."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from interp_gui.analyses.intervene.answering import Answering, answering
+from interp_gui.analyses.intervene.effects import Ran, first_pass, leave_out
+from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.errors import ImageProblem, InterpError, InvalidValue
+from interp_gui.core.interventions.kinds import Intervention
+from interp_gui.core.interventions.measures import divergence_of, entropy_of
+from interp_gui.core.model import ModelDescription, OutputInfo
+from interp_gui.core.result import Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """Settings of `intervene`."""
+
+    controls: int = parameter(
+        20, help="Random features of the same layer that are changed as much instead, for "
+        "comparison with each edit; 0: none.", minimum=0, maximum=256,
+    )  # fmt: skip
+    effects: bool = parameter(
+        True, help="Measure what each of several edits does to the answer, by leaving it out."
+    )
+
+
+@dataclass
+class _Image:
+    """How far one image is."""
+
+    place: int
+    path: str
+    asked: Answering | None = None
+    ran: Ran = field(default_factory=Ran)
+    problem: str = ""
+
+
+def run(context: Context, parameters: Parameters) -> Steps:
+    """An `Intervention` an image, keyed by its place in the order asked, refined as effects come.
+
+    The current image is answered first, then the others; then follow the effects of single edits,
+    and then their controls. An image that cannot be read has a `problem`, unless all are such.
+    """
+    images = [_Image(i, path) for i, path in enumerate(context.inputs.images)]
+    if not images:
+        raise InvalidValue("An image is needed.", hint="Choose one or more images first.")
+    problems: list[InterpError] = []
+    for image in images:
+        context.check()
+        try:
+            image.asked = answering(context, image.path)
+            image.ran = first_pass(image.asked)
+        except (ImageProblem, InvalidValue) as problem:
+            problems.append(problem)
+            image.problem = problem.message
+            if len(problems) == len(images):
+                raise
+        if len(image.ran.hits) == 1:
+            _all_effects(image)
+        yield told(context, image, final=_is_done(image, parameters))
+    readable = [image for image in images if image.asked is not None]
+    for image in readable if parameters.effects else ():
+        if image.asked is None or len(image.ran.hits) < 2:
+            continue
+        for done, i in enumerate(image.ran.hits):
+            context.check()
+            yield Progress(done=done, total=len(image.ran.hits), text="Leaving edits out")
+            leave_out(image.asked, image.ran, i)
+        yield told(context, image, final=True)
+
+
+def _all_effects(image: _Image) -> None:
+    if image.asked is not None:
+        for i in image.ran.hits:
+            leave_out(image.asked, image.ran, i)
+
+
+def _is_done(image: _Image, parameters: Parameters) -> bool:
+    return image.asked is None or not parameters.effects or len(image.ran.hits) < 2
+
+
+def told(context: Context, image: _Image, *, final: bool) -> Intervention:
+    """What is known of an image by now."""
+    model, stack = context.model.description, context.inputs.edits
+    output = model.outputs[0] if model.outputs else OutputInfo(kind="embedding")
+    name = image.path.replace("\\", "/").rsplit("/", 1)[-1]
+    key = f"image-{image.place:03d}"
+    asked, after = image.asked, image.ran.after
+    if asked is None or after is None:
+        empty = np.zeros(0, np.float32)
+        return Intervention(
+            key=key, image=image.path, edits=stack, title=f"Answer for {name}", before=empty,
+            after=empty, output_kind=output.kind, problem=image.problem,
+        )  # fmt: skip
+    before = asked.kept.before
+    one, other = asked.value(before), asked.value(after)
+    divergence = divergence_of(after, before, output.kind)
+    numbers: dict[str, Number] = {
+        "target_before": one,
+        "target_after": other,
+        "target_change": None if one is None or other is None else other - one,
+        "divergence": divergence,
+        "entropy_before": entropy_of(before, output.kind),
+        "entropy_after": entropy_of(after, output.kind),
+    }
+    return Intervention(
+        key=key, image=image.path, edits=stack, title=f"Answer for {name}, before and after",
+        final=final, image_sha256=asked.sha256, before=before.astype(np.float32),
+        after=after.astype(np.float32), output_kind=output.kind,
+        labels=labels_of(model, output, len(before)), target_before=one, target_after=other,
+        target_title=asked.target.title(model) if asked.target is not None else "",
+        divergence=divergence,
+        effects=image.ran.told(len(stack.edits), size=float(np.abs(after).max(initial=0.0))),
+        numbers={k: v for k, v in numbers.items() if v is not None},
+        notes=tuple(stack.warnings(model.weights_sha256)),
+    )  # fmt: skip
+
+
+def labels_of(model: ModelDescription, output: OutputInfo, count: int) -> tuple[str, ...]:
+    """A name for each number of the main output."""
+    if output.kind in ("softmax", "sigmoid"):
+        return tuple(model.class_name(i) for i in range(count))
+    words = {"scalar": "value", "embedding": "dimension", "map": "channel"}
+    return tuple(f"{words.get(output.kind, 'output')} {i}" for i in range(count))
+
+
+ANALYSIS = Analysis(
+    id="intervene",
+    title="What edits do",
+    summary="The answer before and after the edits, and the part of each beside random controls.",
+    parameters=Parameters,
+    needs=("image",),
+    uses=("edits", "target"),
+    produces=("intervention",),
+    judges_edits=True,
+    offered=False,
+    run=run,
+)

@@ -1,0 +1,177 @@
+"""What each edit of a stack did for one image: whether it ran, what it changed, what that did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from interp_gui.analyses.intervene.answering import Answering, Row
+from interp_gui.core.edit import Edit
+from interp_gui.core.errors import EditProblem, InterpError, InvalidValue, UnknownName
+from interp_gui.core.interventions.changes import change_of
+from interp_gui.core.interventions.fitting import why_no_place
+from interp_gui.core.interventions.kinds import EditEffect, EditState
+from interp_gui.core.runtime import Capture, Forward
+
+ROUNDING = 1e-5
+"""What moves less than this share of the numbers' size has not moved."""
+OF_ONE_EDIT = (EditProblem, InvalidValue, UnknownName)
+"""What a pass raises where one of its edits is at fault."""
+
+
+@dataclass(kw_only=True)
+class Ran:
+    """What is known of the edits of one image, by place in the stack.
+
+    Parameters
+    ----------
+    failed
+        Reasons.
+    hits, change, share
+        As of `EditEffect`.
+    effect
+        Change of the Target, None without one, and the largest change of any output.
+    """
+
+    failed: dict[int, str] = field(default_factory=dict)
+    hits: dict[int, int] = field(default_factory=dict)
+    change: dict[int, float] = field(default_factory=dict)
+    share: dict[int, float] = field(default_factory=dict)
+    effect: dict[int, tuple[float | None, float]] = field(default_factory=dict)
+    controls: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    control_notes: dict[int, str] = field(default_factory=dict)
+    warnings: dict[int, str] = field(default_factory=dict)
+    behind: dict[int, str] = field(default_factory=dict)
+    after: Row | None = None
+
+    def told(self, count: int, *, size: float) -> tuple[EditEffect, ...]:
+        """One for each edit of a stack of `count`, `size` being that of the answer's numbers."""
+        return tuple(self._of(i, size) for i in range(count))
+
+    def _of(self, index: int, size: float) -> EditEffect:
+        effect = self.effect.get(index)
+        return EditEffect(
+            index=index, state=self._state(index, size), reason=self.failed.get(index, ""),
+            hits=self.hits.get(index, 0), change=self.change.get(index),
+            share=self.share.get(index), effect=None if effect is None else effect[0],
+            controls=self.controls.get(index, ()),
+            control_note=self.control_notes.get(index, ""),
+            warning=self.warnings.get(index, ""), behind=self.behind.get(index, ""),
+        )  # fmt: skip
+
+    def _state(self, index: int, size: float) -> EditState:
+        if index in self.failed:
+            return "failed"
+        if index not in self.hits:
+            return "off"
+        if self.change.get(index) == 0.0:
+            return "inactive"
+        if index not in self.effect:
+            return "effective"
+        effect, moved = self.effect[index]
+        most = max(abs(effect or 0.0), moved)
+        return "ineffective" if most <= ROUNDING * max(1.0, size) else "effective"
+
+
+def first_pass(asked: Answering) -> Ran:
+    """Run an image under all edits in force that can run, and say what each changed.
+
+    An edit that does not fit the model or the image has failed, and the others go on without it.
+    """
+    stack = asked.context.inputs.edits
+    found = Ran()
+    live = {i: stack.edits[i] for i in stack.live}
+    for i, edit in live.items():
+        problem = _why_not(asked, edit)
+        if problem:
+            found.failed[i] = problem
+    while running := {i: edit for i, edit in live.items() if i not in found.failed}:
+        layers = dict.fromkeys(edit.feature.layer for edit in running.values())
+        before = [Capture(layer, "before") for layer in layers]
+        try:
+            passed = asked.run(list(running.values()), capture=before)
+        except OF_ONE_EDIT as problem:
+            found.failed |= _culprits(asked, running, problem)
+            continue
+        found.after = asked.row(passed)
+        found.hits = {i: passed.hits.get(at, 0) for at, i in enumerate(running)}
+        _measure(asked, running, passed, found)
+        return found
+    found.after = asked.kept.base
+    return found
+
+
+def leave_out(asked: Answering, found: Ran, index: int) -> None:
+    """Measure the effect of one edit: the answer with all, less that with all but this one."""
+    assert found.after is not None
+    without = asked.kept.base
+    if len(found.hits) > 1:
+        without = asked.row(
+            asked.run([_idle(e) if i == index else e for i, e in ran(asked, found)])
+        )
+    with_all, with_others = asked.value(found.after), asked.value(without)
+    effect = None if with_all is None or with_others is None else with_all - with_others
+    found.effect[index] = effect, float(np.abs(found.after - without).max(initial=0.0))
+
+
+def ran(asked: Answering, found: Ran) -> list[tuple[int, Edit]]:
+    """The edits that ran, with their places in the stack."""
+    stack = asked.context.inputs.edits
+    return [(i, stack.edits[i]) for i in found.hits]
+
+
+def _idle(edit: Edit) -> Edit:
+    """An edit that changes nothing in the same place of the network.
+
+    The sites stay the same, so that what lies before them is not computed again.
+    """
+    return Edit(feature=edit.feature, kind="scale", amount=1.0)
+
+
+def _why_not(asked: Answering, edit: Edit) -> str:
+    problem = why_no_place(edit, asked.context.model.description)
+    lends = (edit.feature.layer, edit.image_source)
+    if not problem and edit.image_source and lends not in asked.context.sources:
+        return "The image that it takes its value from is not at hand."
+    return problem
+
+
+def _culprits(asked: Answering, running: dict[int, Edit], problem: InterpError) -> dict[int, str]:
+    """Which edits cannot run, and why; all of them where none fails alone."""
+    found = {}
+    for i, edit in running.items():
+        try:
+            asked.run([edit])
+        except OF_ONE_EDIT as own:
+            found[i] = _words(own)
+    return found or dict.fromkeys(running, _words(problem))
+
+
+def _words(problem: InterpError) -> str:
+    return f"{problem.message} {problem.hint}".strip()
+
+
+def _measure(asked: Answering, running: dict[int, Edit], passed: Forward, found: Ran) -> None:
+    """What each edit changed, computed from the layers' values as they were before the edits."""
+    values = {
+        layer: np.asarray(passed.captured[Capture(layer, "before")][0])
+        for layer in dict.fromkeys(edit.feature.layer for edit in running.values())
+    }
+    for (i, edit), last in zip(
+        running.items(), _last_of_layer(list(running.values())), strict=True
+    ):
+        layer = edit.feature.layer
+        axes = asked.context.model.description.layer(layer).axes
+        value = values[layer]
+        source = asked.context.sources.get((layer, edit.image_source))
+        change = change_of(edit, value, axes, source=source)
+        found.change[i] = change.moved
+        length = float(np.linalg.norm(value.astype(np.float64)))
+        found.share[i] = change.moved / length if length else 0.0
+        if not last:
+            values[layer] = change.onto(value)
+
+
+def _last_of_layer(edits: Sequence[Edit]) -> list[bool]:
+    layers = [edit.feature.layer for edit in edits]
+    return [layer not in layers[i + 1 :] for i, layer in enumerate(layers)]

@@ -1,0 +1,94 @@
+"""Values of other images that edits take, found among the images at hand."""
+
+import time
+from collections.abc import Generator
+
+from interp_gui.analyses.asked import changes_asked_of
+from interp_gui.core.analysis import Inputs, Progress
+from interp_gui.core.errors import ImageProblem, InvalidValue, UnknownName
+from interp_gui.core.image_changes import PIXELS
+from interp_gui.core.preprocessing import cropped, normalised, read_for
+from interp_gui.core.runtime import Array, Runtime
+from interp_gui.engine.jobs import Check
+from interp_gui.engine.recipes import hashing
+from interp_gui.engine.watching import STEP_S, cancelling
+
+
+def sources_of(
+    model: Runtime, inputs: Inputs, check: Check, *, lenient: bool = False
+) -> Generator[Progress, None, dict[tuple[str, str], Array]]:
+    """By layer and image: what the edits in force ask for, and pixels for changes of images.
+
+    Parameters
+    ----------
+    lenient
+        Leave out what cannot be had; the analysis says which edits cannot run for it.
+
+    Raises
+    ------
+    InvalidValue
+        An image is not at hand.
+    UnknownName
+        An edit's layer does not exist.
+    """
+    wanted: dict[str, list[str]] = {}
+    for edit in inputs.edits.active:
+        if edit.image_source and not (lenient and not _has(model, edit.feature.layer)):
+            wanted.setdefault(edit.image_source, []).append(edit.feature.layer)
+    for change in changes_asked_of(inputs):
+        if change.kind == "swap":
+            wanted.setdefault(change.source, []).append(PIXELS)
+    if not wanted:
+        return {}
+    found = yield from _paths(tuple(wanted), inputs, check)
+    if not lenient and len(found) < len(wanted):
+        raise InvalidValue(
+            "An edit takes its value from an image that is not at hand.",
+            hint="Open the images that it was made with.",
+        )
+    sources: dict[tuple[str, str], Array] = {}
+    with cancelling(model, check):
+        for digest, path in found.items():
+            names = [name for name in dict.fromkeys(wanted[digest]) if name != PIXELS]
+            try:
+                seen = cropped(read_for(path, model.preprocessing), model.preprocessing)
+            except ImageProblem:
+                if not lenient:
+                    raise
+                continue
+            if PIXELS in wanted[digest]:
+                sources[PIXELS, digest] = seen
+            if not names:
+                continue
+            batch = normalised(seen, model.preprocessing)[None]
+            captured = model.forward(batch, capture=names).captured
+            sources.update({(name, digest): captured[name][0] for name in names})
+    return sources
+
+
+def _has(model: Runtime, layer: str) -> bool:
+    try:
+        model.description.layer(layer)
+    except (UnknownName, InvalidValue):
+        return False
+    return True
+
+
+def _paths(
+    wanted: tuple[str, ...], inputs: Inputs, check: Check
+) -> Generator[Progress, None, dict[str, str]]:
+    """By hash: where an image lies; those that are nowhere are left out."""
+    at_hand = (*inputs.images, *(inputs.dataset.paths if inputs.dataset else ()))
+    missing, found = set(wanted), {}
+    told_s = time.monotonic()
+    for done, (path, digest) in enumerate(hashing(at_hand)):
+        if digest in missing:
+            missing.discard(digest)
+            found[digest] = path
+        if not missing:
+            break
+        if time.monotonic() - told_s > STEP_S:
+            check()
+            yield Progress(done=done, total=len(at_hand), text="Looking for an edit's image")
+            told_s = time.monotonic()
+    return {digest: found[digest] for digest in wanted if digest in found}
