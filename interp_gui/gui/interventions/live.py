@@ -212,7 +212,7 @@ class LiveAnswers(QObject):
             model=model.handle, preprocessing=model.description.preprocessing,
             target=state.target, stack=stack, which=which, images=images, controls=controls,
             dataset=state.dataset_handle if lends else "",
-            rows=state.edits.live if which == "own" else (),
+            rows=state.edits_that_fit.live if which == "own" else (),
         )  # fmt: skip
 
     def _on_change(self) -> None:

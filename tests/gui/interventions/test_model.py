@@ -118,9 +118,11 @@ def test_solo_goes_with_its_edit(edits, state):
     edits.move(1, 3)
     assert state.edits.solo == 2
     edits.add_features((unit(9),), at=0)
-    assert state.edits.solo == 3 and state.edits.active[0].feature.text == "features.14:2"
+    assert state.edits.solo == 3
+    assert state.edits.active[0].feature.text == "features.14:2"
     edits.remove(3)
-    assert state.edits.solo is None and len(state.edits.active) == 3
+    assert state.edits.solo is None
+    assert len(state.edits.active) == 3
 
 
 def test_a_slider_is_one_step(edits, state):
@@ -143,25 +145,30 @@ def test_what_is_impossible_is_told_and_changes_nothing(edits, state):
     assert not edits.change(0, amount=float("nan"))
     assert not edits.change_kind(0, "project_out")
     assert not edits.add_features((Feature(layer="features.14"),), "add")
-    assert state.edits == before and state.undo.count() == 1
-    assert len(notes) == 3 and "finite" in notes[0].message
+    assert state.edits == before
+    assert state.undo.count() == 1
+    assert len(notes) == 3
+    assert "finite" in notes[0].message
 
 
 def test_the_mean_comes_later_and_is_no_step(asking, state, client, qtbot):
     asking.add_features((unit(7), unit(3)))
     asking.add_features((unit(5),), "add")
     assert [e.baseline.kind for e in state.edits.edits[:2]] == ["zero", "zero"]
-    assert asking.is_waiting(0) and asking.is_waiting(2)
+    assert asking.is_waiting(0)
+    assert asking.is_waiting(2)
     qtbot.waitUntil(lambda: len(asked(client)) == 1)
     ((job, request),) = asked(client)
-    assert request.dataset == "data-1" and len(request.inputs.features) == 3
+    assert request.dataset == "data-1"
+    assert len(request.inputs.features) == 3
     steps = state.undo.count()
     answer(client, job)
     qtbot.waitUntil(lambda: not asking.is_waiting(0))
     assert state.undo.count() == steps
     first, _, third = state.edits.edits
     assert first.baseline == Baseline(kind="mean", values=(0.5,), source="d" * 64)
-    assert third.deviation == (0.25,) and third.amount == 2.0
+    assert third.deviation == (0.25,)
+    assert third.amount == 2.0
     # what is undone and redone gets it again, and nothing is asked twice
     state.undo.undo()
     state.undo.undo()
@@ -194,7 +201,7 @@ def test_what_cannot_be_known_says_why(asking, client, qtbot):
 
     asking.add_features((unit(7),))
     qtbot.waitUntil(lambda: len(asked(client)) == 1)
-    error = ErrorInfo(kind="InvalidValue", message="No image can be read.")
+    error = ErrorInfo(cause="InvalidValue", message="No image can be read.")
     client.end(asked(client)[0][0], "failed", error=error)
     qtbot.waitUntil(lambda: asking.waiting_problem(0) != "")
     assert asking.waiting_problem(0) == "No image can be read."
@@ -213,13 +220,15 @@ def test_edits_of_another_model_are_kept_and_not_in_force(edits, state, describe
     lacking = unit(3, "features.99")
     high = unit(999)
     edits.add_edits([Edit(feature=f, kind="ablate") for f in (other, lacking, high, unit(1))])
-    assert texts(state)[0] == "features.14:7" and len(state.edits.edits) == 4
+    assert texts(state)[0] == "features.14:7"
+    assert len(state.edits.edits) == 4
     assert [e.feature.text for e in state.edits_in_force.edits] == ["features.14:1"]
     assert "another model" in edits.problem_of(0)
     assert "features.99" in edits.problem_of(1)
     assert "no unit 999" in edits.problem_of(2)
     assert edits.problem_of(3) == ""
-    assert edits.can_adopt(0) and not edits.can_adopt(1)
+    assert edits.can_adopt(0)
+    assert not edits.can_adopt(1)
     edits.adopt(0)
     assert len(state.edits_in_force.edits) == 2
 
@@ -252,7 +261,8 @@ def test_exchange_and_compare(edits, state):
     edits.add_features((unit(2),))
     now = state.edits
     edits.exchange(0)
-    assert texts(state) == ["features.14:1"] and state.stacks[0] == now
+    assert texts(state) == ["features.14:1"]
+    assert state.stacks[0] == now
     edits.exchange(0)
     assert state.edits == now
     told = []
@@ -271,5 +281,6 @@ def test_moving_behind_the_norm_asks_for_the_mean_there(asking, state, client, q
     qtbot.waitUntil(lambda: not asking.is_waiting(0))
     asking.move_behind(0, "features.1")
     assert state.edits.edits[0].feature.text == "features.1:7"
-    assert state.edits.edits[0].baseline.kind == "zero" and asking.is_waiting(0)
+    assert state.edits.edits[0].baseline.kind == "zero"
+    assert asking.is_waiting(0)
     qtbot.waitUntil(lambda: len(asked(client)) == 2)
