@@ -20,6 +20,7 @@ from interp_gui.core.analysis import AnalysisInfo, Inputs, Progress
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.edit import EditStack
+from interp_gui.core.examples import Example
 from interp_gui.core.export.code import read_preprocessing
 from interp_gui.core.feature import Feature
 from interp_gui.core.folders import scan
@@ -82,6 +83,7 @@ class Model:
         edits: EditStack | None = None,
         region: Sequence[Sequence[float]] = (),
         settings: dict[str, Any] | None = None,
+        examples: dict[str, Sequence[AnyPath | Example]] | None = None,
         seed: int = 0,
         other: AnyPath = "",
     ) -> Results:
@@ -99,6 +101,9 @@ class Model:
             Class by index, or as on the command line: `probability:281`, `281 - 282`.
         settings
             Those of the analysis that are not to be at their defaults.
+        examples
+            Image files, or `core.examples.Example` for parts of them, by heading: `with` and
+            `without` of a concept.
         other
             A second checkpoint, for analyses that compare two.
 
@@ -110,6 +115,7 @@ class Model:
         request = self.request(
             analysis, image=image, images=images, layer=layer, features=features, target=target,
             edits=edits, region=region, settings=settings, seed=seed, other=other,
+            examples=examples,
         )  # fmt: skip
         return self._run(request)
 
@@ -134,6 +140,7 @@ class Model:
         edits: EditStack | None = None,
         region: Sequence[Sequence[float]] = (),
         settings: dict[str, Any] | None = None,
+        examples: dict[str, Sequence[AnyPath | Example]] | None = None,
         seed: int = 0,
         other: AnyPath = "",
     ) -> Run:
@@ -147,6 +154,9 @@ class Model:
             target=self._target(target),
             edits=edits if edits is not None else EditStack(),
             region=tuple(tuple(float(v) for v in row) for row in region),
+            examples={
+                heading: tuple(map(_example, given)) for heading, given in (examples or {}).items()
+            },
             seed=seed,
         )
         if other:
@@ -296,6 +306,10 @@ def _paths(given: AnyPath | Sequence[AnyPath]) -> list[str]:
     if isinstance(given, str | PathLike):
         return [os.fspath(given)]
     return [os.fspath(path) for path in given]
+
+
+def _example(given: AnyPath | Example) -> Example:
+    return given if isinstance(given, Example) else Example(os.path.abspath(given))
 
 
 def _scanned(images: AnyPath | Sequence[AnyPath]) -> Dataset | None:

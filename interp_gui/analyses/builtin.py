@@ -27,6 +27,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "dataset_predictions",
         "check_preprocessing",
         "compare_models",
+        "dataset_effect",
         "intervene",
         "concept",
     )

@@ -37,6 +37,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What computed it where that was not the model's own runtime (`onnxruntime 1.32.0`)."""
 
 
+class RecipeExample(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An example by content: SHA-256 of its image, its box, and a number in place of its group."""
+
+    image: str
+    box: tuple[float, float, float, float] | None = None
+    group: str = ""
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """All that a run needs, by content.
 
@@ -50,6 +58,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         What was asked for, in order, with direction vectors in full.
     result
         Key of the one result that this recipe accompanies; empty for all of them.
+    examples
+        Images, or boxes in them, by heading; groups are numbered, for their names may say whose
+        images they are.
     provenance
         What the result adds: batch group and slot, and the like.
     other
@@ -71,6 +82,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     region: tuple[tuple[float, ...], ...] = ()
     target: Target = Target()
     edits: EditStack = EditStack()
+    examples: dict[str, tuple[RecipeExample, ...]] = {}
     environment: Environment = Environment()
     result: str = ""
     provenance: dict[str, Any] = {}

@@ -11,9 +11,10 @@ import msgspec
 from interp_gui.core.analysis import Analysis, Inputs
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import ImageProblem
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import dataset_sha256, image_sha256
-from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
+from interp_gui.core.recipe import Environment, ModelIdentity, Recipe, RecipeExample
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Runtime
 from interp_gui.engine.environment import package_versions
@@ -58,6 +59,7 @@ def recipe_of_run(
         region=inputs.region,
         target=inputs.target,
         edits=inputs.edits,
+        examples=_examples(inputs) if takes_examples(analysis) else {},
         environment=Environment(device=model.device, threads=threads, versions=_versions()),
     )
 
@@ -110,6 +112,26 @@ def batch_group(features: tuple[Feature, ...], provenance: dict[str, Any]) -> tu
 def takes_dataset(analysis: Analysis, inputs: Inputs) -> bool:
     """Whether the images at hand change what comes out."""
     return inputs.dataset is not None and "dataset" in (*analysis.needs, *analysis.uses)
+
+
+def takes_examples(analysis: Analysis) -> bool:
+    """Whether examples change what comes out."""
+    return "examples" in (*analysis.needs, *analysis.uses)
+
+
+def _examples(inputs: Inputs) -> dict[str, tuple[RecipeExample, ...]]:
+    """All readable examples by content; groups become numbers, the same for the same group."""
+    numbers: dict[str, str] = {"": ""}
+
+    def known(example: Example) -> Iterator[RecipeExample]:
+        for _, sha256 in hashing((example.path,)):
+            group = numbers.setdefault(example.group, str(len(numbers)))
+            yield RecipeExample(sha256, example.box, group)
+
+    return {
+        heading: tuple(one for example in examples for one in known(example))
+        for heading, examples in inputs.examples.items()
+    }
 
 
 def hashing(paths: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from interp_gui.core.analysis import Inputs
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.device import RUNTIME_VARIABLE
 from interp_gui.core.errors import ImageProblem, RecipeMismatch
+from interp_gui.core.examples import Example
 from interp_gui.core.images import dataset_sha256, image_sha256
 from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
@@ -119,6 +120,7 @@ def replay(
         target=recipe.target,
         edits=recipe.edits,
         region=recipe.region,
+        examples=_examples(recipe, by_hash, needed="examples" in needs, missing=missing),
         seed=recipe.seed,
     )
     run = Run(
@@ -246,14 +248,41 @@ def _current_images(
     return tuple(by_hash[sha][0].path for sha in recipe.images if sha in by_hash)
 
 
+def _examples(
+    recipe: Recipe, by_hash: _ByHash, *, needed: bool, missing: list[str]
+) -> dict[str, tuple[Example, ...]]:
+    """The recipe's examples among the images given, whatever their names."""
+    every = [example for examples in recipe.examples.values() for example in examples]
+    lacking = {example.image for example in every if example.image not in by_hash}
+    if lacking:
+        shown = ", ".join(sha[:_DIGITS] + "…" for sha in sorted(lacking)[:3])
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        sentence = (
+            f"{len(lacking)} images of the recipe's examples are not among those given "
+            f"(SHA-256 {shown}{more})."
+        )
+        if needed:
+            raise RecipeMismatch(
+                sentence, hint="Give the same files with --images; their names do not matter."
+            )
+        missing.append(sentence)
+    return {
+        heading: tuple(
+            Example(by_hash[example.image][0].path, example.box, example.group)
+            for example in examples
+            if example.image in by_hash
+        )
+        for heading, examples in recipe.examples.items()
+    }
+
+
 def _dataset(
     recipe: Recipe, by_hash: _ByHash, *, needed: bool, missing: list[str]
 ) -> Dataset | None:
     """All images given, or those that were not only asked about, whichever the recipe means."""
     if not recipe.dataset:
         # edits may take their values from other images, which are looked for there
-        wanted = [edit.image_source for edit in recipe.edits.active]
-        sources = [by_hash[sha][0] for sha in dict.fromkeys(wanted) if sha in by_hash]
+        sources = [by_hash[sha][0] for sha in recipe.edits.image_sources if sha in by_hash]
         return Dataset(images=tuple(sources)) if sources else None
     every = [entry for entries in by_hash.values() for entry in entries]
     once = [entries[0] for entries in by_hash.values()]

@@ -125,7 +125,9 @@ def can_say(recipe: Recipe) -> bool:
     return not (
         recipe.contents
         or recipe.edits.edits
+        or recipe.edits.image_edits
         or recipe.region
+        or recipe.examples
         or len(recipe.images) > 1
         or "truth_sha256" in recipe.provenance  # which class each label means
         or any(feature.vectors for feature in recipe.features)
@@ -139,8 +141,8 @@ def needs_images(recipe: Recipe) -> bool:
     if can_say(recipe):
         return bool(recipe.dataset)
     every = (recipe, *recipe.contents)
-    sources = any(edit.image_source for one in every for edit in one.edits.active)
-    return sources or any(one.dataset for one in every)
+    sources = any(one.edits.image_sources for one in every)
+    return sources or any(one.dataset or one.examples for one in every)
 
 
 def target_text(target: Target) -> str | None:
