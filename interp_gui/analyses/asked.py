@@ -1,19 +1,22 @@
 """What an analysis was asked about: the current image, the layer, the features, the answer."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.core.analysis import Context
+from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.edit import Edit
-from interp_gui.core.errors import InvalidValue, MissingAbility
+from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
+from interp_gui.core.image_changes import changed_pixels, changes_of, words_for
+from interp_gui.core.image_edit import ImageEdit
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
-from interp_gui.core.preprocessing import as_seen, preprocess, read_for
+from interp_gui.core.preprocessing import as_shown, cropped, normalised, read_for
 from interp_gui.core.runtime import Forward
 from interp_gui.core.target import Target
 
@@ -28,6 +31,8 @@ class Seen(NamedTuple):
     """(h, w, 3), before normalisation."""
     batch: NDArray[np.float32]
     """(1, C, h, w)."""
+    changes: tuple[ImageEdit, ...] = ()
+    """What was changed of it, in force."""
 
     @property
     def sha256(self) -> str:
@@ -41,10 +46,16 @@ class Seen(NamedTuple):
 
 
 def see(context: Context, path: str) -> Seen:
-    """Read one image file; a broken one raises ImageProblem."""
+    """Read one image file, changed as the edits asked for say; a broken one raises ImageProblem."""
     preprocessing = context.model.preprocessing
-    pixels = read_for(path, preprocessing)
-    return Seen(path, as_seen(pixels, preprocessing), preprocess(pixels, preprocessing)[None])
+    levels = cropped(read_for(path, preprocessing), preprocessing)
+    changes: tuple[ImageEdit, ...] = ()
+    if context.inputs.edits.active_image_edits:
+        changes = changes_of(context.inputs.edits, image_sha256(path))
+    if changes:
+        levels = changed_pixels(levels, changes, context.pixels)
+    batch = normalised(levels, preprocessing)[None]
+    return Seen(path, as_shown(levels, preprocessing), batch, changes)
 
 
 def current_image(context: Context) -> Seen:
@@ -142,10 +153,25 @@ def run_edited(
 
 def edit_notes(context: Context) -> tuple[str, ...]:
     """What has to be said of results under edits; empty without any."""
-    active = context.inputs.edits.active
-    if not active:
+    stack, notes = context.inputs.edits, []
+    active = stack.active
+    if active:
+        what = ", ".join(f"{edit.kind} {edit.feature.title}" for edit in active)
+        edits = "an edit" if len(active) == 1 else f"{len(active)} edits"
+        notes.append(f"Computed with {edits} of the network: {what}.")
+    changes = changes_asked_of(context.inputs)
+    if changes:
+        notes.append(f"Computed with the image changed: {words_for(changes)}.")
+    return (*notes, *stack.warnings(context.model.description.weights_sha256))
+
+
+def changes_asked_of(inputs: Inputs) -> tuple[ImageEdit, ...]:
+    """The changes in force of the images asked about; those of other images change nothing."""
+    stack = inputs.edits
+    if not stack.active_image_edits:
         return ()
-    what = ", ".join(f"{edit.kind} {edit.feature.title}" for edit in active)
-    warnings = context.inputs.edits.warnings(context.model.description.weights_sha256)
-    edits = "an edit" if len(active) == 1 else f"{len(active)} edits"
-    return (f"Computed with {edits} of the network: {what}.", *warnings)
+    asked = set()
+    for path in inputs.images:
+        with suppress(ImageProblem):  # a broken image is told of where it is read
+            asked.add(image_sha256(path))
+    return tuple(edit for edit in stack.active_image_edits if edit.image in asked)

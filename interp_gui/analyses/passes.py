@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from interp_gui.analyses.asked import run_edited
+from interp_gui.analyses.asked import changes_asked_of, run_edited
 from interp_gui.analyses.unit_maps import map_size, patches
 from interp_gui.core.analysis import Context, Progress
+from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import OutOfMemory
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.runtime import Array
@@ -56,8 +57,14 @@ def identity(context: Context, *, runner: str = "") -> dict[str, Any]:
         "runtime": runner or type(context.model).__name__,
         "device": context.model.device,
         "preprocessing": msgspec.to_builtins(context.model.preprocessing),
-        "edits": msgspec.json.decode(context.inputs.edits.in_force().to_json()),
+        "edits": msgspec.json.decode(_edits_that_count(context).to_json()),
     }
+
+
+def _edits_that_count(context: Context) -> EditStack:
+    """The edits in force, with the changes of only those images that are asked about."""
+    stack = context.inputs.edits.in_force()
+    return msgspec.structs.replace(stack, image_edits=changes_asked_of(context.inputs))
 
 
 # --- which runtime ------------------------------------------------------------------------------

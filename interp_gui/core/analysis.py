@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -15,6 +15,7 @@ from interp_gui.core.errors import InvalidValue, MissingAbility, unknown_name
 from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.core.lasting import Lasting
+from interp_gui.core.planes import Planes
 from interp_gui.core.result import AnyResult
 from interp_gui.core.runtime import Differentiable, Runtime, Sources, differentiable
 from interp_gui.core.stored_folder import StoredFolder, temporary_folder
@@ -156,6 +157,9 @@ class Context:
         Last saved state to resume from, None for a fresh run.
     sources
         Values of other images that `inputs.edits` ask for; pass them on with the edits.
+    pixels
+        What the network sees of other images that changes of an image take pixels from, by
+        SHA-256, (h, w, C); `analyses.asked.see` uses them.
     other
         The second model, where `other` is needed; edits and the Target are of the first one.
     """
@@ -166,6 +170,7 @@ class Context:
     cache: "Store | None" = None
     state: dict[str, Any] | None = None
     sources: Sources = field(default_factory=dict)
+    pixels: Mapping[str, Planes] = field(default_factory=dict)
     other: Runtime | None = None
     probes: dict[str, float] = field(default_factory=dict)
     """Times that were measured for estimates, by what was timed; kept as long as the engine."""

@@ -188,6 +188,13 @@ class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
             return ()
         return tuple(edit for edit in self.image_edits if edit.enabled)
 
+    @property
+    def image_sources(self) -> tuple[str, ...]:
+        """SHA-256 of the other images that what is in force takes values or pixels from."""
+        wanted = [edit.image_source for edit in self.active]
+        wanted += [edit.source for edit in self.active_image_edits if edit.kind == "swap"]
+        return tuple(dict.fromkeys(filter(None, wanted)))
+
     def in_force(self) -> "EditStack":
         """What of it changes anything: the same whatever is switched off, named or grouped."""
         edits = tuple(msgspec.structs.replace(edit, group="") for edit in self.active)

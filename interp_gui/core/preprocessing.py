@@ -69,20 +69,36 @@ def preprocess(pixels: Planes, p: Preprocessing) -> NDArray[np.float32]:
     -------
     float32 (C, h, w) with C the length of `p.mean`.
     """
+    return normalised(cropped(pixels, p), p)
+
+
+def cropped(pixels: Planes, p: Preprocessing) -> Planes:
+    """An image in the size that the network sees, before normalisation.
+
+    Returns
+    -------
+    (h, w, C): RGB for `RGB` and `BGR`, one plane for `L`, all of them for `planes`.
+    """
     check_preprocessing(p)
+    if p.channels == "planes":
+        return _fitted_planes(pixels, p)
+    seen = np.asarray(_fitted(pixels, p))
+    return seen[:, :, None] if seen.ndim == 2 else seen
+
+
+def normalised(levels: Planes, p: Preprocessing) -> NDArray[np.float32]:
+    """What `cropped` gives as a network's input, float32 (C, h, w)."""
     mean, std = _columns(p)
     if p.channels == "planes":
-        planes = _fitted_planes(pixels, p)
-        whole = planes.dtype == np.uint8
-        values = planes.transpose(2, 0, 1).astype(np.float32)
-        return np.ascontiguousarray(((values / np.float32(255) if whole else values) - mean) / std)
-    seen = np.asarray(_fitted(pixels, p))
+        whole = levels.dtype == np.uint8
+        planes = levels.transpose(2, 0, 1).astype(np.float32)
+        return np.ascontiguousarray(((planes / np.float32(255) if whole else planes) - mean) / std)
     if p.channels == "L":
-        levels = np.repeat(seen[None], len(p.mean), axis=0)
+        channels = np.repeat(levels.transpose(2, 0, 1), len(p.mean), axis=0)
     else:
-        levels = seen.transpose(2, 0, 1)[:: -1 if p.channels == "BGR" else 1]
+        channels = levels.transpose(2, 0, 1)[:: -1 if p.channels == "BGR" else 1]
     # in place on planes one behind the other: a sixth of the time, and the same bits
-    values = np.ascontiguousarray(levels).astype(np.float32)
+    values = np.ascontiguousarray(channels).astype(np.float32)
     values /= np.float32(255)
     values -= mean
     values /= std
@@ -94,10 +110,14 @@ def as_seen(pixels: Planes, p: Preprocessing) -> Pixels:
 
     Of more than three planes the first three are shown, of two their mean in grey.
     """
-    check_preprocessing(p)
+    return as_shown(cropped(pixels, p), p)
+
+
+def as_shown(levels: Planes, p: Preprocessing) -> Pixels:
+    """What `cropped` gives as a picture, uint8 (h, w, 3), RGB; see `as_seen`."""
     if p.channels == "planes":
-        return composite(_fitted_planes(pixels, p))
-    return np.array(_fitted(pixels, p).convert("RGB"))
+        return composite(levels)
+    return np.array(np.repeat(levels, 3, axis=2) if levels.shape[2] == 1 else levels)
 
 
 def load_input(path: str | os.PathLike[str], p: Preprocessing) -> NDArray[np.float32]:

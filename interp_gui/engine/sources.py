@@ -2,22 +2,41 @@
 
 import time
 from collections.abc import Generator
+from typing import NamedTuple
 
 from interp_gui.analyses.asked import changes_asked_of
 from interp_gui.core.analysis import Inputs, Progress
 from interp_gui.core.errors import ImageProblem, InvalidValue, UnknownName
-from interp_gui.core.image_changes import PIXELS
+from interp_gui.core.planes import Planes
 from interp_gui.core.preprocessing import cropped, normalised, read_for
 from interp_gui.core.runtime import Array, Runtime
 from interp_gui.engine.jobs import Check
 from interp_gui.engine.recipes import hashing
 from interp_gui.engine.watching import STEP_S, cancelling
 
+_PIXELS = ""
+"""In place of a layer's address: an image's pixels are wanted."""
+
+
+class Borrowed(NamedTuple):
+    """What is taken from other images.
+
+    Parameters
+    ----------
+    values
+        Of layers, by layer and image.
+    pixels
+        What the network sees of an image before normalisation, (h, w, C), by image.
+    """
+
+    values: dict[tuple[str, str], Array]
+    pixels: dict[str, Planes]
+
 
 def sources_of(
     model: Runtime, inputs: Inputs, check: Check, *, lenient: bool = False
-) -> Generator[Progress, None, dict[tuple[str, str], Array]]:
-    """By layer and image: what the edits in force ask for, and pixels for changes of images.
+) -> Generator[Progress, None, Borrowed]:
+    """What the edits in force, and the changes of the images asked about, take from others.
 
     Parameters
     ----------
@@ -37,9 +56,9 @@ def sources_of(
             wanted.setdefault(edit.image_source, []).append(edit.feature.layer)
     for change in changes_asked_of(inputs):
         if change.kind == "swap":
-            wanted.setdefault(change.source, []).append(PIXELS)
+            wanted.setdefault(change.source, []).append(_PIXELS)
     if not wanted:
-        return {}
+        return Borrowed({}, {})
     found = yield from _paths(tuple(wanted), inputs, check)
     if not lenient and len(found) < len(wanted):
         raise InvalidValue(
@@ -47,23 +66,24 @@ def sources_of(
             hint="Open the images that it was made with.",
         )
     sources: dict[tuple[str, str], Array] = {}
+    pixels: dict[str, Planes] = {}
     with cancelling(model, check):
         for digest, path in found.items():
-            names = [name for name in dict.fromkeys(wanted[digest]) if name != PIXELS]
+            names = [name for name in dict.fromkeys(wanted[digest]) if name != _PIXELS]
             try:
                 seen = cropped(read_for(path, model.preprocessing), model.preprocessing)
             except ImageProblem:
                 if not lenient:
                     raise
                 continue
-            if PIXELS in wanted[digest]:
-                sources[PIXELS, digest] = seen
+            if _PIXELS in wanted[digest]:
+                pixels[digest] = seen
             if not names:
                 continue
             batch = normalised(seen, model.preprocessing)[None]
             captured = model.forward(batch, capture=names).captured
             sources.update({(name, digest): captured[name][0] for name in names})
-    return sources
+    return Borrowed(sources, pixels)
 
 
 def _has(model: Runtime, layer: str) -> bool:

@@ -230,10 +230,11 @@ class Workspace:
         inputs = self._inputs(request)
         settings = analysis.settings(request.parameters)
         check_needs(analysis, model, inputs, settings, other=other)
-        sources = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
+        taken = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources, probes=self._probes, lasting=self._lasting, other=other,
+            sources=taken.values, pixels=taken.pixels, probes=self._probes,
+            lasting=self._lasting, other=other,
         )  # fmt: skip
         recipe = None
         for step in watched(analysis.run(context, settings), (model, other), check):
@@ -257,10 +258,11 @@ class Workspace:
         check_needs(analysis, model, inputs, settings, other=other)
         if analysis.estimate is None:
             return
-        sources = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
+        taken = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
-            sources=sources, probes=self._probes, lasting=self._lasting, other=other,
+            sources=taken.values, pixels=taken.pixels, probes=self._probes,
+            lasting=self._lasting, other=other,
         )  # fmt: skip
         with cancelling(model, check):
             cost = analysis.estimate(context, settings)

@@ -11,6 +11,7 @@ import interp_gui
 from interp_gui.core.analysis import AnalysisInfo, spoken
 from interp_gui.core.export.code import command_line, python_lines
 from interp_gui.core.export.numbers import caption, readable
+from interp_gui.core.image_changes import words_for
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.report.paths import PathFilter
@@ -335,6 +336,8 @@ def _facts(item: KeptResult, text: Text) -> Iterator[tuple[str, str]]:
     if recipe.edits.active:
         edits = (f"{edit.kind} {edit.feature.title}" for edit in recipe.edits.active)
         yield "Edits", text(", ".join(edits))
+    if recipe.edits.active_image_edits:
+        yield "Changes of images", words_for(recipe.edits.active_image_edits)
     if recipe.images:
         yield "Images", ", ".join(f"SHA-256 {each[:16]}…" for each in recipe.images[:4])
     if recipe.dataset:
