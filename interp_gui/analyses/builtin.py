@@ -29,6 +29,8 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "compare_models",
         "dataset_effect",
         "intervene",
+        "ablation_sweep",
+        "feature_statistics",
         "concept",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)

@@ -71,7 +71,8 @@ def apply_edit(
     edit
         The edit; a disabled one returns a copy.
     sources
-        By image SHA-256: the same layer's value for that image, shape `value.shape[1:]`.
+        By image SHA-256: the same layer's value for that image, shape `value.shape[1:]`; for
+        edits of a whole layer also one value a row, shape `value.shape`.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def apply_edit(
     other = None
     if edit.image_source in sources and edit.image_source:
         source = np.asarray(sources[edit.image_source], np.float64)
-        other = np.moveaxis(source, axis - 1, -1) @ inverse.T
+        other = np.moveaxis(source, axis - (value.ndim - source.ndim), -1) @ inverse.T
     change = (changed_coordinates(edit, coordinates, other) - coordinates) @ basis.T
     mask = edit.place.mask(axes, value.shape[1:])[None]
     return (value + mask * np.moveaxis(change, -1, axis)).astype(value.dtype)

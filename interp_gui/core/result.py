@@ -105,12 +105,17 @@ class Bars(Result, tag="bars"):
     maximum: float | None = None
     features: tuple[Feature | None, ...] = ()
     """One a bar where bars are features; empty otherwise."""
+    marked: tuple[bool, ...] = ()
+    """Which bars stand out, one a bar; a note says by what. Empty where none are told apart."""
     kind: ClassVar[str] = "bars"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"values": np.asarray(self.values)}
 
     def rows(self) -> list[tuple[Number, ...]]:
+        if self.marked:
+            rows = zip(self.labels, self.values, self.marked, strict=True)
+            return [("label", "value", "marked"), *rows]
         return [("label", "value"), *zip(self.labels, self.values, strict=True)]
 
 
@@ -133,22 +138,38 @@ class Table(Result, tag="table"):
 
 
 class Curve(Result, tag="curve"):
-    """Lines over a common x axis: `ys` is (lines, points)."""
+    """Lines over a common x axis: `ys` is (lines, points).
+
+    Parameters
+    ----------
+    band, band_name
+        (2, points) lower and upper edge of an area behind the lines, and what it is.
+    span
+        Between which x all values have been observed; what lies outside is marked.
+    """
 
     x: Floats
     ys: Floats
     names: tuple[str, ...] = ()
     x_label: str = ""
     y_label: str = ""
+    band: Floats | None = None
+    band_name: str = ""
+    span: tuple[float, float] | None = None
     kind: ClassVar[str] = "curve"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"x": self.x, "ys": self.ys}
+        band = {} if self.band is None else {"band": self.band}
+        return {"x": self.x, "ys": self.ys, **band}
 
     def rows(self) -> list[tuple[Number, ...]]:
         names = self.names or tuple(f"line {i + 1}" for i in range(len(self.ys)))
+        lines = [self.x, *self.ys]
+        if self.band is not None:
+            name = self.band_name or "band"
+            names, lines = (*names, f"{name}, from", f"{name}, to"), [*lines, *self.band]
         header: tuple[Number, ...] = (self.x_label or "x", *names)
-        return [header, *(tuple(float(v) for v in row) for row in np.vstack([self.x, self.ys]).T)]
+        return [header, *(tuple(float(v) for v in row) for row in np.vstack(lines).T)]
 
 
 class Matrix(Result, tag="matrix", kw_only=True):
@@ -169,9 +190,10 @@ class Matrix(Result, tag="matrix", kw_only=True):
     exact
         (rows, columns): the number as confirmed exactly, NaN where it was only screened; None
         where all are exact.
-    row_features, column_places
+    row_features, column_places, column_heads
         With `edit_kind` and `edit_source` what a cell is when it is dragged: the row's feature at
-        the column's place. Empty where cells cannot be dragged.
+        the column's place, or the column's head of the row's layer. Empty where cells cannot be
+        dragged.
     """
 
     values: Floats
@@ -184,6 +206,7 @@ class Matrix(Result, tag="matrix", kw_only=True):
     exact: Floats | None = None
     row_features: tuple[Feature, ...] = ()
     column_places: tuple[Place, ...] = ()
+    column_heads: tuple[int, ...] = ()
     edit_kind: EditKind = "patch"
     edit_source: str = ""
     kind: ClassVar[str] = "matrix"
@@ -191,7 +214,23 @@ class Matrix(Result, tag="matrix", kw_only=True):
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"values": self.values, **({} if self.exact is None else {"exact": self.exact})}
 
+    @property
+    def best(self) -> Floats:
+        """The numbers as they are known best: exact where confirmed."""
+        if self.exact is None:
+            return self.values
+        return np.where(np.isfinite(self.exact), self.exact, self.values).astype(np.float32)
+
     def rows(self) -> list[tuple[Number, ...]]:
+        if self.exact is not None:
+            return [
+                (self.row_title or "row", self.column_title or "column", "estimate", "exact"),
+                *(
+                    (row, column, float(self.values[i, j]), _known(self.exact[i, j]))
+                    for i, row in enumerate(self.row_labels)
+                    for j, column in enumerate(self.column_labels)
+                ),
+            ]
         head: tuple[Number, ...] = (self.row_title or "row", *self.column_labels)
         found = [head]
         for name, row in zip(self.row_labels, self.values, strict=True):
@@ -204,10 +243,17 @@ class Matrix(Result, tag="matrix", kw_only=True):
         if not self.row_features:
             return None
         place = self.column_places[column] if self.column_places else Place()
-        return Edit(
-            feature=self.row_features[row], kind=self.edit_kind, place=place,
-            source=self.edit_source,
-        )  # fmt: skip
+        feature = self.row_features[row]
+        if self.column_heads:
+            head = self.column_heads[column]
+            feature = msgspec.structs.replace(feature, units=(head,), heads=True)
+        if not np.isfinite(self.best[row, column]):
+            return None
+        return Edit(feature=feature, kind=self.edit_kind, place=place, source=self.edit_source)
+
+
+def _known(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 AnyResult = Picture | Grid | Heatmap | Bars | Table | Curve | Matrix | Intervention | Atlas | Sheet

@@ -14,7 +14,8 @@ from interp_gui.core.model import ModelDescription, Preprocessing
 
 Array = NDArray[np.float32]
 Sources = Mapping[tuple[str, str], Array]
-"""By (layer, image SHA-256): that layer's value for that image, without the batch axis."""
+"""By (layer, image SHA-256): that layer's value for that image, without the batch axis. PyTorch
+takes for edits of a whole layer also one value a row of the batch, with that axis."""
 
 
 class Capture(msgspec.Struct, frozen=True):

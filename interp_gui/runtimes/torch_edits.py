@@ -25,7 +25,8 @@ def apply_edit(
     value
         Tensor (N, …); `axes` names all axes but the first.
     source
-        The same layer's value for the edit's other image, `value.shape[1:]`.
+        The same layer's value for the edit's other image, `value.shape[1:]`; for an edit of the
+        whole layer also one a row, `value.shape`.
 
     Returns
     -------
@@ -60,7 +61,9 @@ def _check_source(value: Tensor, edit: Edit, source: Tensor | None) -> None:
             f"The edit of {edit.feature.text} needs the value of another image.",
             hint="Open the image that it was taken from.",
         )
-    if source.shape != value.shape[1:]:
+    # one value for all images of a batch, or for a whole layer one a row
+    rows = edit.feature.whole_layer and source.shape == value.shape
+    if not rows and source.shape != value.shape[1:]:
         raise EditProblem(
             f"The other image's value for {edit.feature.text} has the shape "
             f"{tuple(source.shape)}, not {tuple(value.shape[1:])}.",
