@@ -90,6 +90,8 @@ class LiveAnswers(QObject):
         self._known: dict[tuple[_Stack, str], _Known] = {}
         self._compared: EditStack | None = None
         self._running: _Asked | None = None
+        self._has_answered = False
+        """Whether the running request gave something; what it still refines may be cut off."""
         self._done: set[_Asked] = set()
         """Not asked again: nothing else would come of it."""
         self._problem = ""
@@ -119,11 +121,14 @@ class LiveAnswers(QObject):
 
     @property
     def current(self) -> Intervention | None:
-        """The newest answer for the current image; None if there is none (yet)."""
-        return self.of(self._state.image or "")
+        """The newest answer for the current image; None if there is none (yet) or no edits are."""
+        return self.of(self._state.image or "") if self.in_force else None
 
     def of(self, path: str) -> Intervention | None:
-        """The newest answer for an image; None if there is none (yet)."""
+        """The newest answer for an image; None if there is none (yet).
+
+        Of watched images there are answers without any edits, too: nothing of them has changed.
+        """
         known = self._known.get(("own", path))
         return known.answer if known is not None else None
 
@@ -150,7 +155,7 @@ class LiveAnswers(QObject):
     def is_stale(self, path: str) -> bool:
         """Whether the answer for an image is one of other strengths or edits than those now."""
         known, now = self._known.get(("own", path)), self._wanted("own")
-        return known is not None and (now is None or known.asked.stack != now.stack)
+        return known is not None and now is not None and known.asked.stack != now.stack
 
     def effects(self, index: int, path: str = "") -> EditEffect | None:
         """What the edit of a row of the panel did; None if that is not known (yet).
@@ -202,16 +207,13 @@ class LiveAnswers(QObject):
         """A request about the stack in force now; None where there is nothing to ask."""
         state, model = self._state, self._state.model
         found = state.edits_in_force if which == "own" else self._compared
-        stack = found.in_force() if found is not None else EditStack()
-        if model is None or not (stack.edits or stack.image_edits):
+        if model is None or found is None:
             return None
-        lends = any(edit.image_source for edit in stack.edits) or any(
-            edit.source for edit in stack.image_edits
-        )
+        stack = found.in_force()
         return _Asked(
             model=model.handle, preprocessing=model.description.preprocessing,
             target=state.target, stack=stack, which=which, images=images, controls=controls,
-            dataset=state.dataset_handle if lends else "",
+            dataset=state.dataset_handle if stack.image_sources else "",
             rows=state.edits_that_fit.live if which == "own" else (),
         )  # fmt: skip
 
@@ -219,18 +221,22 @@ class LiveAnswers(QObject):
         self._problem = ""
         for which in ("own", "compared"):
             self._forget_others(which)
-        if self._wanted("own") is not None or self._wanted("compared") is not None:
+        if self._next(settled=True) is not None:
             self._settled.start()
         running = self._running
-        if running is not None:
-            now = self._wanted(running.which)
-            current = (self._state.image,)
-            is_short = running.images == current and not running.controls
-            if now is None or not running.is_about(now) or not is_short:
-                self._drop()
-        if self._running is None:
-            self._ask_next()
+        if running is not None and self._makes_way(running):
+            self._drop()
+        self._ask_next()
         self.changed.emit()
+
+    def _makes_way(self, running: _Asked) -> bool:
+        """Whether a running request ends for what has changed."""
+        now = self._wanted(running.which)
+        current = (self._state.image,)
+        is_short = running.images == current and not running.controls
+        if now is None or not running.is_about(now) or not is_short:
+            return True
+        return self._has_answered or not (self.in_force or running.which == "compared")
 
     def _forget_others(self, which: _Stack) -> None:
         """Answers of another model or Target say nothing about what is asked now."""
@@ -243,17 +249,19 @@ class LiveAnswers(QObject):
         self._known = {key: known for key, known in self._known.items() if key[0] != which}
         self._done = {done for done in self._done if done.which != which}
 
-    def _next(self) -> _Asked | None:
+    def _next(self, *, settled: bool) -> _Asked | None:
         """What has to be asked now: the current image, then the watched ones, then controls."""
         image = self._state.image
         stages: list[tuple[_Stack, tuple[str, ...], int]] = []
+        if image is not None and self.in_force:
+            stages.append(("own", (image,), 0))
         if image is not None:
-            stages += [("own", (image,), 0), ("compared", (image,), 0)]
-        if not self._settled.isActive():
-            own, other = self._unanswered("own"), self._unanswered("compared")
-            stages += [("own", own, 0), ("compared", other, 0)]
-            if image is not None:
-                stages.append(("own", (image,), CONTROLS))
+            stages.append(("compared", (image,), 0))
+        if settled:
+            stages.append(("own", self._unanswered("own"), 0))
+            stages.append(("compared", self._unanswered("compared"), 0))
+        if settled and image is not None and self.in_force:
+            stages.append(("own", (image,), CONTROLS))
         for which, images, controls in stages:
             wanted = self._wanted(which, images, controls=controls)
             if wanted is not None and images and not self._is_answered(wanted):
@@ -280,10 +288,10 @@ class LiveAnswers(QObject):
             return
         if not bridge.is_ready or ANALYSIS not in bridge.analyses:
             return
-        wanted = self._next()
+        wanted = self._next(settled=not self._settled.isActive())
         if wanted is None:
             return
-        self._running = wanted
+        self._running, self._has_answered = wanted, False
         request = Run(
             analysis=ANALYSIS,
             model=wanted.model,
@@ -310,9 +318,18 @@ class LiveAnswers(QObject):
         self._known[asked.which, result.image] = _Known(result, recipe, asked)
         # what was asked of other strengths is not what is known any more
         self._done = {d for d in self._done if d.which != asked.which or d.stack == asked.stack}
+        self._has_answered = True
         if asked.which == "own":
             self.answered.emit(result)
+        if asked is self._running and self._is_out_of_date(asked):
+            # what it would still refine is of a value that was left already
+            self._drop()
+            self._ask_next()
         self.changed.emit()
+
+    def _is_out_of_date(self, asked: _Asked) -> bool:
+        now = self._wanted(asked.which)
+        return now is None or now.stack != asked.stack
 
     def _ended(self, asked: _Asked, ended: Ended) -> None:
         self._running = None

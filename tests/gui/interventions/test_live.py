@@ -121,12 +121,40 @@ def test_there_is_one_a_window(state):
 
 
 def test_without_edits_nothing_is_asked(live, engine, state, settle):
-    state.set_watched((DOG,))
     state.set_edits(stack(edit(enabled=False)))
     settle()
     assert not engine.runs
     assert not live.in_force
     assert live.current is None
+
+
+def test_watched_images_are_asked_without_edits_too(live, engine, state, settle):
+    state.set_watched((DOG, CAT))
+    settle()
+    assert engine.brief == [((DOG, CAT), 0)]
+    engine.finish()
+    assert live.of(DOG) is not None
+    assert live.current is None
+    state.set_edits(stack())
+    assert live.is_stale(DOG)
+    engine.finish()
+    settle()
+    assert engine.brief[1:] == [((CAT,), 0), ((DOG,), 0)]
+
+
+def test_what_a_dragged_value_still_refines_is_cut_off(live, engine, state):
+    state.set_edits(stack(edit(1), edit(2)))
+    engine.answer()
+    running = engine.last
+    state.set_edits(stack(edit(1, amount=0.4), edit(2)))
+    assert ("cancel", running) in engine.client.calls
+    assert engine.request.inputs.edits.edits[0].amount == 0.4
+    state.set_edits(stack(edit(1, amount=0.3), edit(2)))
+    running = engine.last
+    assert ("cancel", running) not in engine.client.calls  # it has not answered yet
+    engine.answer()
+    assert ("cancel", running) in engine.client.calls
+    assert engine.request.inputs.edits.edits[0].amount == 0.3
 
 
 def test_the_current_image_first_then_the_watched_ones_then_controls(live, engine, state, settle):
@@ -149,7 +177,7 @@ def test_a_slider_never_has_two_requests_nor_starves(live, engine, state):
         state.set_edits(stack(edit(amount=strength)))
     assert len(engine.runs) == 1  # the first one is neither cancelled nor followed
     assert not engine.client.calls
-    engine.finish()
+    engine.answer()
     assert len(engine.runs) == 2
     assert engine.request.inputs.edits.edits[0].amount == 0.6  # the newest, none between
 
@@ -210,7 +238,7 @@ def test_while_a_value_is_dragged_the_figure_before_stands(live, engine, state):
     assert live.is_stale(CAT)
     state.set_edits(stack(edit(2), edit(1)))  # other rows: nothing is known of them
     assert live.effects(0) is None
-    engine.finish()
+    engine.answer()
     engine.finish()
     assert live.effects(0).effect == -1.0
     assert not live.is_stale(CAT)
