@@ -32,6 +32,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "ablation_sweep",
         "feature_statistics",
         "concept",
+        "concept_sensitivity",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
     return tuple(module.ANALYSIS for module in found)

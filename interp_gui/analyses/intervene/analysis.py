@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering, answering
+from interp_gui.analyses.intervene.controls import measure_controls
 from interp_gui.analyses.intervene.effects import Ran, first_pass, leave_out
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.errors import ImageProblem, InterpError, InvalidValue
@@ -58,28 +59,39 @@ def run(context: Context, parameters: Parameters) -> Steps:
             image.problem = problem.message
             if len(problems) == len(images):
                 raise
-        if len(image.ran.hits) == 1:
-            _all_effects(image)
-        yield told(context, image, final=_is_done(image, parameters))
-    readable = [image for image in images if image.asked is not None]
-    for image in readable if parameters.effects else ():
-        if image.asked is None or len(image.ran.hits) < 2:
-            continue
-        for done, i in enumerate(image.ran.hits):
-            context.check()
-            yield Progress(done=done, total=len(image.ran.hits), text="Leaving edits out")
-            leave_out(image.asked, image.ran, i)
-        yield told(context, image, final=True)
+        if len(image.ran.hits) == 1 and image.asked is not None:
+            leave_out(image.asked, image.ran, next(iter(image.ran.hits)))
+        yield told(context, image, final=not _steps_left(image, parameters))
+    if parameters.effects:
+        for image in images:
+            yield from _effects(context, image, parameters)
+    if parameters.effects and parameters.controls:
+        for image in images:
+            yield from _controls(context, image, parameters)
 
 
-def _all_effects(image: _Image) -> None:
-    if image.asked is not None:
-        for i in image.ran.hits:
-            leave_out(image.asked, image.ran, i)
+def _steps_left(image: _Image, parameters: Parameters) -> bool:
+    """Whether more will be known of an image than its answer."""
+    if image.asked is None or not image.ran.hits or not parameters.effects:
+        return False
+    return len(image.ran.hits) > 1 or parameters.controls > 0
 
 
-def _is_done(image: _Image, parameters: Parameters) -> bool:
-    return image.asked is None or not parameters.effects or len(image.ran.hits) < 2
+def _effects(context: Context, image: _Image, parameters: Parameters) -> Steps:
+    if image.asked is None or len(image.ran.hits) < 2:
+        return
+    for done, i in enumerate(image.ran.hits):
+        context.check()
+        yield Progress(done=done, total=len(image.ran.hits), text="Leaving edits out one by one")
+        leave_out(image.asked, image.ran, i)
+    yield told(context, image, final=not parameters.controls)
+
+
+def _controls(context: Context, image: _Image, parameters: Parameters) -> Steps:
+    for done, i in enumerate(image.ran.hits, start=1):
+        if image.asked is not None:
+            yield from measure_controls(image.asked, image.ran, i, count=parameters.controls)
+            yield told(context, image, final=done == len(image.ran.hits))
 
 
 def told(context: Context, image: _Image, *, final: bool) -> Intervention:

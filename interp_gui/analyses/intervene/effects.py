@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering, Row
+from interp_gui.analyses.intervene.warnings import place_behind, warning_of
 from interp_gui.core.edit import Edit
 from interp_gui.core.errors import EditProblem, InterpError, InvalidValue, UnknownName
 from interp_gui.core.interventions.changes import change_of
@@ -168,6 +169,10 @@ def _measure(asked: Answering, running: dict[int, Edit], passed: Forward, found:
         found.change[i] = change.moved
         length = float(np.linalg.norm(value.astype(np.float64)))
         found.share[i] = change.moved / length if length else 0.0
+        behind = place_behind(asked.context, edit)
+        warning = warning_of(asked.context, edit, change, behind=behind)
+        found.behind |= {i: behind} if behind else {}
+        found.warnings |= {i: warning} if warning else {}
         if not last:
             values[layer] = change.onto(value)
 
