@@ -1,11 +1,13 @@
 """Results as files: one each, under names that are safe everywhere and stay the same."""
 
 import hashlib
+import io
 import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from interp_gui.cli.atlas_files import AtlasFiles
 from interp_gui.core.export import export_bytes, make_folder, write_atomically
@@ -70,6 +72,15 @@ class ResultFolder:
             "numbers": result.numbers,
             "notes": list(result.notes),
         }
+        if "direction" in result.provenance and result.feature is not None:
+            self._entries[result.key]["direction"] = self._direction(stem, result.feature)
+
+    def _direction(self, stem: str, feature: Feature) -> dict[str, str]:
+        """Write a direction that was found, so that `LAYER:@FILE` names it."""
+        held = io.BytesIO()
+        np.save(held, feature.matrix(), allow_pickle=False)
+        self._write(f"{stem}.npy", held.getvalue())
+        return {"file": f"{stem}.npy", "feature": f"{feature.layer}:@{stem}.npy"}
 
     def completes(self, result: AnyResult) -> bool:
         """Whether a result is pictures of an atlas that came before; then they are taken."""
