@@ -88,7 +88,7 @@ class _Mode(TorchFunctionMode):
         if func is functional.multi_head_attention_forward:
             # Composed of functions that have to be seen themselves.
             with self:
-                return _ATTENTION(*args, **named)
+                return written_out_attention(*args, **named)
         kind = KINDS.get(func)
         if kind is None and not self._every:
             return func(*args, **named)
@@ -108,7 +108,8 @@ def _composed(function: FunctionType) -> Callable[..., Any]:
     return copy
 
 
-_ATTENTION = _composed(functional.multi_head_attention_forward)  # type: ignore[arg-type]
+written_out_attention = _composed(functional.multi_head_attention_forward)  # type: ignore[arg-type]
+"""`multi_head_attention_forward` as the functions it is composed of, for modes to see."""
 
 
 @contextmanager
