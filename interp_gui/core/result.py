@@ -146,6 +146,8 @@ class Curve(Result, tag="curve"):
         (2, points) lower and upper edge of an area behind the lines, and what it is.
     span
         Between which x all values have been observed; what lies outside is marked.
+    logarithmic
+        Whether the x axis goes by powers; all x are above 0 then.
     """
 
     x: Floats
@@ -156,6 +158,7 @@ class Curve(Result, tag="curve"):
     band: Floats | None = None
     band_name: str = ""
     span: tuple[float, float] | None = None
+    logarithmic: bool = False
     kind: ClassVar[str] = "curve"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
