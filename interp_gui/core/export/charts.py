@@ -19,7 +19,7 @@ from interp_gui.core.export.drawing import (
 )
 from interp_gui.core.export.fonts import shorten, text_width
 from interp_gui.core.export.frame import close_frame, open_frame
-from interp_gui.core.export.numbers import readable, ticks
+from interp_gui.core.export.numbers import powers, readable, ticks
 from interp_gui.core.result import Bars, Curve
 
 _ROW = 24.0
@@ -71,7 +71,10 @@ def bars_drawing(bars: Bars) -> Drawing:
 def curve_drawing(curve: Curve) -> Drawing:
     """Lines over a common axis, with a key above where there are several."""
     finite = [float(v) for v in curve.ys.ravel() if math.isfinite(v)] or [0.0]
-    x_low, x_high = _padded([float(v) for v in curve.x if math.isfinite(v)] or [0.0], 0.0)
+    def along(value: float) -> float:
+        return math.log10(value) if curve.logarithmic else value
+
+    x_low, x_high = _padded([along(float(v)) for v in curve.x if math.isfinite(v)] or [0.0], 0.0)
     y_low, y_high = _padded(finite, 0.04)
     y_marks = ticks(y_low, y_high, 5)
     room = max(text_width(readable(t), SMALL_SIZE) for t in y_marks) + 10.0
@@ -83,7 +86,7 @@ def curve_drawing(curve: Curve) -> Drawing:
         y += 22.0
 
     def across(value: float) -> float:
-        return left + (value - x_low) / (x_high - x_low) * _PLOT_WIDTH
+        return left + (along(value) - x_low) / (x_high - x_low) * _PLOT_WIDTH
 
     def down(value: float) -> float:
         return y + (y_high - value) / (y_high - y_low) * _PLOT_HEIGHT
@@ -96,7 +99,7 @@ def curve_drawing(curve: Curve) -> Drawing:
         )
     base = y + _PLOT_HEIGHT
     drawing.add(Polyline(((left, base), (left + _PLOT_WIDTH, base)), SOFT, 1.0))
-    for mark in ticks(x_low, x_high, 6):
+    for mark in powers(x_low, x_high) if curve.logarithmic else ticks(x_low, x_high, 6):
         at = across(mark)
         drawing.add(
             Polyline(((at, base), (at, base + 4.0)), SOFT, 1.0),

@@ -85,6 +85,14 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [k * step if k else 0.0 for k in range(first, last + 1)]
 
 
+def powers(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten between 10^`low` and 10^`high`; only powers of many."""
+    exponents = range(math.floor(low), math.ceil(high) + 1)
+    factors = (1, 2, 5) if high - low < 4 else (1,)
+    marks = [m * 10.0**k for k in exponents for m in factors]
+    return [mark for mark in marks if low - 1e-9 <= math.log10(mark) <= high + 1e-9]
+
+
 def csv_bytes(result: AnyResult) -> bytes:
     """The rows of a result as CSV (RFC 4180, UTF-8).
 
