@@ -74,6 +74,11 @@ def _missing(
 ) -> Iterator[InterpError]:
     if "image" in needs and not inputs.images:
         yield InvalidValue(f"'{title}' needs an image.", hint="Open or name an image.")
+    if "source" in needs and len(inputs.images) < 2:
+        yield InvalidValue(
+            f"'{title}' needs two images, and the second is missing.",
+            hint="Choose a source image; typed, the base comes first: --images BASE SOURCE.",
+        )
     if "dataset" in needs and not (inputs.dataset and inputs.dataset.images):
         yield InvalidValue(f"'{title}' needs images.", hint="Open or name a folder of images.")
     if "layer" in needs and not (inputs.layer or inputs.features):
