@@ -30,6 +30,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "dataset_effect",
         "intervene",
         "ablation_sweep",
+        "strength_curve",
         "activation_patching",
         "feature_statistics",
         "concept",

@@ -23,6 +23,7 @@ from interp_gui.core.target import Target
 
 Need = Literal[
     "image",
+    "source",
     "dataset",
     "layer",
     "features",
