@@ -3,19 +3,23 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
-from interp_gui.cli.arguments import check_run
+from interp_gui.cli.edits import asked_edits, own_baseline, require_edits
+from interp_gui.cli.examples import examples_of, settings_of
+from interp_gui.cli.interventions import Interventions, intervention_lines
 from interp_gui.cli.labels import with_classes
 from interp_gui.cli.listing import describe_analysis
 from interp_gui.cli.opening import choice_of
 from interp_gui.cli.output import Output
 from interp_gui.cli.results import ResultFolder
+from interp_gui.cli.run_options import check_run
 from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
 from interp_gui.cli.targets import parse_target, reference_image
-from interp_gui.core.analysis import Inputs, Progress
+from interp_gui.core.analysis import Analysis, Inputs, Progress
+from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import FileProblem, InvalidValue, RecipeMismatch
 from interp_gui.core.export import make_folder, read_recipe
 from interp_gui.core.export.code import read_preprocessing
@@ -23,6 +27,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.recipe import Recipe
+from interp_gui.core.result import AnyResult
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import Run
 
@@ -48,6 +53,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
     choice = choice_of(options)
     at_hand = images_at_hand(options.images, output)
     current = images_at_hand(options.image, output)
+    examples = examples_of(options, output)
     preprocessing = None
     if options.preprocessing is not None:
         preprocessing = read_preprocessing(options.preprocessing)
@@ -55,32 +61,48 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
         make_folder(options.out)
     engine = local_engine(safe_mode=options.safe_mode)
     analysis = engine.workspace.analysis(options.analysis)
-    analysis.settings(dict(options.settings))
+    settings = dict(settings_of(options)) | own_baseline(options, analysis)
+    analysis.settings(settings)
     model = open_model(
         engine, options.model, output, preprocessing, choice=choice, labelled=at_hand
     )
     other = _open_other(engine, options, output)
     about_classes = {"dataset", "classes"} <= {*analysis.needs}
     at_hand = with_classes(at_hand, model, options.classes, output, tell=about_classes)
-    inputs = Inputs(
-        images=current.paths if current else at_hand.paths[:1] if at_hand else (),
-        dataset=at_hand,
-        layer=model.layer(options.layer).name if options.layer else "",
-        features=tuple(Feature.resolve(text, model) for text in options.feature),
-        target=_target(engine, options.target, model) if options.target else Target(),
-        seed=options.seed or 0,
-    )
-    request = Run(
-        analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=dict(options.settings),
-        other=_OTHER if other is not None else "",
-    )  # fmt: skip
     with computing_with(options.threads):
+        inputs = Inputs(
+            images=_asked_about(analysis, current, at_hand),
+            dataset=at_hand,
+            layer=model.layer(options.layer).name if options.layer else "",
+            features=tuple(Feature.resolve(text, model) for text in options.feature),
+            target=_target(engine, options.target, model) if options.target else Target(),
+            edits=asked_edits(options, engine, model, at_hand, output),
+            examples=examples,
+            seed=options.seed or 0,
+        )
+        if analysis.judges_edits:
+            require_edits(inputs.edits)
+        request = Run(
+            analysis=options.analysis, model=_HANDLE, inputs=inputs, parameters=settings,
+            other=_OTHER if other is not None else "",
+        )  # fmt: skip
         if options.estimate:
             return tell_estimate(engine, request, output)
         folder = ResultFolder(options.out, options.analysis)
-        _execute(engine, request, folder, output)
-    _tell(folder, folder.document(request.inputs.features), output)
+        effects = Interventions(model)
+        _execute(engine, request, folder, output, tell=effects.add)
+    _tell(folder, folder.document(inputs.features) | effects.document(), output)
     return 0
+
+
+def _asked_about(
+    analysis: Analysis, current: Dataset | None, at_hand: Dataset | None
+) -> tuple[str, ...]:
+    """The current image; all images where what edits do to each is the question."""
+    if current is not None:
+        return current.paths
+    paths = at_hand.paths if at_hand is not None else ()
+    return paths if analysis.judges_edits else paths[:1]
 
 
 def _target(engine: "LocalEngine", text: str, model: ModelDescription) -> Target:
@@ -174,7 +196,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
             model = engine.set_outputs(outputs, handle=_HANDLE)
         second = _open_other(engine, options, output, recipe)
         at_hand = with_classes(at_hand, model, (), output, tell=False)
-        folder = ResultFolder(options.out, recipe.analysis)
+        folder, effects = ResultFolder(options.out, recipe.analysis), Interventions(model)
         found: list[str] = []
         asked: list[Feature] = []
         for runs in _together(wanted):
@@ -183,7 +205,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
                 uses=analysis.uses, other=(_OTHER, second) if second is not None else None,
             )  # fmt: skip
             only = frozenset(one.result for one in runs if one.result)
-            _execute(engine, plan.run, folder, output, only=only)
+            _execute(engine, plan.run, folder, output, only=only, tell=effects.add)
             found += [sentence for sentence in plan.missing if sentence not in found]
             asked += plan.run.inputs.features
     if analysis.version != recipe.analysis_version:
@@ -194,7 +216,7 @@ def _replay(options: argparse.Namespace, output: Output) -> int:
         found += differences(recipe, folder.recipe.environment)
         found += other_truth(recipe, folder.recipe)
         found += other_map(recipe, folder.recipe)
-    document = folder.document(tuple(asked))
+    document = folder.document(tuple(asked)) | effects.document()
     document["replay"] = {"differences": found}
     for sentence in found:
         output.note(f"Differs: {sentence}")
@@ -232,8 +254,12 @@ def _execute(
     output: Output,
     *,
     only: frozenset[str] = frozenset(),
+    tell: Callable[[AnyResult], None] = lambda result: None,
 ) -> None:
-    """Run a request and write its results as they come, or those whose keys are `only`."""
+    """Run a request and write its results as they come, or those whose keys are `only`.
+
+    `tell` takes each that is written.
+    """
     keys: set[str] = set()
     with redirect_stdout(sys.stderr):
         for step in engine.run(request):
@@ -244,6 +270,7 @@ def _execute(
             keys.add(result.key)
             if result.final and (not only or result.key in only):
                 folder.add(result, recipe)
+                tell(result)
             elif result.final:
                 folder.completes(result)
     if only - keys:
@@ -259,9 +286,14 @@ def _tell(folder: ResultFolder, document: dict[str, Any], output: Output) -> Non
 
 
 def _lines(document: dict[str, Any], folder: str) -> Iterator[str]:
+    yield from intervention_lines(document)
     count = len(document["results"])
     yield f"{count} result{'' if count == 1 else 's'} in {folder}"
     yield from (f"  {result['file']}  {result['title']}" for result in document["results"])
+    for result in document["results"]:
+        if "direction" in result:
+            layer, _, file = result["direction"]["feature"].partition("@")
+            yield f"  {file}  as a feature: --feature {layer}@{os.path.join(folder, file)}"
     # a map says in pictures, not in numbers, what it is about: what to mind with it is said here
     atlases = (result for result in document["results"] if result["kind"] == "atlas")
     yield from dict.fromkeys(note for result in atlases for note in result["notes"])
