@@ -7,7 +7,9 @@ from interp_gui.core.export.atlas import atlas_drawing, sheet_drawing
 from interp_gui.core.export.charts import bars_drawing, curve_drawing
 from interp_gui.core.export.drawing import Drawing, ImageItem
 from interp_gui.core.export.grids import grid_drawing
+from interp_gui.core.export.interventions import intervention_drawing
 from interp_gui.core.export.maps import heatmap_drawing
+from interp_gui.core.export.matrices import matrix_drawing
 from interp_gui.core.export.tables import table_drawing
 from interp_gui.core.result import (
     AnyResult,
@@ -16,6 +18,8 @@ from interp_gui.core.result import (
     Curve,
     Grid,
     Heatmap,
+    Intervention,
+    Matrix,
     Picture,
     Sheet,
     Table,
@@ -31,6 +35,8 @@ def drawing_of(result: AnyResult) -> Drawing:
         Bars: bars_drawing,
         Table: table_drawing,
         Curve: curve_drawing,
+        Intervention: intervention_drawing,
+        Matrix: matrix_drawing,
         Atlas: atlas_drawing,
         Sheet: sheet_drawing,
     }
