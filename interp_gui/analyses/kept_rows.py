@@ -37,7 +37,7 @@ class KeptRows:
     Parameters
     ----------
     held
-        Where they are kept; it is in use until `close`.
+        Where they are kept; it is in use as long as this.
 
     Notes
     -----
@@ -58,7 +58,7 @@ class KeptRows:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.keep()
 
     def __len__(self) -> int:
         return len(self._where)
@@ -112,13 +112,6 @@ class KeptRows:
         self._added.clear()
         self._kept_s = time.monotonic()
         self._held.holds(folder_bytes(self._held.path))
-
-    def close(self) -> None:
-        """Keep what was added, and let the folder go."""
-        try:
-            self.keep()
-        finally:
-            self._held.close()
 
     def _open(self, path: Path) -> None:
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -29,7 +29,9 @@ from interp_gui.core.interventions.measures import divergence_of, shares_of
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.runtime import Array, Capture, Forward
-from interp_gui.runtimes.prefix import CachedPrefix
+
+if TYPE_CHECKING:
+    from interp_gui.runtimes.prefix import CachedPrefix
 
 VERSION = 1
 """Raised whenever the same images would give other rows; part of cache keys."""
@@ -208,6 +210,8 @@ class _Pass:
 
     def _under_edits(self, batch: Array) -> Generator[Floats64 | None, None, None]:
         """(N, C) with the edits, then with each control; None in between."""
+        from interp_gui.runtimes.prefix import CachedPrefix
+
         compared, drawn = self._compared, self._compared.drawn
         names = [layer.name for layer in drawn.layers]
         capture = [Capture(name, "before") for name in names]
@@ -305,7 +309,7 @@ class _Pass:
 class _Kept:
     """A cached prefix with the face of a runtime."""
 
-    def __init__(self, prefix: CachedPrefix) -> None:
+    def __init__(self, prefix: "CachedPrefix") -> None:
         self._prefix = prefix
 
     def forward(self, _batch: Array, **asked: Any) -> Forward:

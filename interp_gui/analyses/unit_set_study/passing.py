@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -23,7 +23,9 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.runtime import Array
-from interp_gui.runtimes.prefix import CachedPrefix
+
+if TYPE_CHECKING:
+    from interp_gui.runtimes.prefix import CachedPrefix
 
 VERSION = 1
 """Raised whenever the same images would give other rows; part of cache keys."""
@@ -155,6 +157,8 @@ def _batch(
     broken: dict[int, str],
 ) -> Generator[int, None, None]:
     """Fill in what is not known of a few images; yields how many passes of an image were made."""
+    from interp_gui.runtimes.prefix import CachedPrefix
+
     context = study.context
     found = decoded(context, images, broken)
     inputs = [preprocess(pixels, context.model.preprocessing) for _, pixels in found]
@@ -190,7 +194,7 @@ def _batch(
 
 
 def _logits(
-    study: Study, prefix: CachedPrefix, batch: Array, units: UnitSet
+    study: Study, prefix: "CachedPrefix", batch: Array, units: UnitSet
 ) -> NDArray[np.float64]:
     """(N, C) main output with a set of units removed; the edits asked for come first."""
     context = study.context
