@@ -4,7 +4,7 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +50,7 @@ def export(
     *,
     until: str | None = None,
     check: Callable[[], None] = lambda: None,
+    onward: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
 ) -> Exported:
     """Export a private copy of a network together with the values of some layers.
 
@@ -65,6 +66,8 @@ def export(
         Addresses as the runtime lists them.
     until
         Leave out what lies behind this layer, and the outputs.
+    onward
+        By layer: what goes on in the place of its value; it becomes part of the graph.
     check
         Raises where the work is to stop: called before every module.
 
@@ -82,7 +85,7 @@ def export(
     names = tuple(dict.fromkeys(runtime.layer(name).name for name in layers))
     last = runtime.layer(until).name if until is not None else None
     try:
-        network = _Captured(runtime, names, last)
+        network = _Captured(runtime, names, last, onward or {})
     except Exception as problem:
         raise CannotExport(f"its network cannot be copied ({_line(problem)})") from problem
     example = batch[:EXAMPLES].detach().clone()
@@ -109,8 +112,12 @@ class _Stop(Exception):  # how a pass ends at `until`
 class _Captured(nn.Module):
     """A copy of a network that returns captured values in front of its outputs."""
 
-    def __init__(self, runtime: TorchRuntime, names: tuple[str, ...], last: str | None) -> None:
+    def __init__(
+        self, runtime: TorchRuntime, names: tuple[str, ...], last: str | None,
+        onward: Mapping[str, Callable[[Tensor], Tensor]],
+    ) -> None:  # fmt: skip
         super().__init__()
+        self._onward = {runtime.layer(name).name: change for name, change in onward.items()}
         self.network = copy.deepcopy(runtime.module).eval().requires_grad_(False)
         self._names, self._last = names, last
         self._reading = runtime
@@ -124,13 +131,15 @@ class _Captured(nn.Module):
 
         def visit(address: Address, value: Tensor, _shared: bool) -> Tensor:
             name = str(address)
+            if name in self._onward:
+                value = self._onward[name](value)
             if name in self._names:
                 found[name] = value.clone()
             if name == self._last:
                 raise _Stop
             return value.clone()
 
-        asked = {*self._names} | ({self._last} if self._last is not None else set())
+        asked = {*self._names, *self._onward} | ({self._last} if self._last is not None else set())
         outputs: dict[str, Tensor] = {}
         with self._reading.visiting(self._modules_by_path, asked, visit), suppress(_Stop):
             outputs = self._reading.named_outputs(self.network(x))
