@@ -26,12 +26,12 @@ from interp_gui.gui.opening.asking import OpeningDesk
 from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.opening.files import Files
 from interp_gui.gui.opening.reopen import Reopener
+from interp_gui.gui.output.panel import OutputPanel
 from interp_gui.gui.panels.images import ImagesPanel
 from interp_gui.gui.panels.jobs import JobsPanel
 from interp_gui.gui.panels.jobs_again import JobActions, open_paths
 from interp_gui.gui.panels.log import LogPanel
 from interp_gui.gui.panels.model import ModelPanel
-from interp_gui.gui.panels.output import OutputPanel
 from interp_gui.gui.panels.shelf import ShelfPanel
 from interp_gui.gui.preferences.keeper import EngineSettings, PreferenceKeeper
 from interp_gui.gui.relay import Relay
@@ -137,7 +137,7 @@ class MainWindow(QMainWindow):
         self.datasets = DatasetDesk(
             self, self.state, self.bridge, self.documents, self.background, self.files, self.images
         )
-        self.output = OutputPanel(self.state, self.bridge)
+        self.output = OutputPanel(self.state, self.bridge, self.thumbnails)
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)
         self.jobs = JobsPanel(self.bridge, open_paths=lambda: open_paths(self.state))
@@ -194,6 +194,7 @@ class MainWindow(QMainWindow):
             state.model_changed, state.image_changed, state.dataset_changed,
             state.feature_changed, state.history_changed, state.models_changed, bridge.ready,
             bridge.lost, self.theme.changed, state.undo.indexChanged, state.undo.cleanChanged,
+            state.watched_changed, state.edits_changed,
         ):  # fmt: skip
             signal.connect(later)
         state.notified.connect(self._on_note)

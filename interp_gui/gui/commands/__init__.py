@@ -10,6 +10,7 @@ from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.focus import focus_commands
 from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.images import image_commands
+from interp_gui.gui.commands.output import output_commands
 from interp_gui.gui.commands.palette import palette_commands
 from interp_gui.gui.commands.preferences import preference_commands
 from interp_gui.gui.commands.report import report_commands
@@ -34,6 +35,7 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that name the panels."""
     return (
         *image_commands(window),
+        *output_commands(window),
         *view_commands(window),
         *views_commands(window),
         *feature_actions(window),

@@ -10,6 +10,8 @@ from interp_gui.gui.widgets.bars import BarsView
 from interp_gui.gui.widgets.curve import CurveView
 from interp_gui.gui.widgets.grid import GridView
 from interp_gui.gui.widgets.heatmap import HeatmapView
+from interp_gui.gui.widgets.intervention import InterventionView
+from interp_gui.gui.widgets.matrix import MatrixView
 from interp_gui.gui.widgets.picture import PictureView
 from interp_gui.gui.widgets.table import TableView
 from interp_gui.gui.widgets.view import ResultView
@@ -24,6 +26,8 @@ def view_for(result: AnyResult, recipe: Recipe | None = None) -> ResultView[Any]
         "bars": BarsView,
         "table": TableView,
         "curve": CurveView,
+        "matrix": MatrixView,
+        "intervention": InterventionView,
         "atlas": AtlasView,
         "sheet": SheetView,
     }

@@ -26,7 +26,8 @@ from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.widgets.flow import FlowRow
 
 MENU = (
-    "images.show", "images.show_in_folder", "", "images.copy", "images.copy_path", "",
+    "images.show", "output.watch_selected", "images.show_in_folder", "", "images.copy",
+    "images.copy_path", "",
     "images.filter_label", "", "images.predict", "images.classes",
     "images.check_preprocessing", "images.check_files", "", "images.remove", "images.remove_broken",
 )  # fmt: skip

@@ -3,7 +3,7 @@ import pytest
 
 from interp_gui.core.result import Bars
 from interp_gui.engine.messages import Produced, Run
-from interp_gui.gui.panels.beside import BesideAnswers
+from interp_gui.gui.output.beside import BesideAnswers
 from interp_gui.gui.state import OpenModelState
 
 

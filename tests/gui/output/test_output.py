@@ -7,7 +7,7 @@ from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.result import Bars
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import EngineLost, Produced, Reopening, Run
-from interp_gui.gui.panels.output import OutputPanel
+from interp_gui.gui.output.panel import OutputPanel
 from interp_gui.gui.shared import top_class_of
 from interp_gui.gui.toolbar import EngineBadge
 

@@ -1,10 +1,14 @@
-"""The Output panel: what the current model answers for the current image."""
+"""The Output panel: what the current model answers for the current image, before and after edits.
+
+Without anything in force it is the model's plain answer. With it, the answer before stands beside
+the one after; the strip beneath shows the watched images in either case.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.recipe import Recipe
@@ -13,14 +17,19 @@ from interp_gui.core.target import Target, TargetKind
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.panels.beside import BesideAnswers
+from interp_gui.gui.interventions.live import live_of
+from interp_gui.gui.output import watched
+from interp_gui.gui.output.beside import BesideAnswers
+from interp_gui.gui.output.edited import EditedAnswer
+from interp_gui.gui.output.strip import WatchedStrip
 from interp_gui.gui.shared import top_class_of
 from interp_gui.gui.state import AppState
+from interp_gui.gui.thumbnails import Thumbnails
 from interp_gui.gui.toolbar import reopening_text
 from interp_gui.gui.undoing.changes import choose_target
 
 if TYPE_CHECKING:
-    from interp_gui.gui.panels.answer_bars import AnswerBars
+    from interp_gui.gui.output.answer_bars import AnswerBars
 
 ANALYSIS = "predict"
 VIEW = "output"
@@ -37,32 +46,85 @@ class OutputPanel(QWidget):
 
     images_wanted = Signal(str)
 
-    def __init__(self, state: AppState, bridge: EngineBridge) -> None:
+    def __init__(
+        self, state: AppState, bridge: EngineBridge, thumbnails: Thumbnails | None = None
+    ) -> None:
         super().__init__()
         self._state = state
         self._bridge = bridge
+        self._live = live_of(state)
         self.setMinimumWidth(150)
         self.heading = parts.label()
+        self.watch = parts.icon_button(
+            "pin", "Watch this image", lambda: watched.toggle_current(state)
+        )
+        self.watch.setCheckable(True)
         self.message = parts.label(dim=True)
         self.bars: AnswerBars | None = None
         self._is_waiting = False
         self.target = parts.label(dim=True)
         self.target.setVisible(False)
-        column = parts.column(self, margin=theme.SPACE_M, spacing=theme.SPACE_M)
-        column.addWidget(self.heading)
-        column.addWidget(self.message)
-        column.addWidget(self.target)
+        column = self._scrolled()
+        head = parts.row()
+        head.addWidget(self.heading, 1)
+        head.addWidget(self.watch)
+        column.addLayout(head)
+        self.plain = QWidget()
+        self._column = parts.column(self.plain, spacing=theme.SPACE_M)
+        self._column.addWidget(self.message)
+        self._column.addWidget(self.target)
+        column.addWidget(self.plain)
+        self.edited = EditedAnswer(state, bridge)
+        self.edited.explain.connect(self._explain)
+        column.addWidget(self.edited)
         self.beside = BesideAnswers(state, bridge)
         column.addWidget(self.beside)
+        self.strip = WatchedStrip(state, thumbnails)
+        column.addWidget(self.strip)
         column.addStretch(1)
-        self._column = column
+        self._live.attach(bridge)
+        self._live.changed.connect(self._show_which)
+        state.watched_changed.connect(self._show_watch)
+        state.image_changed.connect(self._show_watch)
         state.model_changed.connect(self.ask)
         state.image_changed.connect(self.ask)
         state.target_changed.connect(self._show_target)
         bridge.ready.connect(self.ask)
         bridge.reopening.connect(self._on_reopening)
         bridge.lost.connect(lambda _lost: self.ask())
+        self._show_watch()
         self.ask()
+        self._show_which()
+
+    def _scrolled(self) -> QVBoxLayout:
+        """The column of all that stands here, which scrolls where it is too long."""
+        area, body = QScrollArea(), QWidget()
+        area.setAccessibleName("Output")
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        column = parts.column(body, margin=theme.SPACE_M, spacing=theme.SPACE_M)
+        area.setWidget(body)
+        parts.column(self).addWidget(area)
+        return column
+
+    def _show_which(self) -> None:
+        """The plain answer, or the one before beside the one after."""
+        on = self._live.in_force and self._state.model is not None and self._state.image is not None
+        self.plain.setVisible(not on)
+        self.edited.setVisible(on)
+
+    def _show_watch(self) -> None:
+        """Whether the image in front is watched, and whether it can be."""
+        image = self._state.image
+        problem = watched.why_not_watch(self._state)
+        is_watched = image is not None and image in self._state.watched
+        self.watch.setVisible(image is not None)
+        self.watch.setChecked(is_watched)
+        self.watch.setEnabled(not problem)
+        words = "Watch this image no longer" if is_watched else "Watch this image"
+        self.watch.setToolTip(problem or f"{words} (Ctrl+Shift+W)")
+        self.watch.setAccessibleName(words)
 
     def ask(self) -> None:
         """Ask the engine for the current image's answer, or say what is missing for it."""
@@ -131,14 +193,14 @@ class OutputPanel(QWidget):
         # Here and not above: views of results bring the drawing of exports with them, which the
         # first paint of the window need not wait for.
         from interp_gui.gui.export_ui import connect_export
-        from interp_gui.gui.panels.answer_bars import AnswerBars
+        from interp_gui.gui.output.answer_bars import AnswerBars
 
         bars = AnswerBars(self._why_no_images)
         connect_export(bars, self._state)
         bars.explain.connect(self._explain)
         bars.compare.connect(self._compare)
         bars.images.connect(self._want_images)
-        self._column.insertWidget(1, bars)
+        self._column.insertWidget(0, bars)
         return bars
 
     # --- rows ----------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What the model answers, before and after edits."""
