@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interp_gui.checkpoints.baked_record import record_in
 from interp_gui.checkpoints.onnx_ports import ImageInput
 from interp_gui.core.errors import FileProblem, InvalidValue
 from interp_gui.core.model import Interpolation, Preprocessing, ResizeRule, channel_order
@@ -40,6 +41,8 @@ class Said:
         Kind of output that a config names.
     preprocessor
         Content of a `preprocessor_config.json` beside the model; empty if there is none.
+    preprocessing
+        That of the model it was baked from; None where it was not.
     """
 
     class_names: tuple[str, ...] = ()
@@ -47,6 +50,7 @@ class Said:
     hint: str = ""
     by: str = ""
     preprocessor: Mapping[str, Any]
+    preprocessing: Preprocessing | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -64,6 +68,9 @@ def read_metadata(model: Any, folder: Path) -> Said:
     for key in _SIZE_KEYS:
         size = size if all(size) else _size(_literal(lowered.get(key, "")))
     notes = ["Class names are those in the file."] if names else []
+    record = record_in(lowered)
+    if record is not None:
+        notes.insert(0, record.note)
     config, hint = _beside(folder, "config.json", notes), ""
     if config:
         problem = config.get("problem_type")
@@ -81,12 +88,19 @@ def read_metadata(model: Any, folder: Path) -> Said:
         hint=hint,
         by=lowered.get("author", "")[:80],
         preprocessor=_beside(folder, "preprocessor_config.json", notes),
+        preprocessing=None if record is None else record.preprocessing,
         notes=tuple(notes),
     )
 
 
 def preprocessing_of(found: ImageInput, said: Said) -> tuple[Preprocessing, tuple[str, ...]]:
     """How images become the input, and sentences on what of it is assumed."""
+    told = said.preprocessing
+    sizes = () if told is None else zip(found.size, told.size, strict=True)
+    if told is not None and len(told.mean) == found.channels and all(
+        own in (0, side) for own, side in sizes
+    ):  # fmt: skip
+        return told, ()
     notes: list[str] = []
     size = (found.size[0] or said.size[0], found.size[1] or said.size[1])
     if not all(size):

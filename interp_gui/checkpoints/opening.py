@@ -1,7 +1,11 @@
 """From a checkpoint file or folder to an opened model."""
 
 import os
+from dataclasses import replace
 
+import msgspec
+
+from interp_gui.checkpoints.baked_record import as_recorded, record_of
 from interp_gui.checkpoints.beside import described_beside
 from interp_gui.checkpoints.contents import read_contents
 from interp_gui.checkpoints.formats import CheckpointFile, inspect_file
@@ -57,6 +61,16 @@ def open_checkpoint(
         check_preprocessing(preprocessing)
     wishes = Wishes(preprocessing=preprocessing, choice=choice, labelled=labelled, tell=tell)
     file = inspect_file(path)
+    record = record_of(file)
+    if record is None:
+        return _open(file, wishes)
+    opened = _open(file, as_recorded(wishes, record))
+    notes = (record.note, *opened.description.notes)
+    described = msgspec.structs.replace(opened.description, notes=notes)
+    return replace(opened, description=described)
+
+
+def _open(file: CheckpointFile, wishes: Wishes) -> Opened:
     if file.format == "huggingface":
         from interp_gui.checkpoints.huggingface import open_folder
 

@@ -27,7 +27,7 @@ VERSION = 1
 
 _LONGEST_NAME = 200
 _CHANNELS = 3
-_LONGEST_HEADER = 1 << 20  # bytes; these files are small
+_LONGEST_HEADER = 16 << 20  # bytes; these files are small, and may hold edits
 
 
 @dataclass(frozen=True, kw_only=True)

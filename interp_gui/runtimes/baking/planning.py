@@ -83,44 +83,45 @@ def bake_weights(
         for i in stack.live
     )
     found = Baked(outcomes=(*outcomes, *outcome_of_images(stack)), changes=changes)
-    off, precision = agreement(runtime, found, stack, batch, check=check)
+    twin = with_weights(module, changes)
+    off, precision = agreement(runtime, twin, found.stack(stack), batch, check=check)
     return replace(found, difference=off, precision=precision, images=len(batch))
 
 
 def agreement(
     runtime: TorchRuntime,
-    found: Baked,
+    twin: nn.Module,
     stack: EditStack,
     batch: Array,
     *,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[float, str]:
-    """How far new weights are from the edits, and the precision in which they were compared.
+    """How far a baked network is from the edited one, and the precision of the comparison.
 
     Where single precision does not show agreement, both are computed in double precision, the new
     weights as they were rounded: some networks turn the last bit of a sum into more than the bound.
     """
-    baked = found.stack(stack)
-    off = compare(runtime, found.changes, baked, batch, check=check)
+    off = compare(runtime, twin, stack, batch, check=check)
     if off <= AGREEMENT or runtime.dtype != torch.float32 or runtime.device.startswith("mps"):
         return off, "single"
     check()
     double = TorchRuntime(
         copy.deepcopy(runtime.module).double(), runtime.description, device=runtime.device
     )
-    return min(off, compare(double, found.changes, baked, batch, check=check)), "double"
+    return min(
+        off, compare(double, copy.deepcopy(twin).double(), stack, batch, check=check)
+    ), "double"
 
 
 def compare(
     runtime: TorchRuntime,
-    changes: Mapping[str, Tensor],
+    twin: nn.Module,
     stack: EditStack,
     batch: Array,
     *,
     check: Callable[[], None] = lambda: None,
 ) -> float:
-    """How far a copy with changed weights is from the edited network (`outcome.difference`)."""
-    twin = with_weights(runtime.module, changes)
+    """How far a network is from the edited one, image by image (`outcome.difference`)."""
     largest = 0.0
     for image in batch:
         check()
