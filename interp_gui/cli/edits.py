@@ -196,6 +196,8 @@ def _asked(
             else:
                 told = step[0].provenance["statistics"]
                 found = msgspec.convert(told, tuple[FeatureStatistics, ...], strict=False)
+    images = max((one.images for one in found), default=0)
+    output.note(f"Means and deviations are over {images} {'image' if images == 1 else 'images'}.")
     return dict(zip(features, found, strict=True))
 
 

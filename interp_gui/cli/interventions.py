@@ -7,16 +7,13 @@ import numpy as np
 
 from interp_gui.core.edit import Edit
 from interp_gui.core.interventions.kinds import EditEffect, EditState, Intervention
+from interp_gui.core.interventions.words import STATE_WORDS, words_of
 from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.result import AnyResult
 
 TOP = 5
 _STATES: tuple[EditState, ...] = ("effective", "ineffective", "inactive", "failed", "off")
 """Of several images the first that holds for any."""
-_WORDS = {
-    "effective": "changes the answer", "ineffective": "changes its layer and not the answer",
-    "inactive": "changes nothing here", "failed": "could not run", "off": "is switched off",
-}  # fmt: skip
 
 
 class Interventions:
@@ -77,8 +74,11 @@ class Interventions:
                 was, now = (self._model.class_name(i) for i in tops[0])
                 said = f"The answer {was} became {now}" if moved else f"The answer stays {was}"
                 sentences.append(f"{said}.")
+            elif moved:
+                of = f"{len(moved)} of {len(answered)} images"
+                sentences.append(f"The answer is another one for {of}.")
             else:
-                sentences.append(f"The answer is another one for {_of(len(moved), len(answered))}.")
+                sentences.append(f"The answer stays the same for all {len(answered)} images.")
         changes = [change for one in answered if (change := _change(one)) is not None]
         if changes:
             what = answered[0].target_title
@@ -115,7 +115,7 @@ def _edit(index: int, edit: Edit, found: list[Intervention]) -> dict[str, Any]:
     state = next((state for state in _STATES if state in states), "failed")
     ran = [effect for effect in ours if effect.change is not None]
     told: dict[str, Any] = {
-        "name": f"{edit.kind} {edit.feature.title}{edit.place.text}",
+        "name": words_of(edit),
         "hits": sum(effect.hits for effect in ours),
         "change": float(np.mean([effect.change for effect in ran])) if ran else None,
         "state": state,
@@ -163,7 +163,7 @@ def _first(answer: dict[str, Any]) -> str:
 
 
 def _told(edit: dict[str, Any]) -> str:
-    said = _WORDS[edit["state"]]
+    said = STATE_WORDS[edit["state"]]
     if edit.get("reason"):
         return f"{said}: {edit['reason']}"
     if edit["effect"] is not None:
@@ -173,7 +173,3 @@ def _told(edit: dict[str, Any]) -> str:
     elif edit.get("control_note"):
         said += f" ({edit['control_note'].rstrip('.')})"
     return f"{said}. {edit['warning']}" if edit.get("warning") else f"{said}."
-
-
-def _of(count: int, total: int) -> str:
-    return f"{count} of {total} images"

@@ -16,7 +16,10 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Atlas, Sheet
 
 _LONGEST_STEM = 100
-_BESIDE = {"picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "heatmap": "npz"}
+_BESIDE = {
+    "picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "heatmap": "npz",
+    "intervention": "csv",
+}  # fmt: skip
 """Where the numbers of a picture go; a heat map has too many for a table."""
 
 
@@ -41,6 +44,7 @@ class ResultFolder:
         self._entries: dict[str, dict[str, Any]] = {}
         self._features: dict[str, str] = {}
         self._atlases: dict[str, AtlasFiles] = {}
+        self._images: dict[str, None] = {}
         self.recipe: Recipe | None = None
 
     def add(self, result: AnyResult, recipe: Recipe) -> None:
@@ -53,6 +57,7 @@ class ResultFolder:
         stem = self._stem(result)
         self._features[result.key] = result.feature.text if result.feature else ""
         self.recipe = recipe
+        self._images |= dict.fromkeys(recipe.images)
         if isinstance(result, Atlas):
             self._atlases[result.key] = AtlasFiles(result, recipe)
             self._entries[result.key] = {}
@@ -99,7 +104,9 @@ class ResultFolder:
         if recipe is not None and len(keys) != 1:
             # what labels mean holds for all results of a run
             truth = {k: v for k, v in recipe.provenance.items() if k in _OF_ALL}
-            recipe = msgspec.structs.replace(recipe, result="", provenance=truth, features=asked)
+            recipe = msgspec.structs.replace(
+                recipe, result="", provenance=truth, features=asked, images=tuple(self._images)
+            )
         return {
             "analysis": self._analysis,
             "results": [self._entries[key] for key in keys],

@@ -80,14 +80,17 @@ def recipe_of_result(recipe: Recipe, result: AnyResult) -> Recipe:
     """The recipe of one result of a run, with those features only that were computed with it.
 
     What its provenance says of `runtime` and `versions` (of packages that only this result depends
-    on) becomes part of the environment.
+    on) becomes part of the environment. Where it says of `alone` that a run of one image alone
+    gives the same, the recipe is of that image: its place in `images`, and the result's key then.
     """
     provenance = dict(result.provenance)
+    alone = provenance.pop("alone", None)
     runtime = str(provenance.pop("runtime", ""))
     versions = {**recipe.environment.versions, **dict(provenance.pop("versions", {}))}
     return msgspec.structs.replace(
         recipe,
-        result=result.key,
+        result=alone["key"] if alone else result.key,
+        images=(recipe.images[alone["image"]],) if alone else recipe.images,
         features=batch_group(recipe.features, provenance),
         provenance=provenance,
         environment=msgspec.structs.replace(recipe.environment, runtime=runtime, versions=versions),

@@ -99,7 +99,7 @@ def told(context: Context, image: _Image, *, final: bool) -> Intervention:
     model, stack = context.model.description, context.inputs.edits
     output = model.outputs[0] if model.outputs else OutputInfo(kind="embedding")
     name = image.path.replace("\\", "/").rsplit("/", 1)[-1]
-    key = f"image-{image.place:03d}"
+    key = _key(image.place)
     asked, after = image.asked, image.ran.after
     if asked is None or after is None:
         empty = np.zeros(0, np.float32)
@@ -128,7 +128,12 @@ def told(context: Context, image: _Image, *, final: bool) -> Intervention:
         effects=image.ran.told(len(stack.edits), size=float(np.abs(after).max(initial=0.0))),
         numbers={k: v for k, v in numbers.items() if v is not None},
         notes=tuple(stack.warnings(model.weights_sha256)),
+        provenance={"alone": {"image": image.place, "key": _key(0)}},
     )  # fmt: skip
+
+
+def _key(place: int) -> str:
+    return f"image-{place:03d}"
 
 
 def labels_of(model: ModelDescription, output: OutputInfo, count: int) -> tuple[str, ...]:

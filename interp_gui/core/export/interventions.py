@@ -26,6 +26,7 @@ from interp_gui.core.interventions.words import STATE_WORDS, words_of
 
 MOST_OUTPUTS = 8
 _BAR_LENGTH = 260.0
+_NUMBER = 70.0
 _ROW, _BAR = 34.0, 10.0
 _WIDEST_LABEL = 220.0
 _LINE = 18.0
@@ -42,7 +43,7 @@ def intervention_drawing(result: Intervention) -> Drawing:
     names = result.labels or tuple(str(i) for i in range(len(result.before)))
     labels = [shorten(names[i], _WIDEST_LABEL, TEXT_SIZE) for i in picked]
     room = max((text_width(label, TEXT_SIZE) for label in labels), default=0.0) + 12.0
-    width = max(room + _BAR_LENGTH + 150.0, sum(widths) + 4 * 20.0)
+    width = max(room + _BAR_LENGTH + _NUMBER, sum(widths) + 4 * 20.0)
     drawing, y = open_frame(result, width)
     if result.problem:
         drawing.add(Text(MARGIN, y + TEXT_SIZE, result.problem, TEXT_SIZE, INK))
@@ -50,7 +51,7 @@ def intervention_drawing(result: Intervention) -> Drawing:
     for line in _heading(result):
         drawing.add(Text(MARGIN, y + HEADING_SIZE, line, HEADING_SIZE, INK))
         y += _LINE
-    y = _bars(drawing, result, picked, labels, MARGIN + room, y + 6.0)
+    y = _bars(drawing, result, picked, labels, MARGIN + room, y + 6.0, width - room - _NUMBER)
     if len(table) > 1:
         y = _rows(drawing, table, widths, result.effects, y + 14.0)
     warnings = tuple(effect.warning for effect in result.effects if effect.warning)
@@ -91,7 +92,7 @@ def _heading(result: Intervention) -> list[str]:
 
 def _bars(
     drawing: Drawing, result: Intervention, picked: list[int], labels: list[str], left: float,
-    y: float,
+    y: float, longest: float,
 ) -> float:  # fmt: skip
     """Two bars an output, from a common zero; returns where they end."""
     before, after = _shown(result)
@@ -100,7 +101,7 @@ def _bars(
     numbers = [number for pair in pairs for number in pair if np.isfinite(number)]
     low, high = min([0.0, *numbers]), max([0.0, *numbers])
     span = (high - low) or 1.0
-    zero = left - low / span * _BAR_LENGTH
+    zero = left - low / span * longest
     y = _key(drawing, y)
     top = y
     for label, pair in zip(labels, pairs, strict=True):
@@ -108,7 +109,7 @@ def _bars(
         base = middle + TEXT_SIZE * 0.36
         drawing.add(Text(left - 12.0, base, label, TEXT_SIZE, INK, anchor="end"))
         for value, colour, at in zip(pair, (_BEFORE, _AFTER), (-_BAR - 1, 1), strict=True):
-            length = value / span * _BAR_LENGTH if np.isfinite(value) else 0.0
+            length = value / span * longest if np.isfinite(value) else 0.0
             drawing.add(Rectangle(min(zero, zero + length), middle + at, abs(length), _BAR, colour))
             text = f"{value:.1%}" if share else readable(value)
             end = max(zero, zero + length) + 6.0
@@ -181,7 +182,7 @@ def _rows(
 
 
 def _signed(value: float) -> str:
-    return readable(value) if value < 0 else f"+{readable(value)}"
+    return f"+{readable(value)}" if value > 0 else readable(value)
 
 
 def _capital(text: str) -> str:
