@@ -216,6 +216,12 @@ def target_words(result: Intervention) -> str:
     return f"{one} → {other} ({difference(change, measure)})"
 
 
+def change_words(result: Intervention) -> str:
+    """The Target's numbers, the change first: `−4.09  12.4 → 8.31`."""
+    numbers, _, change = target_words(result).rpartition(" (")
+    return f"{change.removesuffix(')')}  {numbers}" if numbers else ""
+
+
 def answer_words(result: Intervention) -> str:
     """The answer in a few words: `tabby → tiger cat`, or `tabby` where it stays the same."""
     if result.problem:

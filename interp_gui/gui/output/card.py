@@ -118,7 +118,7 @@ class WatchedCard(QWidget):
         if self.result is None or self.problem:
             return file_name(self.path)
         if self.change is not None:
-            return comparing.target_words(self.result)
+            return comparing.change_words(self.result)
         value = self.result.target_before
         return file_name(self.path) if value is None else readable(value)
 

@@ -79,13 +79,12 @@ class EditedAnswer(QWidget):
         self.logits.setToolTip("Show logits and their differences instead of probabilities")
         self.logits.setAccessibleName("Show logits")
         self.logits.toggled.connect(self._set_logits)
-        self.follow = QToolButton()
-        self.follow.setText("In views")
-        self.follow.setCheckable(True)
-        self.follow.setAutoRaise(True)
-        self.follow.setToolTip(
-            "Show the edited network: heat maps, rankings, unit pages and analyses follow the edits"
+        self.follow = parts.icon_button(
+            "eye",
+            "Show the edited network: heat maps, rankings, unit pages and analyses follow the "
+            "edits (Ctrl+Shift+E)",
         )
+        self.follow.setCheckable(True)
         self.follow.setAccessibleName("Show the edited network")
         self.follow.clicked.connect(state.shared.set_follows_edits)
         self.message = parts.label(dim=True)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QFont, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from interp_gui.gui import parts, theme
@@ -15,12 +15,18 @@ from interp_gui.gui.thumbnails import Thumbnails
 if TYPE_CHECKING:
     from interp_gui.gui.output.card import WatchedCard
 
-COLUMN_PX = 200
+COLUMN_PX = 180
 """A further column once each of them has so much room."""
 EMPTY = (
     "Watch up to twelve images here to see each answer before and after. Drop them from the Images "
     "panel, or press the pin above for the one in front."
 )
+
+
+def _bold(font: QFont) -> QFont:
+    found = QFont(font)
+    found.setBold(True)
+    return found
 
 
 class WatchedStrip(QWidget):
@@ -32,8 +38,8 @@ class WatchedStrip(QWidget):
         self._live = live_of(state)
         self.cards: dict[str, WatchedCard] = {}
         self.setAcceptDrops(True)
-        self.heading = parts.label(wrap=False)
-        self.heading.setFont(theme.heading_font(self.font()))
+        self.heading = parts.label()
+        self.heading.setFont(_bold(self.font()))
         self.summary = parts.label(dim=True)
         self.hint = parts.label(EMPTY, dim=True)
         self._clear = parts.icon_button(
@@ -41,8 +47,7 @@ class WatchedStrip(QWidget):
         )
         column = parts.column(self, spacing=theme.SPACE_S)
         head = parts.row()
-        head.addWidget(self.heading)
-        head.addStretch(1)
+        head.addWidget(self.heading, 1)
         head.addWidget(self._clear)
         column.addLayout(head)
         column.addWidget(self.summary)
