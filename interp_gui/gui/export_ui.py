@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
@@ -32,6 +33,8 @@ from interp_gui.gui.dragging.drag import copy_to_clipboard
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.cards import CardList
+from interp_gui.gui.widgets.grid import GridView
+from interp_gui.gui.widgets.matrix import MatrixView
 from interp_gui.gui.widgets.pixels import to_image
 from interp_gui.gui.widgets.view import ResultView, numbers_text
 
@@ -308,6 +311,19 @@ def connect_export(view: ResultView[Any], state: AppState) -> None:
     view.copy_requested.connect(copy)
     view.feature_activated.connect(state.open_feature)
     view.add_feature_entries = partial(_add_feature_entries, view, state)
+    if isinstance(view, GridView):
+        from interp_gui.gui.concepts.menus import add_entries, examples_of_items
+
+        view.examples_of_items = partial(examples_of_items, state)
+        view.add_example_entries = lambda menu, examples: add_entries(menu, state, examples)
+    if isinstance(view, MatrixView):
+        view.edits_wanted.connect(partial(_put_on_panel, state))
+
+
+def _put_on_panel(state: AppState, edits: EditStack) -> None:
+    from interp_gui.gui.interventions.model import interventions_of
+
+    interventions_of(state).add_edits(edits)
 
 
 def _add_feature_entries(

@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
 
 from interp_gui.core.export.drawing import (
     ACCENT,
@@ -12,6 +15,7 @@ from interp_gui.core.export.drawing import (
     SMALL_SIZE,
     SOFT,
     TEXT_SIZE,
+    Discs,
     Drawing,
     Polyline,
     Rectangle,
@@ -30,6 +34,9 @@ _PLOT_WIDTH, _PLOT_HEIGHT = 480.0, 280.0
 _DROP = SMALL_SIZE * 0.36
 """From the middle of small text down to its base line."""
 
+_BAND, _BEYOND = "#d9dee5", "#f6efe3"
+_MARK = (28, 33, 40)
+
 Placing = Callable[[float], float]
 
 
@@ -47,7 +54,8 @@ def bars_drawing(bars: Bars) -> Drawing:
     drawing, y = open_frame(bars, label_room + left_room + _BAR_LENGTH + value_room)
     zero = float(round(MARGIN + label_room + left_room - low / span * _BAR_LENGTH))
     top = y
-    for label, value, text in zip(labels, values, texts, strict=True):
+    marked = bars.marked or (False,) * len(values)
+    for label, value, text, mark in zip(labels, values, texts, marked, strict=True):
         base = y + _ROW / 2 + TEXT_SIZE * 0.36
         length = value / span * _BAR_LENGTH
         drawing.add(
@@ -57,6 +65,9 @@ def bars_drawing(bars: Bars) -> Drawing:
                 ACCENT if value >= 0 else LINE_COLOURS[1],
             ),
         )  # fmt: skip
+        if mark:
+            centre = np.array([[MARGIN + label_room - 6.0, y + _ROW / 2]])
+            drawing.add(Discs(centre, np.array([2.2]), np.array([_MARK], np.uint8)))
         drawing.add(
             Text(zero + length + 6.0, base, text, TEXT_SIZE, SOFT)
             if value >= 0
@@ -70,7 +81,9 @@ def bars_drawing(bars: Bars) -> Drawing:
 
 def curve_drawing(curve: Curve) -> Drawing:
     """Lines over a common axis, with a key above where there are several."""
-    finite = [float(v) for v in curve.ys.ravel() if math.isfinite(v)] or [0.0]
+    drawn = [curve.ys.ravel(), *([] if curve.band is None else [curve.band.ravel()])]
+    finite = [float(v) for part in drawn for v in part if math.isfinite(v)] or [0.0]
+
     def along(value: float) -> float:
         return math.log10(value) if curve.logarithmic else value
 
@@ -80,7 +93,7 @@ def curve_drawing(curve: Curve) -> Drawing:
     room = max(text_width(readable(t), SMALL_SIZE) for t in y_marks) + 10.0
     drawing, y = open_frame(curve, room + _PLOT_WIDTH)
     left = MARGIN + room
-    y = _key(drawing, y, MARGIN, curve.names)
+    y = _key(drawing, y, MARGIN, curve.names, band=curve.band_name)
     if curve.y_label:
         drawing.add(Text(MARGIN, y + SMALL_SIZE, curve.y_label, SMALL_SIZE, SOFT))
         y += 22.0
@@ -91,6 +104,7 @@ def curve_drawing(curve: Curve) -> Drawing:
     def down(value: float) -> float:
         return y + (y_high - value) / (y_high - y_low) * _PLOT_HEIGHT
 
+    _areas(drawing, curve, across, down, y)
     for mark in y_marks:
         at = down(mark)
         drawing.add(
@@ -114,6 +128,32 @@ def curve_drawing(curve: Curve) -> Drawing:
     return close_frame(drawing, end + 2.0, curve.notes)
 
 
+def _areas(drawing: Drawing, curve: Curve, across: Placing, down: Placing, top: float) -> None:
+    """What lies behind the lines: the band, and strips beyond the span."""
+    if curve.span is not None and len(curve.x):
+        first, last = across(float(curve.x.min())), across(float(curve.x.max()))
+        low, high = (across(each) for each in curve.span)
+        for start, end in ((first, low), (high, last)):
+            if end - start > 0.5:
+                drawing.add(Rectangle(start, top, end - start, _PLOT_HEIGHT, _BEYOND))
+    if curve.band is None:
+        return
+    points = [
+        (across(float(x)), down(float(low)), down(float(high)))
+        for x, low, high in zip(curve.x, *curve.band, strict=True)
+        if math.isfinite(x) and math.isfinite(low) and math.isfinite(high)
+    ]
+    for (left, low, high), (right, next_low, next_high) in pairwise(points):
+        # strips as wide as two pixels: a display list has no polygons
+        count = max(1, round((right - left) / 2.0))
+        for i in range(count):
+            share = (i + 0.5) / count
+            bottom, upper = low + (next_low - low) * share, high + (next_high - high) * share
+            x = left + (right - left) * i / count
+            height = max(1.0, bottom - upper)
+            drawing.add(Rectangle(x, upper, (right - left) / count, height, _BAND))
+
+
 def _lines(drawing: Drawing, curve: Curve, across: Placing, down: Placing) -> None:
     for index, ys in enumerate(curve.ys):
         colour = LINE_COLOURS[index % len(LINE_COLOURS)]
@@ -129,18 +169,22 @@ def _lines(drawing: Drawing, curve: Curve, across: Placing, down: Placing) -> No
             run = []
 
 
-def _key(drawing: Drawing, y: float, left: float, names: tuple[str, ...]) -> float:
-    if len(names) < 2:
+def _key(
+    drawing: Drawing, y: float, left: float, names: tuple[str, ...], *, band: str = ""
+) -> float:
+    if len(names) < 2 and not band:
         return y
     x = left
+    names = (*names, band) if band else names
     for index, name in enumerate(names):
         label = shorten(name, 180.0, SMALL_SIZE)
         width = 24.0 + text_width(label, SMALL_SIZE) + 16.0
         if x > left and x + width > left + _PLOT_WIDTH:
             x, y = left, y + 16.0
-        colour = LINE_COLOURS[index % len(LINE_COLOURS)]
+        is_band = bool(band) and index == len(names) - 1
+        colour = _BAND if is_band else LINE_COLOURS[index % len(LINE_COLOURS)]
         drawing.add(
-            Polyline(((x, y + 6.0), (x + 16.0, y + 6.0)), colour, 2.4),
+            Polyline(((x, y + 6.0), (x + 16.0, y + 6.0)), colour, 8.0 if is_band else 2.4),
             Text(x + 22.0, y + 6.0 + SMALL_SIZE * 0.36, label, SMALL_SIZE, INK),
         )
         x += width

@@ -15,7 +15,17 @@ from interp_gui.core.image_changes import words_for
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.report.paths import PathFilter
-from interp_gui.core.result import AnyResult, Bars, Curve, Grid, Number, Picture, Pixels, Table
+from interp_gui.core.result import (
+    AnyResult,
+    Bars,
+    Curve,
+    Grid,
+    Matrix,
+    Number,
+    Picture,
+    Pixels,
+    Table,
+)
 from interp_gui.core.session.document import KeptResult
 
 MOST_ROWS = 300
@@ -304,6 +314,9 @@ def clean_result(result: AnyResult, text: Text, *, paths: bool = False) -> AnyRe
             fields["cells"] = tuple(tuple(value(v) for v in row) for row in result.cells)
         case Curve():
             fields["names"] = tuple(text(name) for name in result.names)
+        case Matrix():
+            fields["row_labels"] = tuple(text(name) for name in result.row_labels)
+            fields["column_labels"] = tuple(text(name) for name in result.column_labels)
     return msgspec.structs.replace(result, **fields)
 
 

@@ -5,7 +5,17 @@ Results that the engine makes fit; those of a file may hold anything of the righ
 
 from collections.abc import Iterable
 
-from interp_gui.core.result import AnyResult, Bars, Curve, Grid, Heatmap, Picture, Pixels, Table
+from interp_gui.core.result import (
+    AnyResult,
+    Bars,
+    Curve,
+    Grid,
+    Heatmap,
+    Matrix,
+    Picture,
+    Pixels,
+    Table,
+)
 from interp_gui.core.session.container import Damaged
 from interp_gui.core.session.document import SessionDocument
 
@@ -46,6 +56,7 @@ def check_result(result: AnyResult) -> None:
         case Bars():
             _fits(len(result.labels) == len(result.values))
             _fits(len(result.features) in (0, len(result.labels)))
+            _fits(len(result.marked) in (0, len(result.labels)))
         case Table():
             _check_rows(result.columns, result.cells)
             _fits(len(result.features) in (0, len(result.cells)))
@@ -53,6 +64,17 @@ def check_result(result: AnyResult) -> None:
             _fits(result.x.ndim == 1 and result.ys.ndim == 2)
             _fits(result.ys.shape[-1] == result.x.shape[0])
             _fits(len(result.names) in (0, result.ys.shape[0]))
+            _fits(result.band is None or result.band.shape == (2, len(result.x)))
+        case Matrix():
+            _check_matrix(result)
+
+
+def _check_matrix(matrix: Matrix) -> None:
+    rows, columns = len(matrix.row_labels), len(matrix.column_labels)
+    _fits(matrix.values.shape == (rows, columns) and matrix.values.size > 0)
+    _fits(matrix.exact is None or matrix.exact.shape == matrix.values.shape)
+    _fits(len(matrix.row_features) in (0, rows))
+    _fits(len(matrix.column_places) in (0, columns) and len(matrix.column_heads) in (0, columns))
 
 
 def _check_rows(columns: tuple[str, ...], cells: Iterable[tuple[object, ...]]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
@@ -27,6 +27,8 @@ EDGE_PX = 5
 """Room beside the words, for the frame of a row."""
 STACKED_BAR_PX = 8
 LEAST_BAR_PX = 24
+MARK_PX = 5
+"""Of the dot behind a name that stands out."""
 LONG_CHARACTERS = 12
 """What of a long name has to be seen beside its bar; below that, the bar goes under it."""
 
@@ -164,11 +166,22 @@ class BarsView(ResultView[Bars]):
             )
             room_of_label = area.adjusted(EDGE_PX, 0, label_width - self.width(), 0)
             painter.drawText(room_of_label, middle, shown)
+            if result.marked and result.marked[row]:
+                self._paint_mark(painter, room_of_label, metrics.horizontalAdvance(shown))
             self._paint_bar(painter, place, value)
             painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
             right = middle | int(Qt.AlignmentFlag.AlignRight)
             painter.drawText(area.adjusted(0, 0, -EDGE_PX, 0), right, numbers[row])
         painter.end()
+
+    def _paint_mark(self, painter: QPainter, area: QRect, width: int) -> None:
+        """A dot behind the words of what stands out."""
+        painter.save()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.palette().color(QPalette.ColorRole.WindowText))
+        x = min(area.left() + width + MARK_PX + 2, area.right() - MARK_PX)
+        painter.drawEllipse(QPointF(x, area.center().y() + 1.0), MARK_PX / 2, MARK_PX / 2)
+        painter.restore()
 
     def _paint_bar(self, painter: QPainter, area: QRect, value: float) -> None:
         low, high = self._limits()

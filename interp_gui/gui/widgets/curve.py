@@ -1,14 +1,19 @@
 """View of a `curve` result."""
 
+import math
 from typing import Any
 
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QVBoxLayout
 
 from interp_gui.core.result import Curve
 from interp_gui.gui.widgets.view import ResultView
 
 LINE_COLOURS = ("#3b7dd8", "#d0653a", "#2f9e77", "#9a6dd7", "#b88a00", "#5f7480")
+
+
+BAND, BEYOND = "#7f8894", "#d09a2c"
+"""Areas behind lines: grey for what random features do, amber beyond what was observed."""
 
 
 class CurveView(ResultView[Curve]):
@@ -33,10 +38,45 @@ class CurveView(ResultView[Curve]):
         plot.setLabel("left", result.y_label)
         import pyqtgraph
 
+        self._paint_areas(plot, result)
         for i, line in enumerate(result.ys):
             pen = pyqtgraph.mkPen(LINE_COLOURS[i % len(LINE_COLOURS)], width=2)
             name = result.names[i] if i < len(result.names) else None
             plot.plot(result.x, line, pen=pen, name=name)
+
+    def _paint_areas(self, plot: Any, result: Curve) -> None:
+        """What lies behind the lines: the band, and strips beyond the span."""
+        import pyqtgraph
+
+        def across(value: float) -> float:  # areas do not follow the axis of powers by themselves
+            return math.log10(value) if result.logarithmic else value
+
+        if result.span is not None and len(result.x):
+            beyond = QColor(BEYOND)
+            beyond.setAlpha(48)
+            low, high = result.span
+            for start, end in ((float(result.x.min()), low), (high, float(result.x.max()))):
+                if end > start:
+                    strip = pyqtgraph.LinearRegionItem(
+                        (across(start), across(end)), movable=False, brush=beyond,
+                        pen=pyqtgraph.mkPen(None),
+                    )  # fmt: skip
+                    strip.setZValue(-20)
+                    plot.addItem(strip)
+        if result.band is not None:
+            edge, fill = QColor(BAND), QColor(BAND)
+            edge.setAlpha(0)
+            fill.setAlpha(70)
+            low_line, high_line = (
+                pyqtgraph.PlotDataItem(result.x, line, pen=edge) for line in result.band
+            )
+            area = pyqtgraph.FillBetweenItem(low_line, high_line, brush=fill)
+            area.setZValue(-10)
+            for item in (low_line, high_line, area):
+                plot.addItem(item)
+            if result.band_name:
+                swatch = pyqtgraph.PlotDataItem(pen=pyqtgraph.mkPen(fill, width=8))
+                plot.plotItem.legend.addItem(swatch, result.band_name)
 
     def _plot_widget(self) -> Any:
         """Made when first needed: importing pyqtgraph would delay the window."""

@@ -15,7 +15,7 @@ from interp_gui.gui.widgets.view import ResultView, numbers_text
 from interp_gui.gui.widgets.views import view_for
 
 TILE_PX = 300
-_WIDE = ("table", "grid", "curve")
+_WIDE = ("table", "grid", "curve", "matrix")
 MOST_TILES = 200
 """A board of more widgets than this would be slow; the rest is in the export."""
 
