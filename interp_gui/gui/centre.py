@@ -29,7 +29,9 @@ UNIT_PAGE = frozenset(("feature-visualization", "real-examples"))
 MOST_VIEWS = 60
 """Views that are restored; more could only come from a file that was tampered with."""
 ATLAS = "activation-atlas"
-"""The analysis whose result is shown in a view of its own."""
+CONCEPT = "concept"
+_OWN_VIEWS = {ATLAS: "atlas", CONCEPT: "concepts"}
+"""Analyses whose results are shown in a view of their own."""
 _HEAVY = (
     "core.export", "gui.widgets.view", "gui.export_ui", "gui.tabs.image_tab", "gui.tabs.wall",
     "gui.atlas.canvas", "gui.atlas.tab",
@@ -39,6 +41,7 @@ _TABS = {
     "wall": ("Layer wall", "tabs.wall", "LayerWall"),
     "unit": ("Unit", "tabs.unit_page", "UnitPage"),
     "atlas": ("Atlas", "atlas.tab", "AtlasTab"),
+    "concepts": ("Concepts", "concepts.tab", "ConceptsTab"),
 }
 
 
@@ -213,7 +216,7 @@ class Centre(QStackedWidget):
         if self._state.model is None:
             self._state.notify("info", "Open a model first.")
             return
-        self._state.set_tab("atlas" if analysis_id == ATLAS else ANALYSIS + analysis_id)
+        self._state.set_tab(_OWN_VIEWS.get(analysis_id, ANALYSIS + analysis_id))
 
     def show_recipe(self, recipe: Recipe, *, run: bool) -> None:
         """Show what a recipe makes where its results are seen, with the recipe's settings."""
@@ -223,6 +226,8 @@ class Centre(QStackedWidget):
             kind = "unit"
         elif recipe.analysis == ATLAS:
             kind = "atlas"
+        elif recipe.analysis == CONCEPT:
+            kind = "concepts"
         elif recipe.analysis in ("activation-maps", "unit-ranking") and recipe.images:
             kind = "image"
         else:

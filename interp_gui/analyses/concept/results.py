@@ -12,6 +12,7 @@ from interp_gui.analyses.concept.fitting import Doubles
 from interp_gui.analyses.concept.judging import p_value
 from interp_gui.analyses.concept.settings import WITH, WITHOUT, Parameters
 from interp_gui.core.analysis import Context
+from interp_gui.core.examples import framed
 from interp_gui.core.feature import Feature, as_vectors
 from interp_gui.core.images import Pixels, thumbnail
 from interp_gui.core.layer import LayerInfo
@@ -23,7 +24,6 @@ COLUMNS = (
 )  # fmt: skip
 """`apart`: how far the held-out means of the two sides lie apart, in the spread within them."""
 LINES = ("held-out AUC", "random labels, mean", "random labels, 95th percentile")
-_EDGE = np.array((255, 210, 0), np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,15 +178,4 @@ def cards(
 
 def _drawn(context: Context, item: Item, side: int) -> Pixels:
     """The example as the network sees it, with a frame around the part that is meant."""
-    small = thumbnail(see(context, item.path).pixels, side).copy()
-    if item.box is None:
-        return small
-    height, width = small.shape[:2]
-    top, left, bottom, right = item.box
-    y = (int(top * height), min(height - 1, max(int(top * height), round(bottom * height) - 1)))
-    x = (int(left * width), min(width - 1, max(int(left * width), round(right * width) - 1)))
-    for row in y:
-        small[row, x[0] : x[1] + 1] = _EDGE
-    for column in x:
-        small[y[0] : y[1] + 1, column] = _EDGE
-    return small
+    return framed(thumbnail(see(context, item.path).pixels, side), item.box)

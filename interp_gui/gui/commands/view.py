@@ -15,6 +15,7 @@ def view_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     state = window.state
     tabs = (
         ("image", "&Image"), ("wall", "Layer &wall"), ("unit", "&Unit"), ("atlas", "&Atlas"),
+        ("concepts", "&Concepts"),
     )  # fmt: skip
     themes: tuple[tuple[ThemeName, str], ...] = (
         ("system", "&System"),

@@ -26,6 +26,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from interp_gui.core.errors import InterpError, InvalidValue
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Picture
@@ -102,13 +103,15 @@ def mime_for(
     return mime
 
 
-def drag_pixmap(title: str, *, image: QImage | None, count: int, widget: QWidget) -> QPixmap:
+def drag_pixmap(
+    title: str, *, image: QImage | None, count: int, widget: QWidget, things: str = "features"
+) -> QPixmap:
     """Picture beneath the cursor: the feature's own with its name, and how many are dragged."""
     ratio = widget.devicePixelRatioF()
     metrics = QFontMetrics(widget.font())
     has_picture = image is not None and not image.isNull()
     side = 72 if has_picture else 0
-    label = title if count == 1 else f"{count} features"
+    label = title if count == 1 else f"{count} {things}"
     width = max(side, min(220, metrics.horizontalAdvance(label) + 16))
     size = QSize(width, side + metrics.height() + 8)
     pixmap = QPixmap(size * ratio)
@@ -167,31 +170,52 @@ def start_drag(
     image: QImage | None = None,
     result: AnyResult | None = None,
     recipe: Recipe | None = None,
+    examples: Sequence[Example] = (),
 ) -> None:
-    """Drag features out of `source` until the button is released.
+    """Drag features, or examples, out of `source` until the button is released.
 
     Parameters
     ----------
+    examples
+        The images, or parts of them, that are dragged with the features or without any.
     result, recipe
         What a drop on the desktop saves as a PNG; without them it is `image`.
     """
+    from interp_gui.gui.dragging.examples import put_examples
+
     file = None
-    if result is None and image is not None and not image.isNull():
+    title = features[0].title if features else Path(examples[0].path).name
+    if not features:
+        result = None
+    elif result is None and image is not None and not image.isNull():
         result = Picture(key="card", title=features[0].title, pixels=to_array(image),
                          feature=features[0])  # fmt: skip
     elif image is None and isinstance(result, Picture):
         image = to_image(result.pixels)
     if result is not None:
         try:
-            file = _write_picture(source, features[0].title, result, recipe)
+            file = _write_picture(source, title, result, recipe)
         except (InterpError, OSError):
             file = None  # the feature itself can still be dropped
     drag = QDrag(source)
-    drag.setMimeData(mime_for(features, image=image, file=file))
-    pixmap = drag_pixmap(features[0].title, image=image, count=len(features), widget=source)
+    mime = mime_for(features, image=image, file=file) if features else files_of(examples)
+    put_examples(mime, examples)
+    drag.setMimeData(mime)
+    count = len(features) or len(examples)
+    pixmap = drag_pixmap(
+        title, image=image, count=count, widget=source,
+        things="features" if features else "examples",
+    )  # fmt: skip
     drag.setPixmap(pixmap)
     drag.setHotSpot(QPoint(12, 12))
     drag.exec(Qt.DropAction.CopyAction)
+
+
+def files_of(examples: Sequence[Example]) -> QMimeData:
+    """The image files of examples, as other programs take them."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(path) for path in dict.fromkeys(e.path for e in examples)])
+    return mime
 
 
 def copy_to_clipboard(

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
@@ -59,6 +60,8 @@ class CardList(CardCanvas):
         super().__init__(name, hint=hint, parent=parent, strip=strip)
         self.result_of: Callable[[Card], tuple[AnyResult, Recipe | None] | None] | None = None
         """Gives what a card that is dragged to the desktop becomes a file of."""
+        self.examples_of: Callable[[], tuple[Example, ...]] | None = None
+        """Gives the images, or parts of them, that the selected cards stand for."""
         self.is_dragging = False
         """Whether cards of this list are being dragged."""
         self._pressed: tuple[int, QPoint] | None = None
@@ -200,7 +203,8 @@ class CardList(CardCanvas):
             return
         self._pressed = self._collapse_on_release = None
         features = self.selected_features()
-        if features and index < len(self._cards):
+        examples = self.examples_of() if self.examples_of is not None else ()
+        if (features or examples) and index < len(self._cards):
             from interp_gui.gui.dragging.drag import start_drag
 
             card = self._cards[index]
@@ -208,7 +212,10 @@ class CardList(CardCanvas):
             result, recipe = shown or (None, None)
             self.is_dragging = True
             try:
-                start_drag(self, features, image=card.main, result=result, recipe=recipe)
+                start_drag(
+                    self, features, image=card.main, result=result, recipe=recipe,
+                    examples=examples,
+                )  # fmt: skip
             finally:
                 self.is_dragging = False
 

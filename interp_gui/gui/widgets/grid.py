@@ -1,10 +1,12 @@
 """View of a `grid` result: its items as cards, grouped, as many a row as fit."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
+from interp_gui.core.examples import Example
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid, GridItem, Picture
 from interp_gui.gui.widgets.card import Card
@@ -26,11 +28,16 @@ class GridView(ResultView[Grid]):
 
     def __init__(self, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.examples_of_items: Callable[[Sequence[GridItem]], tuple[Example, ...]] | None = None
+        """Makes examples of cards that were cut from images."""
+        self.add_example_entries: Callable[[QMenu, Sequence[Example]], object] | None = None
+        """Fills a menu with what can be done with examples."""
         self.list = CardList("Cards", hint=hint)
         self.list.set_card_width(118)
         self.list.activated.connect(self._activated)
         self.list.menu_requested.connect(self._show_menu)
         self.list.result_of = self._result_of
+        self.list.examples_of = self._examples
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.list)
@@ -58,6 +65,11 @@ class GridView(ResultView[Grid]):
         """Items of the selected cards, in order."""
         items = self._result.items if self._result is not None else ()
         return tuple(items[int(key.split()[0])] for key in self.list.selected_keys())
+
+    def _examples(self) -> tuple[Example, ...]:
+        """The images that the selected cards were cut from."""
+        items = tuple(item for item in self.selected_items() if item.image)
+        return self.examples_of_items(items) if self.examples_of_items is not None else ()
 
     def _item(self, key: str) -> GridItem | None:
         index = int(key.split()[0])
@@ -92,6 +104,9 @@ class GridView(ResultView[Grid]):
         if item is not None and item.feature is not None:
             others = (f for f in self.list.selected_features() if f != item.feature)
             self.fill_feature_menu(menu, (item.feature, *dict.fromkeys(others)))
+        if item is not None and item.image and self.add_example_entries is not None:
+            self.add_example_entries(menu, self._examples())
+            menu.addSeparator()
         if self._result is not None:
             self.fill_menu(menu)
         menu.popup(where)

@@ -40,7 +40,7 @@ def desk(opened, qtbot):
 
 
 def test_four_views_are_there_at_first(opened, desk):
-    assert layout(opened) == [["image", "wall", "unit", "atlas"]]
+    assert layout(opened) == [["image", "wall", "unit", "atlas", "concepts"]]
     assert desk.active.kind == "image"
     assert not any(frame.state.pinned for frame in desk.frames)
 
@@ -48,23 +48,23 @@ def test_four_views_are_there_at_first(opened, desk):
 def test_a_view_is_split_off_and_comes_back(opened, desk):
     opened.state.set_tab("unit")
     trigger(opened, "split_right")
-    assert layout(opened) == [["image", "wall", "atlas"], ["unit"]]
+    assert layout(opened) == [["image", "wall", "atlas", "concepts"], ["unit"]]
     assert desk.active.kind == "unit"
     assert all(group.isVisible() for group in desk.area.groups)
     trigger(opened, "split_below")  # alone in its group: a pinned copy goes below
-    assert layout(opened) == [["image", "wall", "atlas"], ["unit"], ["unit#2"]]
+    assert layout(opened) == [["image", "wall", "atlas", "concepts"], ["unit"], ["unit#2"]]
     assert desk.active.state.pinned
     trigger(opened, "close")
-    assert layout(opened) == [["image", "wall", "atlas"], ["unit"]]
+    assert layout(opened) == [["image", "wall", "atlas", "concepts"], ["unit"]]
     opened.state.set_tab("unit")
     trigger(opened, "move")
-    assert layout(opened) == [["image", "wall", "atlas", "unit"]]
+    assert layout(opened) == [["image", "wall", "atlas", "concepts", "unit"]]
 
 
 def test_two_pages_of_units_side_by_side(opened, desk, client, qtbot):
     opened.state.open_feature(unit(7))
     trigger(opened, "copy_beside")
-    assert layout(opened) == [["image", "wall", "unit", "atlas"], ["unit#2"]]
+    assert layout(opened) == [["image", "wall", "unit", "atlas", "concepts"], ["unit#2"]]
     kept, follows = desk.frame("unit#2"), desk.frame("unit")
     opened.state.set_feature(unit(9))
     assert kept.content.feature == unit(7)
@@ -137,7 +137,7 @@ def test_opening_a_unit_shows_a_page_that_follows(opened, desk):
 
 
 def test_a_closed_view_is_opened_again_from_the_menu(opened, desk):
-    for _ in range(4):
+    for _ in range(5):
         trigger(opened, "close")
     assert desk.frames == []
     said = [w.text() for w in opened.centre.findChildren(QLabel) if w.isVisible()]
@@ -156,13 +156,13 @@ def test_a_torn_off_view_follows_and_comes_home(opened, desk, qtbot):
     window = desk.windows[0]
     assert window.isVisible()
     assert window.isWindow()
-    assert layout(opened) == [["image", "wall", "atlas"]]
+    assert layout(opened) == [["image", "wall", "atlas", "concepts"]]
     opened.state.set_feature(unit(5))
     assert desk.frame("unit").content.feature == unit(5)
     assert opened.actions_["view.pin"] in window.actions()
     opened.state.set_tab("image")
     window.close()
-    assert layout(opened) == [["image", "wall", "atlas", "unit"]]
+    assert layout(opened) == [["image", "wall", "atlas", "concepts", "unit"]]
     assert desk.windows == []
 
 
@@ -213,15 +213,15 @@ def test_a_tab_is_carried_to_another_side(opened, desk, qapp):
     data = QMimeData()
     data.setData(VIEW_MIME, b"wall")
     _carry(qapp, right, data, right.tabBar().rect().center())
-    assert layout(opened) == [["image", "atlas"], ["unit", "wall"]]
+    assert layout(opened) == [["image", "atlas", "concepts"], ["unit", "wall"]]
     _carry(qapp, left, _view("unit"), QPoint(left.width() - 5, left.height() // 2))
-    assert layout(opened) == [["image", "atlas"], ["unit"], ["wall"]]
+    assert layout(opened) == [["image", "atlas", "concepts"], ["unit"], ["wall"]]
     _carry(qapp, left, _view("wall"), QPoint(left.width() // 2, left.height() - 5))
     assert len(desk.area.groups) == 3
-    assert ["image", "atlas"] in layout(opened)
+    assert ["image", "atlas", "concepts"] in layout(opened)
     _carry(qapp, left, _view("nonsense"), QPoint(5, 5))
     keys = sorted(key for keys in layout(opened) for key in keys)
-    assert keys == ["atlas", "image", "unit", "wall"]
+    assert keys == ["atlas", "concepts", "image", "unit", "wall"]
 
 
 def _view(key):
@@ -308,14 +308,14 @@ def test_everything_is_in_the_menu_of_a_tab(opened, desk):
     ]  # fmt: skip
     next(a for a in menu.actions() if a.text() == "Split &right").trigger()
     menu.close()
-    assert layout(opened) == [["image", "unit", "atlas"], ["wall"]]
+    assert layout(opened) == [["image", "unit", "atlas", "concepts"], ["wall"]]
 
 
 def test_a_unit_is_opened_beside_from_its_menu(opened, desk):
     commands = feature_commands_of(opened.state)
     opened.state.set_feature(unit(1))
     assert commands.act("open-beside", (unit(7),))
-    assert layout(opened) == [["image", "wall", "unit", "atlas"], ["unit#2"]]
+    assert layout(opened) == [["image", "wall", "unit", "atlas", "concepts"], ["unit#2"]]
     assert desk.active.content.feature == unit(7)
     assert desk.active.state.pins >= {"model", "feature"}
     assert opened.state.feature == unit(1)
@@ -371,7 +371,7 @@ def test_views_come_back_as_they_were(opened, desk):
     saved = json.loads(json.dumps(centre.snapshot()))
     before = layout(opened)
     centre.reset()
-    assert layout(opened) == [["image", "wall", "unit", "atlas"]]
+    assert layout(opened) == [["image", "wall", "unit", "atlas", "concepts"]]
     assert desk.windows == []
     state.set_feature(unit(9))
     centre.restore(saved)
@@ -420,6 +420,6 @@ def test_reset_layout_brings_views_back(opened, desk):
     trigger(opened, "close")
     trigger(opened, "tear_off")
     opened.actions_["view.reset_layout"].trigger()
-    assert layout(opened) == [["image", "wall", "unit", "atlas"]]
+    assert layout(opened) == [["image", "wall", "unit", "atlas", "concepts"]]
     assert desk.windows == []
     assert desk.active.kind == "image"

@@ -28,7 +28,8 @@ from interp_gui.gui.widgets.flow import FlowRow
 MENU = (
     "images.show", "output.watch_selected", "images.show_in_folder", "", "images.copy",
     "images.copy_path", "",
-    "images.filter_label", "", "images.predict", "images.classes",
+    "images.filter_label", "", "concepts.add_with", "concepts.add_without", "",
+    "images.predict", "images.classes",
     "images.check_preprocessing", "images.check_files", "", "images.remove", "images.remove_broken",
 )  # fmt: skip
 """Commands of the list's menus; an empty text is a line between them."""

@@ -1,0 +1,1 @@
+"""Concepts: examples with something and without it, and the direction between them."""
