@@ -4,6 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
+from interp_gui.gui.commands.concepts import concept_commands
 from interp_gui.gui.commands.edit import edit_commands
 from interp_gui.gui.commands.feature import feature_actions, follow_targets
 from interp_gui.gui.commands.file import file_commands
@@ -35,6 +36,7 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
     """Those that name the panels."""
     return (
         *image_commands(window),
+        *concept_commands(window),
         *output_commands(window),
         *view_commands(window),
         *views_commands(window),

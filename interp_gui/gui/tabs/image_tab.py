@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from interp_gui.core.analysis import Inputs
 from interp_gui.core.errors import InterpError
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import read_image
 from interp_gui.core.model import Preprocessing
@@ -26,6 +27,8 @@ from interp_gui.core.result import AnyResult, Heatmap, Pixels
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.concepts.brushed import box_of, follow_brush
+from interp_gui.gui.concepts.menus import add_entries
 from interp_gui.gui.dragging.drop_hint import DropHint
 from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, connect_export
@@ -141,6 +144,7 @@ class ImageTab(QWidget):
         self.destroyed.connect(lambda: background.forget(key))
         self.canvas.region_changed.connect(self.ranking.ask_later)
         self.canvas.region_changed.connect(self._region_changed)
+        follow_brush(self.canvas, state, lambda: self._shown[0] if self._shown else "")
         DropHint(self.canvas, self._drop_sentence)
         self.canvas.feature_dropped.connect(self.show_map)
         self.canvas.drop_refused.connect(state.notify_problem)
@@ -322,6 +326,9 @@ class ImageTab(QWidget):
         whole = menu.addAction("Whole image", self.canvas.clear_region)
         whole.setEnabled(not self.canvas.region.empty)
         menu.addAction("Export ranking…", self.ranking.export_all)
+        if self._shown is not None:
+            box = box_of(self.canvas.region.weights)
+            add_entries(menu, self._state, (Example(self._shown[0], box),))
         menu.popup(self.canvas.mapToGlobal(where))
 
     def keepables(self) -> list[Exportable]:
