@@ -238,4 +238,5 @@ ANALYSIS = Analysis(
     needs=("image", "layer", "spatial", "gradient"),
     produces=("picture", "grid"),
     run=run,
+    unedited=True,
 )

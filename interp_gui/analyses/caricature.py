@@ -328,5 +328,6 @@ ANALYSIS = Analysis(
     needs=("image", "layer", "gradient"),
     produces=("picture",),
     run=run,
+    unedited=True,
     estimate=estimate,
 )

@@ -90,6 +90,8 @@ class AnalysisInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it can tell what a run would cost."""
     offered: bool = True
     """Whether menus offer it; others are run by the view whose part they are."""
+    unedited: bool = False
+    """Whether it is about the network as it is; views ask for it without edits."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,6 +277,8 @@ class Analysis:
         Whether menus of the window offer it; a part of another analysis is not worth a form.
     judges_edits
         Whether it says itself which edits do not fit, instead of being refused for one of them.
+    unedited
+        Whether it is about the network as it is; views ask for it without edits.
     """
 
     id: str
@@ -290,6 +294,7 @@ class Analysis:
     menu: str = "Analyse"
     offered: bool = True
     judges_edits: bool = False
+    unedited: bool = False
     estimate: Callable[[Context, Any], Cost | None] | None = None
 
     def info(self, *, plugin: str = "") -> AnalysisInfo:
@@ -298,6 +303,7 @@ class Analysis:
             id=self.id, title=self.title, summary=self.summary, needs=self.needs,
             produces=self.produces, parameters=parameter_infos(self.parameters), plugin=plugin,
             menu=self.menu, estimates=self.estimate is not None, offered=self.offered,
+            unedited=self.unedited,
         )  # fmt: skip
 
     def settings(self, values: dict[str, Any]) -> Any:

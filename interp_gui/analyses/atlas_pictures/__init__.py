@@ -24,5 +24,6 @@ ANALYSIS = Analysis(
     produces=("sheet",),
     offered=False,
     run=run,
+    unedited=True,
     estimate=estimate,
 )

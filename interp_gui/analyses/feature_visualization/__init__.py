@@ -18,6 +18,7 @@ ANALYSIS = Analysis(
     summary="A picture optimised to make a unit, direction, layer or class respond.",
     parameters=Settings,
     run=run,
+    unedited=True,
     needs=("features", "gradient"),
     uses=("dataset",),
     produces=("picture",),

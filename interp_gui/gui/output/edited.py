@@ -2,55 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QToolButton, QWidget
 
-from interp_gui.core.edit import EditStack
 from interp_gui.core.interventions.kinds import Intervention
 from interp_gui.gui import parts, theme
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.interventions.live import live_of
 from interp_gui.gui.interventions.model import interventions_of
 from interp_gui.gui.interventions.words import contents_of, title_of_stack
+from interp_gui.gui.output.mark import EditedMark
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:
     from interp_gui.gui.widgets.intervention import InterventionView
 
 WAITING = "Asking the edited model…"
-
-
-class EditedMark(QToolButton):
-    """The word that says that something was computed with edits, and by which on the tooltip."""
-
-    def __init__(self, words: str = "Edited") -> None:
-        super().__init__()
-        self.setText(words)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setAutoRaise(True)
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self._colour()
-
-    def tell(self, words: str, stack: EditStack) -> None:
-        """Say what was done and list by what."""
-        self.setText(words)
-        self.setToolTip(f"Computed with:\n{contents_of(stack)}")
-        self.setAccessibleName(words)
-        self.setAccessibleDescription(self.toolTip())
-
-    def _colour(self) -> None:
-        high = self.palette().highlight().color()
-        style = (
-            f"QToolButton {{ border: 1px solid {high.name()}; border-radius: 7px; "
-            f"padding: 0 6px; }}"
-        )
-        if self.styleSheet() != style:
-            self.setStyleSheet(style)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._colour()
 
 
 class EditedAnswer(QWidget):

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from interp_gui.core.analysis import AnalysisInfo, Inputs, Need, Progress
+from interp_gui.core.edit import EditStack
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import Ended, Run
@@ -26,6 +27,7 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.export_ui import ask_and_export
 from interp_gui.gui.jobs.cost_label import CostLabel
+from interp_gui.gui.output.mark import FollowEdits
 from interp_gui.gui.parts import column, label, row, show_busy
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
@@ -147,12 +149,19 @@ class AnalysisTab(QWidget):
             ("features", "Feature", self._feature_text),
             ("target", "Target", self._target_text),
         ]
+        self.edits_mark = FollowEdits(self._state)
         for need, words, text in rows:
             if need is None or need in needs:
                 value = label(text())
                 value.setAccessibleName(words)
                 form.addRow(label(words, dim=True, wrap=False), value)
                 self._values[words] = (value, text)
+        edits = label(self._edits_text())
+        edits.setAccessibleName("Edits")
+        form.addRow(label("Edits", dim=True, wrap=False), edits)
+        self._values["Edits"] = (edits, self._edits_text)
+        if "edits" not in needs and not self.info.unedited:
+            form.addRow("", self.edits_mark)
         if "layer" in needs:
             form.addRow(label("Layer", dim=True, wrap=False), self.layers)
         else:
@@ -174,6 +183,9 @@ class AnalysisTab(QWidget):
         )
         for signal in signals:
             signal.connect(self._subject_changed)
+        self._edits_later = QTimer(self, singleShot=True, interval=FOLLOW_MS)
+        self._edits_later.timeout.connect(self._subject_changed)
+        state.edits_changed.connect(self._edits_later.start)
         self.other.chosen.connect(self._subject_changed)
         self.form.changed.connect(self._settings_changed)
         self.form.changed.connect(self.history.note)
@@ -208,6 +220,17 @@ class AnalysisTab(QWidget):
         model = self._state.model
         return self._state.target.title(model.description) if model is not None else "–"
 
+    def _edits_text(self) -> str:
+        """Which edits it is computed with, and why none where some are in force."""
+        stack, asked = self._state.edits_in_force, self._edits()
+        count = len(stack.edits) + len(stack.image_edits)
+        if not count:
+            return "–"
+        if self.info.unedited:
+            return "None: it is about the network as it is"
+        words = "1 edit" if count == 1 else f"{count} edits"
+        return f"With {words}" if asked == stack else f"None of the {count} in force"
+
     def what_is_missing(self) -> str:
         """Why it cannot run, and what to do; empty if it can."""
         state, needs = self._state, self.info.needs
@@ -223,6 +246,10 @@ class AnalysisTab(QWidget):
             "gradient": (
                 f"It needs gradients: {state.model.description.gradient_problem}",
                 bool(state.model.description.gradient_problem),
+            ),
+            "edits": (
+                "Put an edit on the intervention panel.",
+                not (state.edits_in_force.edits or state.edits_in_force.image_edits),
             ),
             "other": ("Open a second model to compare with.", self.other.opened is None),
             "spatial": (
@@ -278,6 +305,7 @@ class AnalysisTab(QWidget):
             layer=state.layer,
             features=(state.feature,) if "features" in needs and state.feature else (),
             target=state.target,
+            edits=self._edits(),
         )
         return Run(
             analysis=self.info.id,
@@ -287,6 +315,12 @@ class AnalysisTab(QWidget):
             other=self.other.handle if "other" in needs else "",
             parameters=self.form.values(),
         )
+
+    def _edits(self) -> EditStack:
+        """What it is asked with: always what it is about, else what views are to show."""
+        if "edits" in self.info.needs:
+            return self._state.edits_in_force
+        return EditStack() if self.info.unedited else self._state.edits_of_views
 
     def _start(self, request: Run) -> None:
         self.board.begin()

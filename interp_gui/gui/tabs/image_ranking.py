@@ -139,6 +139,7 @@ class ImageRanking(QWidget):
             self._state.dataset_handle,
             self._region(),
             self.order.currentData() == "activation",
+            self._state.edits_of_views,
         )
 
     def _rank(self) -> None:
@@ -164,6 +165,7 @@ class ImageRanking(QWidget):
                 layer=self._state.layer,
                 target=self._state.target,
                 region=self._region(),
+                edits=self._state.edits_of_views,
             ),
             dataset=self._state.dataset_handle,
             parameters={"order": order},

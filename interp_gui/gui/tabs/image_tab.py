@@ -33,6 +33,7 @@ from interp_gui.gui.dragging.drop_hint import DropHint
 from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.export_ui import Exportable, connect_export
 from interp_gui.gui.features.commands import why_no_map
+from interp_gui.gui.output.mark import EditsFollower, FollowEdits
 from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
@@ -104,6 +105,7 @@ class ImageTab(QWidget):
         self.opacity.setToolTip("Opacity of the heat map")
         self.hide_map = icon_button("close", "Take the heat map away", self._clear_map)
         self.map_title = label(dim=True)
+        self.follow = FollowEdits(self._state)
         self.ranking = ImageRanking(
             self._state, self._bridge,
             shown=lambda: self._shown, region=lambda: self.canvas.region.rows(),
@@ -124,6 +126,7 @@ class ImageTab(QWidget):
         side.addWidget(self.canvas, 1)
         below = row()
         below.addWidget(self.map_title, 1)
+        below.addWidget(self.follow)
         below.addWidget(self.opacity)
         below.addWidget(self.hide_map)
         side.addLayout(below)
@@ -154,6 +157,7 @@ class ImageTab(QWidget):
         self.brush.valueChanged.connect(self._brush_changed)
         self.clear.clicked.connect(self.canvas.clear_region)
         self.opacity.valueChanged.connect(lambda v: self.canvas.set_opacity(v / 100))
+        EditsFollower(state, self, self._edits_changed)
         self.ranking.chosen.connect(self._unit_chosen)
         self.ranking.asking.connect(self._drop_foreign_map)
         self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -278,12 +282,19 @@ class ImageTab(QWidget):
                 layer=feature.layer,
                 features=(feature,),
                 target=self._state.target,
+                edits=self._state.edits_of_views,
             ),
             dataset=self._state.dataset_handle,
         )
         self._bridge.run(
             request, view="image-map", on_result=self._map_came, on_end=self._map_ended
         )
+
+    def _edits_changed(self) -> None:
+        """The map is of other edits than those in force: make it again."""
+        if self._mapped is not None:
+            self.show_map(self._mapped)
+        self.ranking.ask_later()
 
     def _map_came(self, result: AnyResult, recipe: Recipe | None) -> None:
         if not isinstance(result, Heatmap):

@@ -11,6 +11,7 @@ from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Grid
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.output.mark import EditsFollower, FollowEdits
 from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.examples_box import (
@@ -75,6 +76,8 @@ class UnitExamples(QWidget):
         head = FlowRow(spacing=8)
         head.addWidget(heading("Real examples"))
         head.addWidget(self.box)
+        head.addWidget(FollowEdits(state))
+        EditsFollower(state, self, self.wanted_again.emit)
         for widget in (self.bar, self.stop, self.again):
             head.addWidget(widget)
             widget.hide()
@@ -139,7 +142,9 @@ class UnitExamples(QWidget):
         return Run(
             analysis=analysis,
             model=model.handle,
-            inputs=Inputs(layer=feature.layer, features=(feature,)),
+            inputs=Inputs(
+                layer=feature.layer, features=(feature,), edits=self._state.edits_of_views
+            ),
             dataset=dataset,
             parameters={} if shared else settings_of(self.box.key),
         )
