@@ -32,8 +32,9 @@ def add_example_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--layers",
-        choices=("one", "all"),
-        help="judge a concept at the layer named, or at all layers worth looking at (one)",
+        metavar="LAYERS",
+        help="judge a concept at the layer named, or at all layers worth looking at (one, all); "
+        "patch between images at these layers, separated by commas",
     )
 
 

@@ -43,7 +43,8 @@ def run_options(run: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         help="images, folders, class folders, CSV tables: the first image is the current one, "
-        "all of them together are the images at hand",
+        "all of them together are the images at hand; where an analysis takes values from another "
+        "image, the base is the first and the source the second",
     )
     run.add_argument(
         "--image",

@@ -98,10 +98,16 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
 def _asked_about(
     analysis: Analysis, current: Dataset | None, at_hand: Dataset | None
 ) -> tuple[str, ...]:
-    """The current image; all images where what edits do to each is the question."""
+    """The current image; all images where what edits do to each is the question.
+
+    Where values are taken from a second image it follows: the next one named, or at hand.
+    """
+    paths = at_hand.paths if at_hand is not None else ()
+    if "source" in analysis.needs:
+        named = current.paths if current is not None else ()
+        return (*named, *(path for path in paths if path not in named))[:2]
     if current is not None:
         return current.paths
-    paths = at_hand.paths if at_hand is not None else ()
     return paths if analysis.judges_edits else paths[:1]
 
 

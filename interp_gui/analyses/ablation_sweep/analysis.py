@@ -138,7 +138,7 @@ def _counted_images(
             "No label of the images at hand stands for a class of the model.",
             hint="Open class folders, say what labels mean, or run it without accuracy.",
         )
-    chosen = sampled(known, parameters.images, seed=context.inputs.seed, stratified=True)
+    chosen = sampled(known, parameters.counted, seed=context.inputs.seed, stratified=True)
     return chosen, broken
 
 
@@ -213,7 +213,7 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
         seconds += min(parameters.mean_images, len(dataset.images)) * before_s
     if parameters.accuracy and dataset is not None:
         labelled = sum(dataset.true_class(entry) is not None for entry in dataset.images)
-        seconds += min(parameters.images, labelled) * (each * row_s + 3 * whole_s)
+        seconds += min(parameters.counted, labelled) * (each * row_s + 3 * whole_s)
     return Cost(seconds=seconds)
 
 

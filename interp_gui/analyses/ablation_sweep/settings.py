@@ -18,7 +18,7 @@ class Parameters:
     accuracy: bool = parameter(
         False, help="Also count right answers over the images at hand, which need labels."
     )
-    images: int = parameter(
+    counted: int = parameter(
         200, title="images counted", help="At most so many labelled images are counted, the same "
         "share of each label.", minimum=1, maximum=100_000,
     )  # fmt: skip

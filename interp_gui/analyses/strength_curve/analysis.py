@@ -54,11 +54,11 @@ class Parameters:
         20, help="Random features of the layer that are changed as much, at each strength.",
         minimum=0, maximum=256,
     )  # fmt: skip
-    classes: int = parameter(
-        5, help="Classes whose probability is drawn: the first ones at any strength.", minimum=0,
+    top: int = parameter(
+        5, title="classes", help="Classes whose probability is drawn: the first ones at any strength.", minimum=0,
         maximum=50,
     )  # fmt: skip
-    images: int = parameter(
+    observed: int = parameter(
         64, title="images observed", help="At most so many images at hand tell how strong the "
         "feature is.", minimum=1, maximum=100_000, advanced=True,
     )  # fmt: skip
@@ -96,7 +96,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     target = fixed_target(context, seen.batch)
     variants = Variants(context, seen.batch, layer, rows=rows_at_once(context, parameters.batch))
     value = variants.value[0]
-    known = yield from observed(context, feature, layer, value, most=parameters.images)
+    known = yield from observed(context, feature, layer, value, most=parameters.observed)
     x = strengths(parameters.kind, parameters.low, parameters.high, parameters.steps, known)
     place = region_place(context.inputs.region, layer, seen.size)
     edits = [edit_of(parameters.kind, feature, float(at), place, known) for at in x]
@@ -217,7 +217,7 @@ def _probabilities(
     model = context.model.description
     kind = model.outputs[0].kind if model.outputs else "embedding"
     known = [i for i, outputs in enumerate(found.outputs) if outputs is not None]
-    if kind not in ("softmax", "sigmoid") or not known or not parameters.classes:
+    if kind not in ("softmax", "sigmoid") or not known or not parameters.top:
         return None
     rows = []
     for i in known:
@@ -229,7 +229,7 @@ def _probabilities(
         assert shares is not None
         rows.append(shares)
     table = np.array(rows)
-    best = np.argsort(-table.max(axis=0), kind="stable")[: parameters.classes]
+    best = np.argsort(-table.max(axis=0), kind="stable")[: parameters.top]
     lines = np.full((len(best), len(found.x)), np.nan, np.float32)
     lines[:, known] = table[:, best].T
     return [model.class_name(int(index)) for index in best], lines
@@ -263,7 +263,7 @@ def estimate(context: Context, parameters: Parameters) -> Cost:
     seconds += parameters.steps * (1 + parameters.controls) * (whole_s - before_s)
     dataset = context.inputs.dataset
     if dataset is not None:
-        seconds += min(parameters.images, len(dataset.images)) * before_s
+        seconds += min(parameters.observed, len(dataset.images)) * before_s
     return Cost(seconds=seconds)
 
 
