@@ -17,7 +17,7 @@ from interp_gui.core.result import AnyResult, Atlas, Sheet
 
 _LONGEST_STEM = 100
 _BESIDE = {
-    "picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "heatmap": "npz",
+    "picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "matrix": "csv", "heatmap": "npz",
     "intervention": "csv",
 }  # fmt: skip
 """Where the numbers of a picture go; a heat map has too many for a table."""

@@ -84,8 +84,8 @@ def _effect_bars(
         told = (*told, f"{rest:,} more are in the table.")
     return Bars(
         key="effects",
-        title=f"{shown.subjects.layer.name}: effect of switching each {shown.subjects.word(1)} "
-        f"off on the {shown.target}",
+        title=f"{shown.subjects.layer.name}, each {shown.subjects.word(1)} off: change of "
+        f"{shown.target}",
         labels=tuple(shown.label(features[i]) for i in listed),
         values=tuple(float(tally.effect(i) or 0.0) for i in listed),
         features=tuple(features[i] for i in listed),
@@ -119,8 +119,8 @@ def _accuracy_bars(shown: Shown, counted: Counted, notes: tuple[str, ...], *, fi
         )  # fmt: skip
     return Bars(
         key="accuracy",
-        title=f"{shown.subjects.layer.name}: balanced accuracy without each "
-        f"{shown.subjects.word(1)}, change",
+        title=f"{shown.subjects.layer.name}, each {shown.subjects.word(1)} off: change of "
+        "balanced accuracy",
         labels=tuple(shown.label(features[i]) for i in listed),
         values=tuple(100.0 * float(own[i]) for i in listed),
         unit="points",
@@ -149,7 +149,7 @@ def _table(
     features = shown.subjects.features
     return Table(
         key="sweep",
-        title=f"{shown.subjects.layer.name}: each {shown.subjects.word(1)} switched off",
+        title=f"{shown.subjects.layer.name}, each {shown.subjects.word(1)} off",
         columns=columns,
         cells=tuple(_row(shown, tally, counted, i) for i in order),
         features=tuple(features[i] for i in order),

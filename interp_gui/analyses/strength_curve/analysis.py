@@ -84,7 +84,10 @@ class _Found:
 
 
 def run(context: Context, parameters: Parameters) -> Steps:
-    """`Curve`s (keys `target`, and `probability` of a classifier) and a `Table` (`strengths`)."""
+    """`Curve`s of the Target and of a classifier's probabilities, and a `Table`.
+
+    Keys are `target`, `probability` and `strengths`, each followed by the feature's text.
+    """
     (feature, *rest) = asked_features(context, heads=True) or (None,)
     if feature is None or rest or feature.whole_layer:
         raise InvalidValue(
@@ -176,7 +179,7 @@ def _results(
         }
     numbers["controls"] = len(found.controls)
     yield Curve(
-        final=final, feature=feature, x=x, span=span, key="target", title=f"{feature.title}: {title} over its strength",
+        final=final, feature=feature, x=x, span=span, key=f"target {feature.text}", title=f"{feature.title}: {title} over its strength",
         ys=np.array(lines, np.float32), names=tuple(names), x_label=LABELS[parameters.kind],
         y_label=title, numbers=numbers, notes=notes,
         band=found.base + np.array([low, high], np.float32) if len(found.controls) else None,
@@ -186,13 +189,13 @@ def _results(
     if probability is not None:
         classes, shares = probability
         yield Curve(
-            final=final, feature=feature, x=x, span=span, key="probability",
+            final=final, feature=feature, x=x, span=span, key=f"probability {feature.text}",
             title=f"{feature.title}: probability of classes over its strength", ys=shares,
             names=tuple(classes), x_label=LABELS[parameters.kind], y_label="probability",
             notes=notes,
         )  # fmt: skip
     yield Table(
-        key="strengths", title=f"{feature.title}: {title} at each strength", columns=COLUMNS,
+        key=f"strengths {feature.text}", title=f"{feature.title}: {title} at each strength", columns=COLUMNS,
         cells=tuple(_row(found, i, low, mean, high) for i in range(len(found.x))), notes=notes,
         final=final, feature=feature,
     )  # fmt: skip
