@@ -122,7 +122,7 @@ def _refusal(found: Baked, work: _Work) -> EditProblem:
     some = f"{count} of {total} edits" if total > 1 else "The edit"
     others = "" if work.onnx else " An ONNX file takes more kinds of edits."
     hint = (
-        f"The others can be written without (--partial yes).{others}"
+        f"The others can be written without (--partial).{others}"
         if count < total
         else others.strip()
     )

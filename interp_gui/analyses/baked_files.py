@@ -160,7 +160,7 @@ def write_weights(
         off = differs(module)
         hint = ""
         if any(v.dtype.itemsize < 4 for v in tensors.values() if v.is_floating_point()):
-            hint = "The file holds half precision: let changed weights be float32 (--widen yes)."
+            hint = "The file holds half precision: let changed weights be float32 (--widen)."
         refuse_disagreement(off, hint)
     if found.preprocessing != description.preprocessing:
         notes.append("It opens with other preprocessing than the original; check it.")

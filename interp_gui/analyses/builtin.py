@@ -35,6 +35,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "feature_statistics",
         "concept",
         "concept_sensitivity",
+        "bake",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
     return tuple(module.ANALYSIS for module in found)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from interp_gui import __version__
+from interp_gui.cli.bake_options import bake_options
 from interp_gui.cli.opening import add_choices
 from interp_gui.cli.own_settings import parse_with_settings
 from interp_gui.cli.run_options import harvest_options, run_options
@@ -20,6 +21,7 @@ COMMANDS = {
     "analyses": "list the analyses with their settings",
     "run": "run an analysis, or a recipe again, and write its results",
     "harvest": "record what every unit does in every image, for atlases and examples",
+    "bake": "write edits into a new checkpoint, and compare it with the edited network",
     "samples": "list the samples, or write pictures of shapes with masks of every concept",
     "report": "bind the kept results of a session into one HTML or PDF file",
     "doctor": "say what is here and what is missing, why it matters and what to do",
@@ -168,6 +170,7 @@ def _commands(asked: str) -> _Parser:
     command("analyses")
     run_options(command("run", help=False))
     harvest_options(command("harvest"))
+    bake_options(command("bake"))
     samples = command("samples")
     if asked == "samples":  # its options load numpy
         _samples_options(samples)

@@ -91,6 +91,10 @@ def _command(name: str) -> Callable[[Any, Output], int]:
         from interp_gui.cli.harvesting import harvest
 
         return harvest
+    if name == "bake":
+        from interp_gui.cli.baking import bake
+
+        return bake
     if name == "samples":
         from interp_gui.cli.sampling import samples
 
