@@ -17,8 +17,8 @@ from interp_gui.core.result import AnyResult, Atlas, Sheet
 
 _LONGEST_STEM = 100
 _BESIDE = {
-    "picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "matrix": "csv", "heatmap": "npz",
-    "intervention": "csv",
+    "picture": "csv", "grid": "csv", "bars": "csv", "curve": "csv", "matrix": "csv",
+    "heatmap": "npz", "intervention": "csv",
 }  # fmt: skip
 """Where the numbers of a picture go; a heat map has too many for a table."""
 

@@ -32,6 +32,7 @@ from interp_gui.gui.parts import column, label, row, show_busy
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
 from interp_gui.gui.tabs.other_model import OtherModelBox
+from interp_gui.gui.tabs.source_image import SourceImageBox
 from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.form import ParameterForm
 from interp_gui.gui.widgets.results import ResultBoard
@@ -69,6 +70,7 @@ class AnalysisTab(QWidget):
         )  # fmt: skip
         self.layers = LayerBox(state, parent=self)
         self.other = OtherModelBox(state, self)
+        self.source = SourceImageBox(state, self)
         self.run_button = QPushButton("Run")
         self.run_button.setAccessibleName(f"Run {info.title}")
         self.run_button.setToolTip("Compute it with these settings")
@@ -169,6 +171,9 @@ class AnalysisTab(QWidget):
         self.other.setVisible("other" in needs)
         if "other" in needs:
             form.addRow(label("Compare with", dim=True, wrap=False), self.other)
+        self.source.setVisible("source" in needs)
+        if "source" in needs:
+            form.addRow(label("Source", dim=True, wrap=False), self.source)
         return form
 
     def _connect(self) -> None:
@@ -187,6 +192,7 @@ class AnalysisTab(QWidget):
         self._edits_later.timeout.connect(self._subject_changed)
         state.edits_changed.connect(self._edits_later.start)
         self.other.chosen.connect(self._subject_changed)
+        self.source.chosen.connect(self._subject_changed)
         self.form.changed.connect(self._settings_changed)
         self.form.changed.connect(self.history.note)
         self._bridge.ready.connect(self._update)
@@ -252,6 +258,7 @@ class AnalysisTab(QWidget):
                 not (state.edits_in_force.edits or state.edits_in_force.image_edits),
             ),
             "other": ("Open a second model to compare with.", self.other.opened is None),
+            "source": ("Open a second image to take values from.", not self.source.path),
             "spatial": (
                 "Choose a layer with positions in the image.",
                 layer is not None and not layer.spatial,
@@ -301,7 +308,7 @@ class AnalysisTab(QWidget):
             return None
         state, needs = self._state, self.info.needs
         inputs = Inputs(
-            images=(state.image,) if state.image else (),
+            images=self._images(),
             layer=state.layer,
             features=(state.feature,) if "features" in needs and state.feature else (),
             target=state.target,
@@ -321,6 +328,11 @@ class AnalysisTab(QWidget):
         if "edits" in self.info.needs:
             return self._state.edits_in_force
         return EditStack() if self.info.unedited else self._state.edits_of_views
+
+    def _images(self) -> tuple[str, ...]:
+        """The current image, and behind it the one that values are taken from."""
+        current = (self._state.image,) if self._state.image else ()
+        return (*current, self.source.path) if "source" in self.info.needs else current
 
     def _start(self, request: Run) -> None:
         self.board.begin()
