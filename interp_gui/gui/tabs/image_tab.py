@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
 )
 
 from interp_gui.core.analysis import Inputs
-from interp_gui.core.errors import InterpError
+from interp_gui.core.edit import EditStack
+from interp_gui.core.errors import InterpError, InvalidValue
 from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
-from interp_gui.core.images import read_image
+from interp_gui.core.image_edit import ImageEdit
 from interp_gui.core.model import Preprocessing
-from interp_gui.core.preprocessing import as_seen, read_for
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Heatmap, Pixels
 from interp_gui.engine.messages import Ended, Run
@@ -38,6 +38,7 @@ from interp_gui.gui.parts import column, icon_button, label, row
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.brushed import BrushedPlaces
+from interp_gui.gui.tabs.image_changes import ImageChanges, pixels_of
 from interp_gui.gui.tabs.image_ranking import ImageRanking
 from interp_gui.gui.widgets.flow import FlowRow
 from interp_gui.gui.widgets.region import GRID, RegionCanvas
@@ -66,6 +67,7 @@ class ImageTab(QWidget):
         self._state, self._bridge = state, bridge
         self._mapped: Feature | None = None
         self._wanted: Recipe | None = None
+        self._changed_by: tuple[ImageEdit, ...] = ()
         self._shown: tuple[str, Preprocessing | None] | None = None
         self._make_controls()
         self._arrange()
@@ -110,6 +112,10 @@ class ImageTab(QWidget):
             self._state, self._bridge,
             shown=lambda: self._shown, region=lambda: self.canvas.region.rows(),
         )  # fmt: skip
+        self.changes = ImageChanges(
+            self._state, region=lambda: self.canvas.region.rows(),
+            shown=lambda: self._shown[0] if self._shown else "",
+        )  # fmt: skip
         self.layers, self.order, self.list = (
             self.ranking.layers, self.ranking.order, self.ranking.list,
         )  # fmt: skip
@@ -124,6 +130,7 @@ class ImageTab(QWidget):
         bar.addWidget(self.clear)
         side.addLayout(bar)
         side.addWidget(self.canvas, 1)
+        side.addWidget(self.changes)
         below = row()
         below.addWidget(self.map_title, 1)
         below.addWidget(self.follow)
@@ -158,6 +165,8 @@ class ImageTab(QWidget):
         self.clear.clicked.connect(self.canvas.clear_region)
         self.opacity.valueChanged.connect(lambda v: self.canvas.set_opacity(v / 100))
         EditsFollower(state, self, self._edits_changed)
+        state.edits_changed.connect(self._changes_changed)
+        self.changes.original_wanted.connect(self._show_original)
         self.ranking.chosen.connect(self._unit_chosen)
         self.ranking.asking.connect(self._drop_foreign_map)
         self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -190,6 +199,7 @@ class ImageTab(QWidget):
         if path is None:
             self._shown = None
             self.canvas.set_pixels(None)
+            self.changes.tell(())
             self.canvas.hint = "Open an image: drop a file or a folder on the window."
             self.ranking.forget()
             return
@@ -199,22 +209,28 @@ class ImageTab(QWidget):
             self.ranking.ask_later()
             return
 
-        def read() -> Pixels:
-            if preprocessing is None:
-                return read_image(path)
-            return as_seen(read_for(path, preprocessing), preprocessing)
+        stack, at_hand = self._image_stack(), self._at_hand()
 
-        def done(pixels: Pixels) -> None:
-            self._shown = (path, preprocessing)
+        def read() -> tuple[Pixels, tuple[ImageEdit, ...]]:
+            try:
+                return pixels_of(path, preprocessing, stack, at_hand)
+            except InvalidValue:  # the other image of a swap is gone, which answers tell of
+                return pixels_of(path, preprocessing, EditStack(), ())
+
+        def done(seen: tuple[Pixels, tuple[ImageEdit, ...]]) -> None:
+            pixels, changes = seen
+            self._shown, self._changed_by = (path, preprocessing), stack.image_edits
             self._clear_map()
             self.canvas.set_pixels(pixels)
             self._places.recall()
+            self.changes.tell(changes)
             self.ranking.ask_later()
             self._take_over()
 
         def failed(problem: Exception) -> None:
             self._shown = None
             self.canvas.set_pixels(None)
+            self.changes.tell(())
             why = problem.message if isinstance(problem, InterpError) else str(problem)
             self.canvas.hint = why
             hint = problem.hint if isinstance(problem, InterpError) else ""
@@ -225,6 +241,53 @@ class ImageTab(QWidget):
 
     def _region_changed(self) -> None:
         self.clear.setEnabled(not self.canvas.region.empty)
+        self.changes.refresh()
+
+    # --- changes of the image ------------------------------------------------------------------
+
+    def _image_stack(self) -> EditStack:
+        """The changes of images in force, and nothing else."""
+        return EditStack(image_edits=self._state.edits_in_force.image_edits)
+
+    def _at_hand(self) -> tuple[str, ...]:
+        dataset = self._state.dataset
+        return (*self._state.watched, *(dataset.paths if dataset is not None else ()))
+
+    def _changes_changed(self) -> None:
+        """Show the image as it is changed now; the place on it and its map stay."""
+        if self._shown is None or self._image_stack().image_edits == self._changed_by:
+            return
+        self._repaint(self._image_stack())
+
+    def _show_original(self, on: bool) -> None:
+        self._repaint(EditStack() if on else self._image_stack(), keep=on)
+
+    def _repaint(self, stack: EditStack, *, keep: bool = False) -> None:
+        """Read the image again under other changes; `keep`: only for a look."""
+        shown = self._shown
+        if shown is None:
+            return
+        path, preprocessing = shown
+        at_hand = self._at_hand()
+
+        def done(seen: tuple[Pixels, tuple[ImageEdit, ...]]) -> None:
+            if self._shown != shown:
+                return
+            self.canvas.set_base(seen[0])
+            if not keep:
+                self._changed_by = stack.image_edits
+                self.changes.tell(seen[1])
+
+        background_of(self._state).run(
+            partial(pixels_of, path, preprocessing, stack, at_hand), done,
+            on_error=self._not_changed, key=f"image-tab:{id(self)}",
+        )  # fmt: skip
+
+    def _not_changed(self, problem: Exception) -> None:
+        if not isinstance(problem, InterpError):
+            raise problem
+        self._changed_by = self._image_stack().image_edits
+        self._state.notify_problem(problem)
 
     # --- heat maps ---------------------------------------------------------------------------
 
@@ -336,6 +399,9 @@ class ImageTab(QWidget):
             menu.addAction("Take the heat map away", self._clear_map)
         whole = menu.addAction("Whole image", self.canvas.clear_region)
         whole.setEnabled(not self.canvas.region.empty)
+        menu.addSeparator()
+        self.changes.add_entries(menu)
+        menu.addSeparator()
         menu.addAction("Export ranking…", self.ranking.export_all)
         if self._shown is not None:
             box = box_of(self.canvas.region.weights)

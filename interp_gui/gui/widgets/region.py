@@ -139,6 +139,12 @@ class RegionCanvas(HeatmapView):
         self.region.clear()
         self._mask_changed()
 
+    def set_base(self, pixels: Pixels) -> None:
+        """Show the same image with other pixels; the place and the map stay."""
+        self._base = to_image(pixels)
+        if not self.has_map:
+            self.set_image(self._base)
+
     def clear_map(self) -> None:
         """Show the bare image."""
         self._result = self._recipe = None
