@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.analysis import Context, Inputs
-from interp_gui.core.edit import Edit
+from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
 from interp_gui.core.image_changes import changed_pixels, changes_of, words_for
@@ -107,15 +108,33 @@ def main_output(context: Context) -> str:
 
 
 def fixed_target(context: Context, batch: NDArray[np.float32]) -> Target:
-    """The Target with its class filled in from the unedited model's answer for one image."""
+    """The Target with its class filled in from the unedited model's answer for one image.
+
+    Parameters
+    ----------
+    batch
+        (1, C, h, w) as `see` gives it; where that image was changed, the unchanged one is asked.
+    """
     target = context.inputs.target
     target.check(context.model.description)
     if target.index is not None or target.kind in ("scalar", "similarity"):
         return target
-    outputs = context.model.forward(batch).outputs[main_output(context)]
+    outputs = context.model.forward(_unchanged(context, batch)).outputs[main_output(context)]
     if np.isnan(outputs[0]).any():
         check_number(outputs[0])
     return target.fixed(outputs[0])
+
+
+def _unchanged(context: Context, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The input of the same image without its changes."""
+    if not changes_asked_of(context.inputs):
+        return batch
+    plain = replace(context, inputs=msgspec.structs.replace(context.inputs, edits=EditStack()))
+    for path in context.inputs.images:
+        seen = see(context, path)
+        if seen.changes and np.array_equal(seen.batch, batch):
+            return see(plain, path).batch
+    return batch
 
 
 def check_number(values: NDArray[np.floating[Any]]) -> None:

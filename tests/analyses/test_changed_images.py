@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from interp_gui.analyses import activation_maps, predict
-from interp_gui.analyses.asked import changes_asked_of, see
+from interp_gui.analyses.asked import changes_asked_of, fixed_target, see
 from interp_gui.analyses.passes import identity
 from interp_gui.core.analysis import Context, Inputs, Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
@@ -104,6 +104,19 @@ def test_a_swap_takes_what_it_is_given(runtimes, pictures):
     taken = {source: other.pixels}
     seen = see(context(runtimes["cnn"], pictures[0], stack, pixels=taken), pictures[0])
     assert np.array_equal(seen.pixels[:, :8], other.pixels[:, :8])
+
+
+def test_the_class_that_is_explained_is_that_of_the_unchanged_image(runtimes, pictures):
+    everywhere, runtime = ((1.0,),), runtimes["cnn"]
+    found = 0
+    for path in pictures:
+        stack = hidden(path, region=everywhere, colour=(255, 0, 90))
+        plain, changed = context(runtime, path, EditStack()), context(runtime, path, stack)
+        seen = see(changed, path)
+        own = fixed_target(plain, see(plain, path).batch)
+        assert fixed_target(changed, seen.batch) == own
+        found += fixed_target(plain, seen.batch) != own
+    assert found  # the change alone would have made it another class
 
 
 @pytest.fixture

@@ -32,10 +32,12 @@ class EditedMark(QToolButton):
         self.setAccessibleDescription(self.toolTip())
 
     def _colour(self) -> None:
-        high = self.palette().highlight().color()
+        plain = self.isCheckable() and not self.isChecked()
+        edge = self.palette().mid().color() if plain else self.palette().highlight().color()
         style = (
-            f"QToolButton {{ border: 1px solid {high.name()}; border-radius: 7px; "
-            f"padding: 0 6px; }}"
+            f"QToolButton {{ border: 1px solid {edge.name()}; border-radius: 7px; "
+            f"padding: 0 6px; background: transparent; }}"
+            f"QToolButton:focus {{ border-width: 2px; }}"
         )
         if self.styleSheet() != style:
             self.setStyleSheet(style)
@@ -68,6 +70,7 @@ class FollowEdits(EditedMark):
         on = self._state.follows_edits
         self.setVisible(bool(stack.edits or stack.image_edits))
         self.setChecked(on)
+        self._colour()
         self.setText("Edited" if on else "Show edited")
         verb = "Computed with" if on else "Compute this view with"
         self.setToolTip(f"{verb}:\n{contents_of(stack)}\n(Ctrl+Shift+E)")
