@@ -101,7 +101,7 @@ def test_figures_are_those_of_the_networks_own_answers(
     assert places == {labelled.images[i].path for i in np.flatnonzero(changed)}
     assert {item.group for item in ran.last["flips"].items} <= {LOST, WON, OTHER}
     groups = ran.last["groups"]
-    left = [row for row in groups.cells if row[:2] == ("side", "left")][0]
+    left = next(row for row in groups.cells if row[:2] == ("side", "left"))
     where = np.arange(12) % 2 == 1
     assert left[2] == 6
     assert left[3] == pytest.approx((before == true)[where].mean())
@@ -182,7 +182,7 @@ def test_a_cancelled_run_goes_on_and_counts_nothing_twice(runtimes, labelled, co
     with pytest.raises(Cancelled):
         run(stop)
     half = sum(counted)
-    assert 0 < half
+    assert half > 0
     counted.clear()
     resumed = run()
     assert sum(counted) > 0

@@ -1,0 +1,185 @@
+import msgspec
+import numpy as np
+import pytest
+
+from interp_gui.analyses.unit_set_study import ANALYSIS
+from interp_gui.analyses.unit_set_study.figures import RANKING_COLUMNS, SET_COLUMNS
+from interp_gui.core.analysis import Context, Inputs, Progress, Store
+from interp_gui.core.dataset import Dataset, ImageEntry
+from interp_gui.core.edit import Edit, EditStack
+from interp_gui.core.errors import Cancelled, InvalidValue, UnknownName
+from interp_gui.core.feature import Feature
+from interp_gui.core.preprocessing import load_batch
+from interp_gui.core.target import Target
+
+SETTINGS = {"studied": "l0", "sizes": "1,3,8", "baseline": "zero"}
+
+
+@pytest.fixture(scope="module")
+def labelled(runtimes, pictures):
+    """The six images whose logit of class 2 is greatest are of it, the others of class 4."""
+    runtime = runtimes["cnn"]
+    logits = runtime.forward(load_batch(pictures, runtime.preprocessing)).outputs["output"]
+    own = set(np.argsort(-logits[:, 2])[:6].tolist())
+    images = tuple(
+        ImageEntry(path=path, label="l0" if i in own else "l1") for i, path in enumerate(pictures)
+    )
+    return Dataset(images=images, classes={"l0": 2, "l1": 4})
+
+
+def sets_of(table):
+    return [dict(zip(table.columns, row, strict=True)) for row in table.cells]
+
+
+def test_all_units_removed_leave_exactly_one_half(runtimes, labelled, run_analysis):
+    for baseline in ("zero", "mean"):
+        settings = SETTINGS | {"baseline": baseline}
+        ran = run_analysis(ANALYSIS, runtimes["cnn"], settings, dataset=labelled, layer="last")
+        rows = sets_of(ran.last["sets"])
+        assert [row["units"] for row in rows] == [1, 3, 8, 12]
+        assert rows[-1]["without them"] == 0.5
+        assert rows[-1]["lowest random"] == rows[-1]["highest random"] == 0.5
+        # and all units kept are the network as it is
+        assert rows[-1]["only them"] == ran.last["sets"].numbers["balanced_accuracy"]
+
+
+def test_figures_are_those_of_the_edited_network(runtimes, labelled, run_analysis):
+    runtime = runtimes["cnn"]
+    ran = run_analysis(ANALYSIS, runtime, SETTINGS, dataset=labelled, layer="last")
+    ranking, sets = ran.last["ranking"], ran.last["sets"]
+    assert (ranking.columns, sets.columns) == (RANKING_COLUMNS, SET_COLUMNS)
+    from interp_gui.analyses.dataset_pass import identified
+    from interp_gui.analyses.unit_set_study.halves import halves
+
+    context = Context(model=runtime, inputs=Inputs(dataset=labelled))
+    steps = identified(context, {})
+    try:
+        while True:
+            next(steps)
+    except StopIteration as ended:
+        known = ended.value
+    both = halves(labelled, known, 2, column="", most=200, seed=0)
+
+    def balanced(half, units):
+        batch = load_batch([image.entry.path for image in half], runtime.preprocessing)
+        edit = Edit(feature=Feature(layer="last", units=tuple(units)), kind="ablate")
+        answers = runtime.forward(batch, edits=EditStack((edit,))).outputs["output"].argmax(1)
+        own = np.array([image.truth == 2 for image in half])
+        return ((answers == 2)[own].mean() + (answers != 2)[~own].mean()) / 2
+
+    for row in ranking.cells:
+        assert row[2] == pytest.approx(balanced(both.ranking, [row[0]]))
+    falls = [row[3] for row in ranking.cells]
+    assert falls == sorted(falls, reverse=True)
+    order = [row[0] for row in ranking.cells]
+    assert sorted(order) == list(range(12))
+    for row, feature in zip(sets_of(sets), sets.features, strict=True):
+        n = row["units"]
+        assert feature.units == tuple(order[:n])
+        assert row["without them"] == pytest.approx(balanced(both.test, order[:n]))
+        if n < 12:
+            assert row["only them"] == pytest.approx(balanced(both.test, order[n:]))
+        assert row["lowest random"] <= row["without random ones"] <= row["highest random"]
+    curve = ran.last["curve"]
+    assert curve.logarithmic
+    np.testing.assert_allclose(curve.x, [1, 3, 8, 12])
+    np.testing.assert_allclose(curve.ys[0], [row["without them"] for row in sets_of(sets)])
+    assert curve.band.shape == (2, 4)
+    assert curve.numbers["random_sets"] == 10
+
+
+def test_a_cancelled_study_goes_on_where_it_stopped(runtimes, labelled, monkeypatch):
+    runtime, passed = runtimes["cnn"], []
+    forward = type(runtime).forward
+
+    def counting(self, batch, **more):
+        passed.append(len(batch))
+        return forward(self, batch, **more)
+
+    monkeypatch.setattr(type(runtime), "forward", counting)
+    store, calls = Store(), []
+
+    def run(check=lambda: None, store=store):
+        context = Context(
+            model=runtime, cache=store, check=check, inputs=Inputs(dataset=labelled, layer="last")
+        )
+        found = list(ANALYSIS.run(context, ANALYSIS.settings(SETTINGS)))
+        return {s.key: s for s in found if not isinstance(s, Progress)}
+
+    def stop():
+        calls.append(1)
+        if len(calls) > 60:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        run(stop)
+    half = sum(passed)
+    passed.clear()
+    resumed = run()
+    rest = sum(passed)
+    passed.clear()
+    whole = run(store=Store())
+    assert rest < sum(passed)
+    assert half + rest <= sum(passed) + 4 * 65
+    assert resumed["sets"].cells == whole["sets"].cells
+    assert resumed["ranking"].cells == whole["ranking"].cells
+    passed.clear()
+    again = run()
+    assert again["sets"].cells == whole["sets"].cells
+    assert not passed
+
+
+def test_the_order_of_files_changes_nothing(runtimes, labelled, run_analysis):
+    turned = msgspec.structs.replace(labelled, images=labelled.images[::-1])
+    one, other = (
+        run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, dataset=d, layer="last").last
+        for d in (labelled, turned)
+    )
+    assert one["sets"].cells == other["sets"].cells
+    assert one["ranking"].cells == other["ranking"].cells
+
+
+def test_the_class_is_that_of_the_target_unless_it_is_named(runtimes, labelled, run_analysis):
+    settings = {"sizes": "1"}
+    named = run_analysis(
+        ANALYSIS, runtimes["cnn"], settings | {"studied": "Name 2"}, dataset=labelled, layer="last"
+    )
+    target = run_analysis(
+        ANALYSIS, runtimes["cnn"], settings, dataset=labelled, layer="last",
+        target=Target(index=2),
+    )  # fmt: skip
+    assert named.last["sets"].cells == target.last["sets"].cells
+    with pytest.raises(InvalidValue, match="Which class"):
+        run_analysis(ANALYSIS, runtimes["cnn"], settings, dataset=labelled, layer="last")
+    with pytest.raises(UnknownName, match="nane 2"):
+        run_analysis(
+            ANALYSIS, runtimes["cnn"], settings | {"studied": "nane 2"}, dataset=labelled,
+            layer="last",
+        )  # fmt: skip
+
+
+def test_edits_in_force_stay_in_force(runtimes, labelled, run_analysis):
+    edit = Edit(feature=Feature(layer="act", units=(0, 1, 2)), kind="ablate")
+    plain = run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, dataset=labelled, layer="last").last
+    edited = run_analysis(
+        ANALYSIS, runtimes["cnn"], SETTINGS, dataset=labelled, layer="last",
+        edits=EditStack((edit,)),
+    ).last  # fmt: skip
+    falls = [[row[4] for row in found["ranking"].cells] for found in (plain, edited)]
+    assert falls[0] != falls[1]
+    assert any("Computed with an edit" in note for note in edited["curve"].notes)
+
+
+def test_images_that_cannot_be_read_are_left_out(runtimes, labelled, tmp_path, run_analysis):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    bad = ImageEntry(path=str(tmp_path / "bad.png"), label="l1")
+    more = msgspec.structs.replace(labelled, images=(*labelled.images, bad))
+    ran = run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, dataset=more, layer="last")
+    assert any("1 image left out" in note for note in ran.last["curve"].notes)
+
+
+def test_what_it_costs_is_told(runtimes, labelled):
+    context = Context(model=runtimes["cnn"], inputs=Inputs(dataset=labelled, layer="last"))
+    few = ANALYSIS.estimate(context, ANALYSIS.settings(SETTINGS))
+    many = ANALYSIS.estimate(context, ANALYSIS.settings(SETTINGS | {"sets": 500}))
+    assert 0 < few.seconds < many.seconds
