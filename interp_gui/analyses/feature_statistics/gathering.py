@@ -65,8 +65,8 @@ def statistics_of(
         layer = context.model.description.layer(feature.layer)
         feature.check(layer)
         layers.setdefault(Basis.of(feature), (feature, layer))
-    broken: dict[int, str] = {}
-    images = yield from identified(plain, broken)
+    yield Progress(text="Identifying images")
+    images = yield from identified(plain, {})
     images = [images[i] for i in sample([image.sha256 for image in images], most)]
     source = dataset_sha256(image.entry.path for image in images)
     found: dict[Basis, Spread] = {}

@@ -51,6 +51,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     problems: list[InterpError] = []
     for image in images:
         context.check()
+        yield Progress(done=image.place, total=len(images), text="Asking the model")
         try:
             image.asked = answering(context, image.path)
             image.ran = first_pass(image.asked)
