@@ -36,6 +36,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "concept",
         "concept_sensitivity",
         "bake",
+        "rank_one_edit",
     )
     found = (importlib.import_module(f"interp_gui.analyses.{name}") for name in modules)
     return tuple(module.ANALYSIS for module in found)

@@ -46,7 +46,7 @@ def recipe_of_run(
     return Recipe(
         analysis=analysis.id,
         analysis_version=analysis.version,
-        parameters=dataclasses.asdict(settings),
+        parameters=_told(settings),
         seed=inputs.seed,
         model=_identity(model),
         other=_identity(other) if other is not None else None,
@@ -62,6 +62,12 @@ def recipe_of_run(
         examples=_examples(inputs) if takes_examples(analysis) else {},
         environment=Environment(device=model.device, threads=threads, versions=_versions()),
     )
+
+
+def _told(settings: Any) -> dict[str, Any]:
+    """Settings as a recipe has them: where on this machine a file went is no part of it."""
+    told = dataclasses.asdict(settings)
+    return {**told, "path": ""} if "path" in told else told
 
 
 def _identity(model: Runtime) -> ModelIdentity:
