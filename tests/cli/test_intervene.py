@@ -1,0 +1,253 @@
+"""Edits on the command line: files and options, the document, exports made again, bad input."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from interp_gui.core.edit import Baseline, Edit, EditStack
+from interp_gui.core.export import read_recipe
+from interp_gui.core.feature import Feature
+from tests.cli.conftest import LAYER, randomise
+
+UNIT = f"{LAYER}:7"
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A network whose passes take little: many are made here."""
+    from torchvision.models import squeezenet1_1
+
+    path = tmp_path_factory.mktemp("intervened") / "net.pth"
+    torch.save(randomise(squeezenet1_1(weights=None, num_classes=10), 4).state_dict(), path)
+    return str(path)
+
+
+@pytest.fixture
+def intervene(run_json, small, photographs, tmp_path):
+    def command(*words, images=True, out="out", analysis="intervene"):
+        given = ("--images", photographs) if images else ()
+        return run_json(
+            "run", analysis, "--model", small, *given, "--preprocessing",
+            '{"size": [64, 64], "resize": "exact", "crop": false}', "--out", tmp_path / out, *words,
+        )  # fmt: skip
+
+    return command
+
+
+def test_the_document_is_as_promised(intervene, photographs, tmp_path):
+    code, document = intervene(
+        "--ablate", UNIT, "--scale", f"{LAYER}:3=0.5", "--steer", f"{LAYER}:2@1,1=3",
+        "--controls", "4",
+    )  # fmt: skip
+    assert code == 0, document
+    images, edits = document["images"], document["edits"]
+    names = sorted(path.name for path in photographs.iterdir())
+    assert [image["path"].rsplit("/", 1)[-1] for image in images] == names
+    for image in images:
+        assert len(image["before"]["top"]) == len(image["after"]["top"]) == 5
+        assert {"index", "name", "probability", "logit"} <= set(image["after"]["top"][0])
+        before, after = (
+            {one["index"]: one["logit"] for one in image[when]["top"]}
+            for when in ("before", "after")
+        )
+        top = next(iter(before))
+        if top in after:
+            assert image["target_change"] == pytest.approx(after[top] - before[top], abs=1e-5)
+    assert [edit["name"] for edit in edits] == [
+        f"Switch off {UNIT}",
+        f"Scale × 0.5 {LAYER}:3",
+        f"Steer + 3 σ {LAYER}:2 @1,1",
+    ]
+    for edit in edits:
+        assert edit["hits"] == 3
+        assert edit["change"] > 0
+        assert edit["state"] == "effective"
+        assert 0 <= edit["random_percentile"] <= 100
+    assert "answer" in document["summary"]
+    kept = document["recipe"]["edits"]["edits"]
+    assert kept[0]["baseline"]["kind"] == "mean"
+    assert len(kept[2]["deviation"]) == 1
+    written = tmp_path / "out" / document["results"][0]["file"]
+    rows = list(csv.reader(written.with_suffix(".csv").open()))
+    assert rows[0] == ["output", "before", "after", "difference"]
+    assert len(rows) == 11
+
+
+def test_lines_for_people(run, small, photographs, tmp_path):
+    code, out, errors = run(
+        "run", "intervene", "--model", small, "--images", photographs, "--ablate", UNIT,
+        "--baseline", "zero", "--controls", "0", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, errors
+    lines = out.splitlines()
+    assert lines[0].startswith("photo0.png: class ")
+    assert " → class " in lines[0]
+    assert lines[3].startswith(f"Switch off {UNIT}: changes ")
+    assert lines[5].startswith("3 results in ")
+
+
+def test_a_picture_is_made_again_with_equal_numbers(intervene, run_json, small, photographs,
+                                                    tmp_path):  # fmt: skip
+    code, document = intervene("--ablate", UNIT, "--steer", f"{LAYER}:2=1", "--controls", "3")
+    assert code == 0, document
+    picture = tmp_path / "out" / document["results"][2]["file"]
+    recipe = read_recipe(picture)
+    assert len(recipe.images) == 1
+    # the one image alone makes it again, under any name
+    moved = tmp_path / "moved.png"
+    third = sorted(photographs.iterdir())[2]
+    moved.write_bytes(third.read_bytes())
+    code, again = run_json(
+        "run", "--recipe", picture, "--model", small, "--images", moved, "--out", tmp_path / "again"
+    )
+    assert code == 0, again
+    assert again["results"][0]["numbers"] == document["results"][2]["numbers"]
+    assert again["images"][0]["after"] == document["images"][2]["after"]
+    assert again["replay"]["differences"] == []
+    # and the whole document makes all of them
+    code, every = run_json(
+        "run", "--recipe", tmp_path / "out" / "result.json", "--model", small, "--images",
+        photographs, "--out", tmp_path / "every",
+    )  # fmt: skip
+    assert code == 0, every
+    # whether a value was ever observed is known of images at hand, which are no part of it
+    told = [{k: v for k, v in edit.items() if k != "warning"} for edit in document["edits"]]
+    assert every["edits"] == told
+    assert [one["numbers"] for one in every["results"]] == [
+        one["numbers"] for one in document["results"]
+    ]
+
+
+def test_edits_come_from_a_file_or_a_picture(intervene, tmp_path):
+    edits = (
+        Edit(feature=Feature(layer=LAYER, units=(7,)), kind="ablate"),
+        Edit(feature=Feature(layer=LAYER, units=(3,)), kind="scale", amount=0.5, enabled=False),
+    )
+    file = tmp_path / "edits.json"
+    file.write_text(EditStack(edits).to_json())
+    code, document = intervene("--edits", file, "--controls", "0")
+    assert code == 0, document
+    assert [edit["state"] for edit in document["edits"]] == ["effective", "off"]
+    picture = tmp_path / "out" / document["results"][0]["file"]
+    code, again = intervene("--edits", picture, "--controls", "0", out="again")
+    assert code == 0, again
+    assert again["images"] == document["images"]
+    # behind those of the file
+    code, more = intervene("--edits", file, "--ablate", f"{LAYER}:1", "--controls", "0", out="m")
+    assert [edit["name"][-2:] for edit in more["edits"]] == [":7", ":3", ":1"]
+
+
+def test_any_analysis_runs_under_edits(intervene, tmp_path):
+    code, plain = intervene(analysis="predict", out="a")
+    assert code == 0, plain
+    code, edited = intervene("--ablate", LAYER, analysis="predict", out="b")
+    assert code == 0, edited
+    assert (
+        "1 edit" in edited["results"][0]["notes"][0]
+        or "an edit" in edited["results"][0]["notes"][0]
+    )
+    assert plain["results"][0]["numbers"] != edited["results"][0]["numbers"]
+
+
+def test_a_baseline_of_the_analysis_is_still_its_setting(intervene):
+    code, document = intervene(
+        "--layer", LAYER, "--baseline", "zero", "--set", "count=2", "--set", "confirm=1",
+        "--set", "controls=1", analysis="unit-ranking",
+    )  # fmt: skip
+    assert code == 0, document
+    assert document["recipe"]["parameters"]["baseline"] == "zero"
+
+
+def stack_of(**fields):
+    feature = fields.pop("feature", Feature(layer=LAYER, units=(7,)))
+    return EditStack((Edit(feature=feature, kind="ablate"),)).to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (stack_of(feature=Feature(layer=LAYER, units=(900,))), "Edit 1 of 'edits.json' (ablate"),
+        (stack_of(feature=Feature(layer="nowhere", units=(1,))), "no layer named 'nowhere'"),
+        ('{"version": 99, "edits": []}', "newer version"),
+        ('{"edits": []}', "not a stack of edits"),
+        ("[1, 2]", "holds no recipe"),
+        ('{"version": 2, "edits": [{"feature": 3}]}', "cannot be read"),
+        (stack_of().replace('"ablate"', '"add","amount":1e999'), ""),
+        (EditStack().to_json(), "no edit in force"),
+    ],
+)
+def test_files_that_do_not_fit(intervene, tmp_path, text, message):
+    file = tmp_path / "edits.json"
+    file.write_text(text)
+    code, document = intervene("--edits", file)
+    assert code == 1
+    assert message in document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--ablate", f"{LAYER}:900"), "has no unit 900"),
+        (("--scale", UNIT), "does not say how much"),
+        (("--scale", f"{UNIT}=much"), "does not say how much"),
+        (("--scale", f"{UNIT}=nan"), "not a finite number"),
+        (("--steer", f"{UNIT}=inf"), "not a finite number"),
+        (("--ablate", f"{UNIT}@t3"), ""),
+        (("--edits", "/nowhere/edits.json"), "There is no file"),
+        ((), "no edit in force"),
+        (("--ablate", UNIT, "--baseline", "median"), "is no baseline"),
+        (("--ablate", LAYER, "--baseline", "mean"), "no one mean"),
+    ],
+)
+def test_options_that_do_not_fit(intervene, words, message):
+    code, document = intervene(*words)
+    if words == ("--ablate", f"{UNIT}@t3"):
+        assert document["edits"][0]["state"] == "failed"
+        assert "tokens" in document["edits"][0]["reason"]
+        return
+    assert code == 1
+    assert message in document["error"]["message"]
+
+
+def test_without_images_at_hand_zero_is_said(run, small, photographs, tmp_path):
+    image = sorted(photographs.iterdir())[0]
+    words = ("run", "intervene", "--model", small, "--image", image, "--out", tmp_path / "out")
+    code, _, errors = run(*words, "--ablate", UNIT, "--controls", "0")
+    assert code == 0, errors
+    assert "Without images, features are set to zero" in errors
+    code, _, errors = run(*words, "--ablate", UNIT, "--baseline", "mean")
+    assert code == 1
+    assert "no images to take a mean over" in errors
+
+
+def test_a_recipe_fixes_its_edits(run):
+    code, _, errors = run("run", "--recipe", "{}", "--ablate", UNIT, "--out", "x")
+    assert code == 2
+    assert "a recipe fixes --ablate" in errors
+
+
+def test_edits_of_another_model_are_told(run, small, photographs, tmp_path):
+    file = tmp_path / "edits.json"
+    feature = Feature(layer=LAYER, units=(7,), model="ef" * 32)
+    mean = Baseline("mean", values=(0.5,), source="x")
+    edit = Edit(feature=feature, kind="ablate", baseline=mean)
+    file.write_text(EditStack((edit,)).to_json())
+    code, _, errors = run(
+        "run", "intervene", "--model", small, "--images", photographs, "--edits", file,
+        "--controls", "0", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, errors
+    assert "made on a model with other weights" in errors
+
+
+def test_broken_images_do_not_stop_the_others(intervene, photographs):
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(photographs / "black.png")
+    (photographs / "broken.png").write_bytes(b"no image")
+    code, document = intervene("--ablate", UNIT, "--controls", "0")
+    assert code == 0, document
+    assert len(document["images"]) == 4
+    assert json.dumps(document["images"])
