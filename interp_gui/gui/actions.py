@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QIcon, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QToolButton, QWidget
 
-MENUS = ("File", "Edit", "View", "Analyse", "Help")
+MENUS = ("File", "Edit", "View", "Analyse", "Intervene", "Help")
 
 
 @dataclass(frozen=True, kw_only=True)

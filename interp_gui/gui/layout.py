@@ -39,12 +39,14 @@ class WindowLayout:
         for dock in docks.values():
             dock.setFloating(False)
             window.removeDockWidget(dock)
-        model, images, output, shelf, jobs, log = (
-            docks[name] for name in ("model", "images", "output", "shelf", "jobs", "log")
+        model, images, interventions, output, shelf, jobs, log = (
+            docks[name]
+            for name in ("model", "images", "interventions", "output", "shelf", "jobs", "log")
         )
         window.addDockWidget(LEFT, model)
         window.splitDockWidget(model, images, Qt.Orientation.Vertical)
-        window.addDockWidget(RIGHT, output)
+        window.addDockWidget(RIGHT, interventions)
+        window.splitDockWidget(interventions, output, Qt.Orientation.Vertical)
         window.addDockWidget(BOTTOM, shelf)
         window.tabifyDockWidget(shelf, jobs)
         window.tabifyDockWidget(jobs, log)
@@ -55,6 +57,7 @@ class WindowLayout:
         left = sides * SIDES_PX[0] // sum(SIDES_PX)
         window.resizeDocks([model, output], [left, sides - left], Qt.Orientation.Horizontal)
         window.resizeDocks([model, images], [430, 340], Qt.Orientation.Vertical)
+        window.resizeDocks([interventions, output], [430, 390], Qt.Orientation.Vertical)
         room = window.height() - VIEWS_PX
         window.resizeDocks([shelf], [max(LOWEST_PX, min(SHELF_PX, room))], Qt.Orientation.Vertical)
 

@@ -20,6 +20,8 @@ from interp_gui.gui.commands.analyse import ANALYSE, analysis_commands
 from interp_gui.gui.commands.file import RECENT, recent_commands
 from interp_gui.gui.commands.session import RECENT_SESSION, recent_session_commands
 from interp_gui.gui.datasets.desk import DatasetDesk
+from interp_gui.gui.interventions.hold import HoldKey
+from interp_gui.gui.interventions.panel import InterventionsPanel
 from interp_gui.gui.jobs.closing import ask_to_close
 from interp_gui.gui.layout import WindowLayout
 from interp_gui.gui.opening.asking import OpeningDesk
@@ -138,6 +140,8 @@ class MainWindow(QMainWindow):
             self, self.state, self.bridge, self.documents, self.background, self.files, self.images
         )
         self.output = OutputPanel(self.state, self.bridge, self.thumbnails)
+        self.interventions = InterventionsPanel(self.state, self.bridge, self._brushed)
+        self.hold: HoldKey
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)
         self.jobs = JobsPanel(self.bridge, open_paths=lambda: open_paths(self.state))
@@ -146,6 +150,7 @@ class MainWindow(QMainWindow):
         self.docks: dict[str, QDockWidget] = {}
         for name, title, widget in (
             ("model", "Model", self.model_panel), ("images", "Images", self.images),
+            ("interventions", "Interventions", self.interventions),
             ("output", "Output", self.output), ("shelf", "Shelf", self.shelf),
             ("jobs", "Jobs", self.jobs), ("log", "Log", self.log),
         ):  # fmt: skip
@@ -159,6 +164,12 @@ class MainWindow(QMainWindow):
             self.docks[name] = dock
         self.layout_ = WindowLayout(self, self.docks, self.settings)
         self.screens = ScreenWatch(self)
+
+    def _brushed(self) -> tuple[tuple[float, ...], ...]:
+        """What is brushed on the current image."""
+        # by its name: the view itself is loaded only when it is first shown
+        canvas = getattr(self.centre.tab("image"), "canvas", None)
+        return canvas.region.rows() if canvas is not None else ()
 
     def _connect_jobs(self) -> None:
         acts = JobActions(

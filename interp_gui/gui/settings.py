@@ -21,7 +21,7 @@ from interp_gui.gui.atomic import put_aside, write_atomically
 from interp_gui.gui.preferences.declaration import Preferences
 
 FORMAT_VERSION = 2
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Raised whenever docks or toolbars change, so that an older layout is not forced on them."""
 RECENT = 10
 

@@ -315,6 +315,7 @@ def test_every_dialog_that_a_command_opens(furnished, qtbot):
 
 FILE_DIALOGS = frozenset(
     ("file.open_model", "file.open_images", "file.open_folder", "file.open_model_folder",
-     "file.look", "file.import_table", "session.open", "session.save_as", "help.doctor")
+     "file.look", "file.import_table", "session.open", "session.save_as", "help.doctor",
+     "intervene.open", "intervene.save")
 )  # fmt: skip
 """Qt's own, or run a process of their own (it has its own test)."""

@@ -11,6 +11,8 @@ from interp_gui.gui.commands.file import file_commands
 from interp_gui.gui.commands.focus import focus_commands
 from interp_gui.gui.commands.help import help_commands
 from interp_gui.gui.commands.images import image_commands
+from interp_gui.gui.commands.intervene import MENU as INTERVENE
+from interp_gui.gui.commands.intervene import intervene_commands
 from interp_gui.gui.commands.output import output_commands
 from interp_gui.gui.commands.palette import palette_commands
 from interp_gui.gui.commands.preferences import preference_commands
@@ -19,6 +21,7 @@ from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
 from interp_gui.gui.dragging.window_drops import WindowDrops
+from interp_gui.gui.interventions.hold import HoldKey
 from interp_gui.gui.keyboard.focus_ring import KeyboardFocus
 from interp_gui.gui.keyboard.text_keys import TextKeys
 from interp_gui.gui.panel_menus import add_panel_menus, show_images_of
@@ -41,6 +44,7 @@ def late_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         *view_commands(window),
         *views_commands(window),
         *feature_actions(window),
+        *intervene_commands(window),
         *palette_commands(window),
         *focus_commands(window),
         *report_commands(window),
@@ -55,5 +59,9 @@ def connect(window: "MainWindow") -> None:
     WindowDrops(window, window.background)
     KeyboardFocus(window)
     TextKeys(window)
+    window.hold = HoldKey(window, window.state)
+    window.interventions.menu.addActions(
+        [window.actions_[spec.id] for spec in window.actions_.specs if spec.menu == INTERVENE]
+    )
     add_panel_menus(window)
     window.output.images_wanted.connect(partial(show_images_of, window))

@@ -42,7 +42,7 @@ def output_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         ),
         ActionSpec(
             id="output.follow", title="Show the edite&d network", shortcut="Ctrl+Shift+E",
-            icon="eye", menu="View", group="24", checkable=True,
+            icon="eye", menu="Intervene", group="1", checkable=True,
             tooltip="Heat maps, rankings, unit pages and analyses follow the edits in force",
             checked_when=lambda: state.follows_edits, handler=state.set_follows_edits,
             keywords="interventions before after",

@@ -92,14 +92,14 @@ def views_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             handler=on_active(torn_or_home),
         ),
         ActionSpec(
-            id="view.next_view", title="Next view", shortcut="Ctrl+PgDown", menu="View",
-            group="27", tooltip="Go to the next view", enabled_when=several,
+            id="view.next_view", title="Next view", shortcut="Ctrl+PgDown", menu="View/&Go to",
+            group="28", tooltip="Go to the next view", enabled_when=several,
             handler=lambda: desk.step(1),
         ),
         ActionSpec(
-            id="view.previous_view", title="Previous view", shortcut="Ctrl+PgUp", menu="View",
-            group="27", tooltip="Go to the view before", enabled_when=several,
-            handler=lambda: desk.step(-1),
+            id="view.previous_view", title="Previous view", shortcut="Ctrl+PgUp",
+            menu="View/&Go to", group="28", tooltip="Go to the view before",
+            enabled_when=several, handler=lambda: desk.step(-1),
         ),
         ActionSpec(
             id="view.close", title="C&lose view", shortcut="Ctrl+W", menu="View", group="27",

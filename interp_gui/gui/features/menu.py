@@ -40,6 +40,10 @@ STANDARD = (
           "Ctrl+M", "image", 1),
     Entry("similar", "Sort the wall by &similarity", "Put the units most like it first",
           "Ctrl+L", "wall", 1),
+    Entry("ablate", "Switch o&ff", "Put an edit on the intervention panel that switches it off",
+          "Shift+X", "power", 2),
+    Entry("intervene", "Put on the &panel…", "Choose how it is changed on the intervention panel",
+          "Ctrl+Shift+X", "interventions", 2),
     Entry("keep", "&Keep on the shelf", "Collect it on the shelf", "Ctrl+D", "", 3),
     Entry("rename", "&Rename…", "Give it a name, which is shown wherever it is", "F2", "", 3),
     Entry("copy", "&Copy feature", "Copy feature, picture and text", "Ctrl+Shift+C", "copy", 4),
@@ -48,7 +52,7 @@ STANDARD = (
     Entry("save-picture", "Save &picture…", "Write the picture that is shown to a file",
           "", "export", 4),
 )  # fmt: skip
-"""In the order of the menu. What views register beyond these stands in group 2."""
+"""In the order of the menu. What views register beyond these comes last in group 2."""
 OTHERS_GROUP = 2
 
 
@@ -85,7 +89,7 @@ def build_feature_menu(
     for group in range(OTHERS_GROUP + 3):
         entries = [e for e in STANDARD if e.group == group]
         if group == OTHERS_GROUP:
-            entries = other_entries(commands)
+            entries += other_entries(commands)
         entries = [e for e in entries if e.id not in leave_out]
         if entries and not menu.isEmpty():
             menu.addSeparator()

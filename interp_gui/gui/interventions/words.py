@@ -88,3 +88,11 @@ def contents_of(stack: EditStack) -> str:
     lines = [f"{short(edit)}: {edit.feature.title}" for edit in stack.edits]
     lines += [image_words(edit) for edit in stack.image_edits]
     return "\n".join(lines) or "Nothing"
+
+
+def readable(value: float) -> str:
+    """A number with as many digits as say something."""
+    # Not above: it brings the drawing of exports with it, which the first paint need not wait for.
+    from interp_gui.core.export.numbers import readable as written
+
+    return written(value)

@@ -64,6 +64,16 @@ PARTS = (
         _row("Ctrl+Shift+Left; Ctrl+Shift+Right", "Move the selected features by one place"),
         _row("Ctrl+Shift+Home; Ctrl+Shift+End", "Move them to the beginning or the end"),
     )),
+    KeyGroup("Interventions", (
+        _row("X", "Held over a card, or on it: its unit is switched off until the key is let go"),
+        _row("Up; Down", "Go from edit to edit"),
+        _row("Space", "Put the chosen edits in or out of force"),
+        _row("Return", "Go to the controls of the edit"),
+        _row("Alt+Up; Alt+Down", "Move the chosen edits by one place"),
+        _row("Ctrl+A", "Choose all edits"),
+        _row("Ctrl+C; Ctrl+V", "Copy the chosen edits, paste edits or units"),
+        _row("Delete", "Take the chosen edits off the panel"),
+    )),
     KeyGroup("Unit page", (
         _row("Left; Up", "Previous unit, in the order of the wall"),
         _row("Right; Down", "Next unit"),

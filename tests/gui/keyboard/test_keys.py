@@ -129,4 +129,4 @@ def test_every_tooltip_ends_in_its_shortcut(window):
 
 def test_groups_can_be_made_without_any_action(window):
     titles = [group.title for group in key_groups(window.actions_)]
-    assert titles[:4] == ["File", "Edit", "View", "Help"]
+    assert titles[:5] == ["File", "Edit", "View", "Intervene", "Help"]

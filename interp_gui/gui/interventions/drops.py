@@ -1,0 +1,223 @@
+"""What is dropped on the panel becomes an edit; which kind, is said by where it is dropped."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
+from PySide6.QtWidgets import QWidget
+
+from interp_gui.core.dataset import IMAGE_SUFFIXES
+from interp_gui.core.edit import EditKind
+from interp_gui.core.errors import InterpError
+from interp_gui.core.feature import Feature
+from interp_gui.gui import theme
+from interp_gui.gui.dragging.drag import features_from_mime
+from interp_gui.gui.dragging.drop_hint import DropHint, Refusal
+from interp_gui.gui.dragging.edits import edits_from_mime, is_edits_file
+from interp_gui.gui.dragging.sentences import local_paths
+from interp_gui.gui.interventions import words
+from interp_gui.gui.state import AppState
+
+if TYPE_CHECKING:
+    from interp_gui.gui.interventions.panel import InterventionsPanel
+
+OFFERED: tuple[EditKind, ...] = ("ablate", "scale", "add", "project_out", "clamp", "patch")
+WORDS_PX = 76
+"""Room for the sentence that says what will happen."""
+Zone = tuple[EditKind, QRect]
+
+
+def zones(area: QRect, kinds: tuple[EditKind, ...]) -> list[Zone]:
+    """Where on the panel each kind is chosen: one below the other, the first one the largest."""
+    room = area.adjusted(theme.SPACE_S, theme.SPACE_S, -theme.SPACE_S, -WORDS_PX)
+    if area.height() < 3 * WORDS_PX:  # the sentence stands at the top of a low panel
+        room = area.adjusted(theme.SPACE_S, WORDS_PX, -theme.SPACE_S, -theme.SPACE_S)
+    shares = [2, *([1] * (len(kinds) - 1))]
+    unit = max(1.0, room.height() / sum(shares))
+    found, top = [], float(room.top())
+    for kind, share in zip(kinds, shares, strict=True):
+        height = share * unit
+        rect = QRect(room.left(), round(top), room.width(), max(1, round(height) - theme.SPACE_S))
+        found.append((kind, rect))
+        top += height
+    return found
+
+
+class PanelDrops(DropHint):
+    """Takes features, edits, files of edits and, over a row, images."""
+
+    def __init__(self, panel: "InterventionsPanel", state: AppState) -> None:
+        self._panel, self._state = panel, state
+        self._overlay_of_zones = _Zones(panel)
+        super().__init__(panel, self._sentence, by_place=True)
+
+    # --- what will happen ----------------------------------------------------------------------
+
+    def _sentence(self, mime: QMimeData) -> str:
+        self._overlay_of_zones.show_nothing()
+        try:
+            stack = edits_from_mime(mime)
+            features = () if stack is not None else features_from_mime(mime)
+        except InterpError as problem:
+            return Refusal(problem.message)
+        if stack is not None:
+            if not stack.edits and not stack.image_edits:
+                return Refusal("There are no edits in it.")
+            place = self._panel.place_at(self.position)
+            self._overlay_of_zones.show_gap(self._panel.edge_of(place))
+            if self._panel.dragging:
+                return "Move here" if self._panel.moves_to(place) else "It stays where it is"
+            count = len(stack.edits) + len(stack.image_edits)
+            what = stack.name or (stack.edits[0].feature.title if count == 1 else f"{count} edits")
+            return f"Put {what} on the panel"
+        if features:
+            return self._of_features(features)
+        return self._of_files(local_paths(mime))
+
+    def _of_features(self, features: tuple[Feature, ...]) -> str:
+        problem = self._panel.why_not(features)
+        if problem:
+            return Refusal(problem)
+        kinds = self.kinds_for(features)
+        kind = self.kind_at(self.position, kinds)
+        self._overlay_of_zones.show_zones(zones(self._panel.rect(), kinds), kind)
+        return self._panel.what_happens(features, kind)
+
+    def _of_files(self, paths: list[str]) -> str:
+        if len(paths) != 1:
+            return ""
+        name, suffix = Path(paths[0]).name, Path(paths[0]).suffix.lower()
+        if is_edits_file(paths[0]):
+            return f"Put the edits in {name} on the panel"
+        if suffix in IMAGE_SUFFIXES:
+            target = self._panel.takes_image_at(self.position)
+            if target:
+                return f"Take the value of {target} from {name}"
+        return ""
+
+    def kinds_for(self, features: tuple[Feature, ...]) -> tuple[EditKind, ...]:
+        """Kinds that all of some features can be changed by now."""
+        legal = [words.kinds_for(feature) for feature in features]
+        return tuple(
+            kind
+            for kind in OFFERED
+            if all(kind in kinds for kinds in legal)
+            and (kind != "patch" or self._state.image is not None)
+        )
+
+    def kind_at(self, position: QPoint, kinds: tuple[EditKind, ...]) -> EditKind:
+        """The kind whose zone is under the cursor, or next to it."""
+        found = zones(self._panel.rect(), kinds)
+        return min(found, key=lambda zone: abs(zone[1].center().y() - position.y()) - (
+            10_000 if zone[1].top() <= position.y() <= zone[1].bottom() else 0
+        ))[0]  # fmt: skip
+
+    # --- what happens --------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Accept what has a sentence, and do it when it is dropped."""
+        text, refused = self.text, self.refused
+        if event.type() in (QEvent.Type.DragLeave, QEvent.Type.Drop, QEvent.Type.Hide):
+            self._overlay_of_zones.show_nothing()
+        if super().eventFilter(watched, event):
+            return True
+        if isinstance(event, QDropEvent) and event.type() == QEvent.Type.Drop:
+            if text and not refused:
+                event.acceptProposedAction()
+                self._take(event.mimeData(), event.position().toPoint())
+                return True
+        elif isinstance(event, QDragEnterEvent | QDragMoveEvent) and self.text:
+            event.acceptProposedAction()
+            return True
+        return False
+
+    def _take(self, mime: QMimeData, position: QPoint) -> None:
+        try:
+            stack = edits_from_mime(mime)
+            features = () if stack is not None else features_from_mime(mime)
+        except InterpError as problem:
+            self._state.notify_problem(problem)
+            return
+        if stack is not None:
+            self._panel.take_edits(stack, self._panel.place_at(position))
+        elif features:
+            self._panel.take_features(features, self.kind_at(position, self.kinds_for(features)))
+        else:
+            path = local_paths(mime)[0]
+            self._panel.take_file(path, position)
+
+
+class _Zones(QWidget):
+    """Paints where each kind is chosen, or the gap into which edits will come."""
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName("Kinds of edits to drop on")
+        self._zones: list[Zone] = []
+        self._kind: EditKind | None = None
+        self._gap: int | None = None
+        self.hide()
+
+    def show_zones(self, found: list[Zone], kind: EditKind) -> None:
+        """Show the zones, with the one that is meant."""
+        self._zones, self._kind, self._gap = found, kind, None
+        self._appear()
+
+    def show_gap(self, y: int) -> None:
+        """Show a line where edits will come."""
+        self._zones, self._gap = [], y
+        self._appear()
+
+    def show_nothing(self) -> None:
+        """Disappear."""
+        self._zones, self._gap = [], None
+        self.hide()
+
+    def _appear(self) -> None:
+        parent = self.parentWidget()
+        if parent is not None:
+            self.setGeometry(parent.rect())
+        self.raise_()
+        self.show()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette = self.palette()
+        accent = palette.color(QPalette.ColorRole.Highlight)
+        if self._gap is not None:
+            painter.fillRect(QRect(4, self._gap - 1, self.width() - 8, 3), accent)
+        ground = QColor(palette.color(QPalette.ColorRole.Window))
+        ground.setAlpha(225)
+        if self._zones:
+            painter.fillRect(self.rect(), ground)
+        for kind, rect in self._zones:
+            meant = kind == self._kind
+            veil = QColor(accent)
+            veil.setAlpha(70 if meant else 14)
+            painter.setPen(QPen(accent if meant else palette.color(QPalette.ColorRole.Mid),
+                                2 if meant else 1))  # fmt: skip
+            painter.setBrush(veil)
+            painter.drawRoundedRect(QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
+            painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+            title = words.KIND_TITLES[kind]
+            text = f"{title} from the current image" if kind == "patch" else title
+            shown = self.fontMetrics().elidedText(
+                text, Qt.TextElideMode.ElideRight, rect.width() - 12
+            )
+            painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), shown)
+        painter.end()

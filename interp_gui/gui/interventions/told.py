@@ -1,0 +1,98 @@
+"""What an edit did, in words: the four states it can be in, its effect beside that of controls."""
+
+from dataclasses import dataclass
+
+from interp_gui.core.interventions.kinds import EditEffect
+from interp_gui.gui.interventions.words import readable
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a row shows what is known.
+
+    Parameters
+    ----------
+    icon
+        Name of a shipped icon; empty for none.
+    tone
+        `error`, `accent`, `dim` or, where it is neither good nor bad, `plain`.
+    words
+        The state in a word or two.
+    sentence
+        What that means here.
+    """
+
+    icon: str
+    tone: str
+    words: str
+    sentence: str
+
+
+_STATES = {
+    "failed": Told("error", "error", "Failed", ""),
+    "inactive": Told(
+        "inactive", "dim", "Inactive here", "It ran and changed nothing at its layer in this image."
+    ),
+    "ineffective": Told(
+        "no-effect", "plain", "No effect",
+        "It changed its layer, and the answer stayed what it was: a finding.",
+    ),
+    "effective": Told("effective", "accent", "Effective", ""),
+    "off": Told("", "dim", "Off", "It is not in force."),
+}  # fmt: skip
+UNKNOWN = Told("", "dim", "", "")
+
+
+def state_of(effect: EditEffect | None, problem: str = "") -> Told:
+    """The state of an edit.
+
+    Parameters
+    ----------
+    effect
+        What the engine found; None where nothing is known (yet).
+    problem
+        Why the edit is not in force at all: it does not fit.
+    """
+    if problem:
+        return Told("error", "error", "Does not fit", problem)
+    if effect is None:
+        return UNKNOWN
+    found = _STATES[effect.state]
+    if effect.state == "failed":
+        return Told(found.icon, found.tone, found.words, effect.reason or "It never ran.")
+    return found
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, a true minus: `+1.24`, `−0.031`, `0`."""
+    if value == 0:
+        return "0"
+    return f"{'+' if value > 0 else '−'}{readable(abs(value))}"
+
+
+def percentile_words(effect: EditEffect) -> str:
+    """How many of the controls do less; empty while that is not known."""
+    if effect.percentile is None:
+        return ""
+    return f"{effect.percentile:.0f} % of {len(effect.controls)} random features do less"
+
+
+def effect_sentence(effect: EditEffect, target: str) -> str:
+    """The effect on the Target beside that of the controls."""
+    if effect.effect is None:
+        return ""
+    named = f" ({target})" if target else ""
+    line = f"Target{named} {signed(effect.effect)}"
+    beside = percentile_words(effect) or effect.control_note
+    return f"{line}; {beside}." if beside else f"{line}."
+
+
+def run_sentence(effect: EditEffect) -> str:
+    """How often it ran and how much it changed its layer; empty where it never did."""
+    if effect.hits <= 0:
+        return ""
+    times = "once" if effect.hits == 1 else f"{effect.hits} times"
+    if effect.change is None:
+        return f"Ran {times}."
+    share = f" ({100 * effect.share:.2g} % of its length)" if effect.share is not None else ""
+    return f"Ran {times}; changed its layer by {readable(effect.change)}{share}."
