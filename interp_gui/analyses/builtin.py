@@ -28,6 +28,7 @@ def builtin_analyses() -> tuple[Analysis, ...]:
         "check_preprocessing",
         "compare_models",
         "dataset_effect",
+        "unit_set_study",
         "intervene",
         "ablation_sweep",
         "strength_curve",
