@@ -67,7 +67,7 @@ def chosen_layers(context: Context, parameters: Parameters) -> list[LayerInfo]:
 
 
 def run(context: Context, parameters: Parameters) -> Steps:
-    """A `Table` (key `layers`), a `Curve` or `Bars` (`auc`), and a `Grid` (`direction`).
+    """A `Curve` or `Bars` (key `auc`), a `Table` (`layers`), and a `Grid` (`direction`).
 
     The table has one row a layer with its held-out AUC, that of random labels, and the direction
     as the row's feature. The grid holds the examples, the most typical ones first; its `feature`
@@ -96,8 +96,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         )  # fmt: skip
         judged.append(found)
         if number + 1 < len(layers):
-            features = [results.feature_of(context, one, parameters) for one in judged]
-            yield results.table(features, judged, title=title, numbers={}, notes=notes, final=False)
+            yield results.curve(judged, title=title, notes=notes, final=False)
     best = max(judged, key=lambda one: one.rank)
     numbers = _numbers(collected, judged, best)
     if len(judged) > 1 and best.auc is not None:
@@ -105,12 +104,12 @@ def run(context: Context, parameters: Parameters) -> Steps:
             *notes,
             f"{best.layer.name} is the best of {len(judged)} layers; p of the best counts that.",
         )
-    features = [results.feature_of(context, one, parameters) for one in judged]
-    yield results.table(features, judged, title=title, numbers=numbers, notes=notes, final=True)
     if len(judged) > 1:
         yield results.curve(judged, title=title, notes=notes, final=True)
     elif best.auc is not None:
         yield results.bars(best, title=title, notes=notes)
+    features = [results.feature_of(context, one, parameters) for one in judged]
+    yield results.table(features, judged, title=title, numbers=numbers, notes=notes)
     yield Progress(done=len(layers), total=len(layers), text="Drawing examples")
     yield results.cards(
         context, collected.items, best, parameters,

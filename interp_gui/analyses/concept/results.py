@@ -98,7 +98,6 @@ def table(
     title: str,
     numbers: dict[str, Number],
     notes: tuple[str, ...],
-    final: bool,
 ) -> Table:
     """One row a layer, in order of execution."""
     cells: list[tuple[Number, ...]] = [
@@ -107,7 +106,7 @@ def table(
     ]
     return Table(
         key="layers", title=title, columns=COLUMNS, cells=tuple(cells), features=tuple(features),
-        numbers=numbers, notes=notes, final=final,
+        numbers=numbers, notes=notes,
     )  # fmt: skip
 
 

@@ -36,11 +36,11 @@ class Parameters:
     )
     folds: int = parameter(
         5, help="In so many parts the examples are held out in turn; a group is never split.",
-        minimum=2, maximum=50,
+        minimum=2, maximum=50, title="held-out parts",
     )  # fmt: skip
     controls: int = parameter(
         100, help="How often the labels are dealt out at random for comparison; 0: never.",
-        minimum=0, maximum=10_000,
+        minimum=0, maximum=10_000, title="random labels",
     )  # fmt: skip
     ridge: float = parameter(
         0.01, help="How strongly the weights of the probe are held small.", minimum=1e-6,

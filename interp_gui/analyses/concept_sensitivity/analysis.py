@@ -46,7 +46,7 @@ _PASS_BACK = 3
 
 
 def run(context: Context, parameters: Parameters) -> Steps:
-    """A `Table` (key `sensitivity`), `Bars` (`shares`, `changes`) and a `Table` (`images`).
+    """`Bars` (keys `shares`, `changes`), a `Table` (`sensitivity`) and a `Table` (`images`).
 
     Without gradients there are no shares, and taking the direction away stands alone.
     """
@@ -84,14 +84,14 @@ def run(context: Context, parameters: Parameters) -> Steps:
             yield results.table(scored, title=title, numbers=numbers, notes=said, final=False)
     numbers |= _numbers(scored)
     notes = (*(_verdict(one, what) for one in scored), *_about(scored), *said)
-    truth = truth_provenance(context, images)
-    table = results.table(scored, title=title, numbers=numbers, notes=notes, final=True)
-    table.provenance = truth
-    yield table
     if found:
         yield results.share_bars(scored, title=f"Images whose {what} rises along it", notes=said)
     if parameters.removed:
         yield results.change_bars(scored, title=f"Change of {what} without it", notes=said)
+    truth = truth_provenance(context, images)
+    table = results.table(scored, title=title, numbers=numbers, notes=notes, final=True)
+    table.provenance = truth
+    yield table
     yield results.image_table(scored, images, title=f"{title[:-1]}, by image", notes=said)
 
 

@@ -85,9 +85,9 @@ class ExampleSide(QWidget):
         font.setBold(True)
         self.title.setFont(font)
         self.count = label(dim=True, wrap=False)
-        self.add_image = QPushButton("Add current image")
+        self.add_image = QPushButton("Add image")
         self.add_image.setAccessibleName(f"Add the current image to {self._title}")
-        self.add_place = QPushButton("Add brushed place")
+        self.add_place = QPushButton("Add place")
         self.add_place.setAccessibleName(f"Add the brushed place to {self._title}")
         self.remove = icon_button(
             "remove", f"Take the selected examples from {self._title} (Delete)", self._remove

@@ -29,6 +29,7 @@ from interp_gui.gui.jobs.cost_label import CostLabel
 from interp_gui.gui.parts import column, label, row, show_busy
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
+from interp_gui.gui.theme import SPACE_L
 from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.form import ParameterForm
 from interp_gui.gui.widgets.results import ResultBoard
@@ -79,6 +80,7 @@ class ConceptsTab(QWidget):
         self.dependence = ResultBoard(state)
         self.dependence.setAccessibleName("Whether the answer depends on it")
         self.verdict = label()
+        self._said = ""
         self.found = Asked(state, bridge, "concepts", self)
         self.asked = Asked(state, bridge, "concepts:dependence", self)
         self._arrange()
@@ -91,9 +93,11 @@ class ConceptsTab(QWidget):
     def _arrange(self) -> None:
         top = QSplitter(Qt.Orientation.Horizontal)
         top.setChildrenCollapsible(False)
+        top.setHandleWidth(SPACE_L)
         for side in self.sides.values():
             top.addWidget(side)
-        below = QSplitter(Qt.Orientation.Horizontal)
+        top.setSizes([1000, 1000])
+        self._below = below = QSplitter(Qt.Orientation.Horizontal)
         below.setChildrenCollapsible(False)
         below.addWidget(self.board)
         self._beside = QWidget()
@@ -270,7 +274,11 @@ class ConceptsTab(QWidget):
 
     def _start_dependence(self, request: Run, title: str) -> None:
         self.dependence.begin()
-        self._beside.show()
+        self._said = ""
+        if self._beside.isHidden():
+            self._beside.show()
+            half = self._below.width() // 2
+            self._below.setSizes([half, half])
         self.verdict.setText("Asking…")
         self.asked.start(request, f"Does the answer depend on {title}?")
         self.cost.set_request(self.request())
@@ -278,7 +286,8 @@ class ConceptsTab(QWidget):
     # --- what comes ------------------------------------------------------------------------------
 
     def _came(self, result: AnyResult, recipe: Recipe | None) -> None:
-        self.board.add(result, recipe)
+        if not (isinstance(result, Table) and len(result.cells) == 1):  # the bars say it all
+            self.board.add(result, recipe)
         if isinstance(result, Grid) and result.feature is not None:
             self.direction.show_direction(result, recipe)
             self._update()
@@ -297,15 +306,16 @@ class ConceptsTab(QWidget):
     def _dependence_came(self, result: AnyResult, recipe: Recipe | None) -> None:
         self.dependence.add(result, recipe)
         if isinstance(result, Table) and result.key == "sensitivity" and result.notes:
-            self.verdict.setText(result.notes[0])
+            self._said = result.notes[0]
+            self.verdict.setText(self._said)
 
     def _dependence_told(self, _done: int, _total: int, words: str) -> None:
-        self.verdict.setText(f"{words}…")
+        if not self._said:
+            self.verdict.setText(f"{words}…")
 
     def _dependence_ended(self, words: str) -> None:
         self.dependence.finish()
-        if words:
-            self.verdict.setText(words)
+        self.verdict.setText(words or self._said)
 
     def _update(self) -> None:
         missing, active = self.what_is_missing(), self.found.running
