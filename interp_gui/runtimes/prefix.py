@@ -1,8 +1,9 @@
 """Repeated edited passes on one batch that compute only what lies behind the first edit."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,37 @@ from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InvalidValue, OutOfMemory
 from interp_gui.core.layer import Address
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Runtime, Sources
-from interp_gui.runtimes.describers.sites import is_virtual
-from interp_gui.runtimes.structures import can_be_copied, copy_of, tensors_of
+from interp_gui.runtimes.onnx.runtime import OnnxRuntime
+from interp_gui.runtimes.onnx.splitting import SplitPasses
+from interp_gui.runtimes.recording import Call, CallKey, Recorder, Recording, replaying, skipped
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 LIMIT_BYTES = 256 * 2**20
+_MOST_REMEMBERED = 256  # sets of addresses
+_UNUSED = 256  # passes after which a recording makes room for others
+_MOST_IMPURE = 2  # passes that changed what modules hold: what is set up at first use is one
+
+Run = Callable[[], Forward]
 
 
 class CachedPrefix:
-    """Forward passes of one batch, bit for bit those of the runtime, faster from the second on.
+    """Forward passes of one batch that answer as the runtime does, faster from the second on.
 
-    The first pass with edits at some sites is a plain one in which the results of the largest
-    modules that end before the first edit are kept; the next passes with edits at the same sites
-    take them from there. Every other pass is a plain one.
+    On PyTorch they are those of the runtime bit for bit. The first pass with edits at some sites
+    is a plain one in which the results of the largest modules that end before the first edit are
+    kept; later passes take them from there, whatever their edits are, as long as none of them is
+    made earlier. Sites that are asked for again and whose first edit lies deeper get results of
+    their own, so that all subsets of a stack cost what lies behind them.
+
+    On ONNX Runtime the graph is cut in two at the values from which the edits start; the answer is
+    that of the whole graph within its rounding (1e-6 of the outputs' scale, proved for every cut).
+
+    Every other pass is a plain one.
 
     Parameters
     ----------
     runtime
-        The network; other runtimes than PyTorch's just run.
+        The network.
     batch
         Preprocessed (N, C, H, W); a copy is kept.
     limit_bytes
@@ -38,24 +52,26 @@ class CachedPrefix:
 
     Notes
     -----
-    A result is kept only if leaving its module out cannot be noticed: it shares no memory with
-    what the module was given, the module wrote into none of it and kept no state, and no site
-    asked for lies within. The kept results are proved once by repeating the first pass with them,
-    and dropped when a weight has changed.
+    Kept results are proved once by repeating the first pass with them, and dropped when a weight
+    has changed.
     """
 
     def __init__(self, runtime: Runtime, batch: Array, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._runtime = runtime
         self._batch = np.array(batch)
-        self._limit = limit_bytes
-        self._key: Any = None
-        self._kept: dict[str, list[_Call]] = {}
-        self._state: list[Any] = []
+        self._recordings: _Recordings | None = None
+        self._split: SplitPasses | None = None
+        if isinstance(runtime, TorchRuntime):
+            self._recordings = _Recordings(runtime, limit_bytes)
+        elif isinstance(runtime, OnnxRuntime):
+            self._split = SplitPasses(runtime, self._batch, limit_bytes=limit_bytes)
 
     @property
     def kept_bytes(self) -> int:
-        """Size of what is kept now."""
-        return sum(call.size for calls in self._kept.values() for call in calls)
+        """Size of what is kept now, the batch aside."""
+        if self._recordings is not None:
+            return self._recordings.kept_bytes
+        return self._split.kept_bytes if self._split is not None else 0
 
     def forward(
         self,
@@ -66,208 +82,162 @@ class CachedPrefix:
         until: str | None = None,
     ) -> Forward:
         """What `runtime.forward` gives for the batch, with the same errors."""
+        stack = edits if edits is not None else EditStack()
+        if self._split is not None and stack.active:
+            return self._split.forward(capture=capture, edits=stack, sources=sources, until=until)
 
         def run() -> Forward:
             return self._runtime.forward(
                 self._batch, capture=capture, edits=edits, sources=sources, until=until
             )
 
-        runtime = self._runtime
-        stack = edits if edits is not None else EditStack()
-        if (
-            not stack.active
-            or not isinstance(runtime, TorchRuntime)
-            or not _can_be_wrapped(runtime)
-        ):
+        if self._recordings is None or not stack.active:
             return run()
         try:
-            edited = {str(Address.parse(edit.feature.layer)) for edit in stack.active}
+            edited = frozenset(Address.parse(edit.feature.layer) for edit in stack.active)
             names = [key.layer if isinstance(key, Capture) else key for key in capture]
             names += [until] if until is not None else []
-            asked = edited | {str(Address.parse(name)) for name in names}
+            asked = edited | {Address.parse(name) for name in names}
         except InvalidValue:
             return run()
-        key = (frozenset(edited), frozenset(asked), _settings(runtime))
-        modules = dict(runtime.module.named_modules())
-        if key != self._key or not _same(self._state, _tensors(modules)):
-            return self._first(run, modules, key)
-        if not self._kept:
+        return self._recordings.run(run, edited, asked)
+
+
+@dataclass
+class _Held:
+    recording: Recording
+    used: int
+
+
+class _Recordings:
+    """What was kept of one batch, for several sets of edited places at once."""
+
+    def __init__(self, runtime: TorchRuntime, limit_bytes: int) -> None:
+        self._runtime = runtime
+        self._limit = limit_bytes
+        self._held: list[_Held] = []
+        self._requests: OrderedDict[_Asked, int] = OrderedDict()
+        self._made: set[_Asked] = set()
+        self._state: tuple[Any, list[Any]] | None = None
+        self._passes = 0
+        self._impure = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Size of all results; those that several recordings share count once."""
+        return sum(call.size_bytes for call in self._calls())
+
+    def run(self, run: Run, edited: frozenset[Address], asked: frozenset[Address]) -> Forward:
+        """A pass with as much left out as can be."""
+        if self._impure >= _MOST_IMPURE or not _can_be_wrapped(self._runtime):
             return run()
-        with suppress(OutOfMemory), _replaying(modules, self._kept):
+        modules = dict(self._runtime.module.named_modules())
+        self._check(modules)
+        key = edited, asked
+        requests = self._requested(key)
+        best, calls = self._best(edited, asked)
+        if key not in self._made:
+            if best is None:
+                return self._record(run, modules, key)
+            complete = best.recording.ends_at(edited) and len(calls) == len(best.recording.kept)
+            if requests > 1 and not complete:
+                return self._record(run, modules, key, better_than=skipped(calls))
+        if best is None or not calls:
             return run()
-        self._kept = {}
+        best.used = self._passes
+        with suppress(OutOfMemory), replaying(modules, calls):
+            return run()
+        self._forget()
         return run()
 
-    def _first(
-        self, run: Callable[[], Forward], modules: dict[str, nn.Module], key: Any
+    def _check(self, modules: Mapping[str, nn.Module]) -> None:
+        """Drop everything if a weight or a setting has changed."""
+        settings, tensors = _settings(self._runtime), _tensors(modules)
+        if self._state is None or self._state[0] != settings or not _same(self._state[1], tensors):
+            self._forget()
+            self._state = settings, tensors
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._requests.clear()
+        self._made.clear()
+
+    def _requested(self, key: "_Asked") -> int:
+        self._passes += 1
+        count = self._requests.pop(key, 0) + 1
+        self._requests[key] = count
+        while len(self._requests) > _MOST_REMEMBERED:
+            old, _ = self._requests.popitem(last=False)
+            self._made.discard(old)
+        return count
+
+    def _best(
+        self, edited: frozenset[Address], asked: frozenset[Address]
+    ) -> tuple[_Held | None, dict[CallKey, Call]]:
+        """The recording that saves most, and what of it can be used."""
+        best: _Held | None = None
+        calls: dict[CallKey, Call] = {}
+        for held in self._held:
+            if held.recording.serves(edited):
+                usable = held.recording.usable(asked)
+                if best is None or skipped(usable) > skipped(calls):
+                    best, calls = held, usable
+        return best, calls
+
+    def _calls(self) -> list[Call]:
+        found = [call for held in self._held for call in held.recording.kept.values()]
+        return list({id(call): call for call in found}.values())
+
+    def _record(
+        self,
+        run: Run,
+        modules: Mapping[str, nn.Module],
+        key: "_Asked",
+        *,
+        better_than: int | None = None,
     ) -> Forward:
-        """A plain pass that keeps results, and the proof that they can be used."""
-        edited, asked, _ = key
-        self._key, self._kept = None, {}
-        before = _attributes(modules)
-        random = torch.get_rng_state()
-        recorder = _Recorder(edited, asked, self._limit)
+        """A plain pass that keeps results, and the proof that they can be used.
+
+        The first edits of all are earlier than what is held: what is kept for them serves all
+        others too, and those make room. What is kept beside that takes what room is left.
+        """
+        edited, asked = key
+        room = self._limit
+        if better_than is not None:
+            self._held = [h for h in self._held if self._passes - h.used < _UNUSED]
+            room -= self.kept_bytes
+        before, random = _attributes(modules), torch.get_rng_state()
+        recorder = Recorder(
+            edited, asked, limit_bytes=room, known={call.key: call for call in self._calls()}
+        )
         try:
             with recorder.recording(modules):
                 true = run()
         except OutOfMemory:
-            recorder.log.clear()
+            recorder.forget()
+            self._forget()
             return run()
-        state, kept = _tensors(modules), recorder.kept()
-        pure = _same(before, _attributes(modules)) and torch.equal(random, torch.get_rng_state())
-        if kept and pure and not recorder.unsure:
-            with suppress(OutOfMemory), _replaying(modules, kept):
-                self._kept = kept if _equal(true, run()) else {}
-        self._key, self._state = key, state
+        self._made.add(key)
+        recording = recorder.recorded()
+        if not (_same(before, _attributes(modules)) and torch.equal(random, torch.get_rng_state())):
+            self._impure += 1
+            self._forget()
+            return true
+        calls = recording.usable(asked)
+        if better_than is not None and skipped(calls) <= better_than:
+            return true
+        proved = False
+        with suppress(OutOfMemory), replaying(modules, calls):
+            proved = _equal(true, run())
+        if proved:
+            self._held.append(_Held(recording, self._passes))
+            while self.kept_bytes > self._limit:
+                self._held.pop(0)
         return true
 
 
-@dataclass
-class _Call:
-    """One call of a module before the first edit, and what it returned if that is kept."""
-
-    path: str
-    result: Any = None
-    kept: bool = False
-    size: int = 0
-
-
-@dataclass
-class _Recorder:
-    """Follows a pass up to its first edit.
-
-    `log` holds calls in order of their starts. Those made within a call stand right behind it, so
-    that a call whose result is kept takes the place of all that follow it there.
-    """
-
-    edited: frozenset[str]
-    asked: frozenset[str]
-    limit: int
-    log: list[_Call] = field(default_factory=list)
-    unsure: bool = False
-    _closed: bool = False
-    _open: list[list[bool]] = field(default_factory=list)  # whether a site asked for lies within
-    _counts: dict[str, int] = field(default_factory=dict)
-    _hooked: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        edited = [Address.parse(name) for name in self.edited]
-        asked = [Address.parse(name) for name in self.asked]
-        self._edited_within = {(a.path, a.call) for a in edited if a.site}
-        self._asked_within = {(a.path, a.call) for a in asked if is_virtual(a)}
-
-    @contextmanager
-    def recording(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
-        """Follow the pass that is run while this is open."""
-        paths = {Address.parse(name).path for name in self.asked} & set(modules)
-        handles = [
-            modules[path].register_forward_pre_hook(self._counter(path)) for path in sorted(paths)
-        ]
-        wrappers = {
-            path: self._wrapper(path, module.forward, path in paths)
-            for path, module in modules.items()
-            if path
-        }
-        try:
-            with _instead(modules, wrappers):
-                yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def kept(self) -> dict[str, list[_Call]]:
-        """By path: calls in order, with the kept results among them."""
-        paths = {call.path for call in self.log if call.kept}
-        return {path: [c for c in self.log if c.path == path] for path in paths}
-
-    def _is_closed(self) -> bool:
-        return self._closed
-
-    def _counter(self, path: str) -> Callable[[nn.Module, Any], None]:
-        def count(_module: nn.Module, _args: Any) -> None:
-            self._hooked[path] = self._hooked.get(path, 0) + 1
-
-        return count
-
-    def _wrapper(self, path: str, inner: Callable[..., Any], asked: bool) -> Callable[..., Any]:
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            if self._closed:
-                return inner(*args, **kwargs)
-            number = self._counts.get(path, 0)
-            self._counts[path] = number + 1
-            if asked:
-                # Called without hooks, it is not counted as the runtime counts.
-                self.unsure = self.unsure or self._hooked.get(path, 0) != number + 1
-                for frame in self._open:
-                    frame[0] = True
-            if (path, number) in self._edited_within:
-                self._closed = True
-                return inner(*args, **kwargs)
-            position = len(self.log)
-            self.log.append(_Call(path))
-            # What is asked for within a call is only there if the call is made.
-            frame = [(path, number) in self._asked_within]
-            self._open.append(frame)
-            given = tensors_of((args, kwargs))
-            versions = [t._version for t in given or ()]
-            result = inner(*args, **kwargs)
-            if self._is_closed():
-                return result
-            self._open.pop()
-            untouched = given is not None and versions == [t._version for t in given]
-            if untouched and not frame[0]:
-                self._keep(position, given or [], result)
-            self._closed = str(Address(path, number)) in self.edited
-            return result
-
-        return forward
-
-    def _keep(self, position: int, given: list[Tensor], result: Any) -> None:
-        found = tensors_of(result)
-        if not found or not all(can_be_copied(tensor) for tensor in found):
-            return
-        own = {t.untyped_storage().data_ptr() for t in found}
-        if len(own) < len(found) or own & {t.untyped_storage().data_ptr() for t in given}:
-            return
-        size = sum(tensor.untyped_storage().nbytes() for tensor in found)
-        others = sum(call.size for call in self.log[:position])
-        if others + size > self.limit:
-            return
-        del self.log[position + 1 :]
-        call = self.log[position]
-        call.result, call.kept, call.size = copy_of(result), True, size
-
-
-def _replaying(modules: Mapping[str, nn.Module], kept: Mapping[str, list[_Call]]) -> Any:
-    """While open, calls whose results are kept return copies of them."""
-
-    def wrapper(inner: Callable[..., Any], calls: Iterator[_Call]) -> Callable[..., Any]:
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            call = next(calls, None)
-            return copy_of(call.result) if call and call.kept else inner(*args, **kwargs)
-
-        return forward
-
-    wrappers = {path: wrapper(modules[path].forward, iter(calls)) for path, calls in kept.items()}
-    return _instead(modules, wrappers)
-
-
-@contextmanager
-def _instead(
-    modules: Mapping[str, nn.Module], forwards: Mapping[str, Callable[..., Any]]
-) -> Iterator[None]:
-    """Other `forward`s for some modules; hooks run as ever."""
-    own = {p: vars(modules[p])["forward"] for p in forwards if "forward" in vars(modules[p])}
-    try:
-        for path, forward in forwards.items():
-            vars(modules[path])["forward"] = forward
-        yield
-    finally:
-        for path in forwards:
-            if path in own:
-                vars(modules[path])["forward"] = own[path]
-            else:
-                vars(modules[path]).pop("forward", None)
+_Asked = tuple[frozenset[Address], frozenset[Address]]
+"""Addresses that are edited, and those that are edited or read."""
 
 
 def _can_be_wrapped(runtime: TorchRuntime) -> bool:

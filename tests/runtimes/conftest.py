@@ -15,7 +15,7 @@ import torchvision
 from interp_gui.core.model import ModelDescription, OutputInfo, Preprocessing
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
-SIZES = {"mobilenet_v2": 64, "resnet18": 64, "convnext_tiny": 64, "vit_b_16": 224, "swin_t": 224}
+SIZES = {"mobilenet_v2": 64, "resnet18": 64, "convnext_tiny": 64, "vit_b_16": 64, "swin_t": 112}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,7 +93,8 @@ def pictures(count, size, *, seed=0):
 def build(name):
     size = SIZES[name]
     torch.manual_seed(0)
-    module = torchvision.models.get_model(name).eval()
+    options = {"image_size": size} if "vit" in name else {}
+    module = torchvision.models.get_model(name, **options).eval()
     return TorchRuntime(randomise(module, size), describe(name, size))
 
 

@@ -1,5 +1,6 @@
 """A cached prefix answers as the runtime does, bit for bit, and computes less."""
 
+import itertools
 from collections import Counter
 from contextlib import contextmanager
 
@@ -292,3 +293,89 @@ def test_directions_patches_and_passes_without_edits(built, batch):
     patch = Edit(feature=Feature(layer=layer), kind="patch", source="b")
     sources = {(layer, "b"): value[1]}
     check(network, x, [[out], [patch], [patch, out], []], sources=sources, capture=[layer])
+
+
+def leaves(network, run):
+    with counted(network) as calls:
+        run()
+    return sum(calls.values())
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "vit_b_16"])
+def test_all_subsets_of_a_stack_are_bit_equal_and_share_what_is_kept(name, built, batch):
+    network = built(name)
+    x = batch(network, 1)
+    layers = depths(network)
+    edits = [scale(layer, 2.0) for layer in layers]
+    subsets = [EditStack(c) for n in (3, 2, 1) for c in itertools.combinations(edits, n)]
+    prefix = CachedPrefix(network, x)
+    prefix.forward(edits=subsets[0])
+    alone = prefix.kept_bytes
+    whole = leaves(network, lambda: network.forward(x))
+    for stack in subsets[1:]:  # none is computed from the start
+        true = network.forward(x, edits=stack)
+        with counted(network) as calls:
+            same(true, prefix.forward(edits=stack))
+        assert sum(calls.values()) <= whole
+    assert prefix.kept_bytes == alone
+    for _ in range(2):
+        for stack in subsets:
+            same(network.forward(x, edits=stack), prefix.forward(edits=stack))
+    again = {}
+    for stack in subsets:
+        again[stack.edits] = leaves(network, lambda stack=stack: prefix.forward(edits=stack))
+    # each costs what lies behind its own first edit
+    assert again[edits[2],] < 0.3 * whole
+    assert again[tuple(edits[1:])] < 0.8 * whole
+    assert again[edits[2],] < again[edits[1],] <= again[tuple(edits[1:])] < again[edits[0],]
+    assert alone < prefix.kept_bytes < 6 * alone + 2**20
+
+
+def test_what_is_kept_for_a_late_edit_is_not_used_for_an_early_one(built, batch):
+    network = built("resnet18")
+    x = batch(network, 1)
+    early, middle, late = depths(network)
+    for order in itertools.permutations([early, middle, late]):
+        check(network, x, [[scale(layer, 3.0)] for layer in order])
+    inside = [[scale(input_site(network, layer), 3.0)] for layer in (late, middle, early)]
+    check(network, x, [*inside, [scale(middle, 2.0)], *inside[::-1]])
+
+
+def test_reading_what_was_left_out_is_bit_equal(built, batch):
+    network = built("mobilenet_v2")
+    x = batch(network, 1)
+    names = [info.name for info in network.description.layers]
+    prefix = CachedPrefix(network, x)
+    stack = EditStack((scale(names[120], 2.0),))
+    for asked in ((), names[10:14], names[60:62], (), names[130:132], names[115:125]):
+        true = network.forward(x, edits=stack, capture=asked)
+        for _ in range(3):
+            same(true, prefix.forward(edits=stack, capture=asked))
+
+
+def test_several_sets_of_places_stay_within_the_limit(built, batch):
+    network = built("mobilenet_v2")
+    x = batch(network, 1)
+    limit = 150_000
+    prefix = CachedPrefix(network, x, limit_bytes=limit)
+    for _ in range(3):
+        for layer in (depths(network)[1], depths(network)[2], depths(network)[0]):
+            stack = EditStack((scale(layer, 2.0),))
+            same(network.forward(x, edits=stack), prefix.forward(edits=stack))
+            assert prefix.kept_bytes <= limit
+    assert prefix.kept_bytes
+
+
+@pytest.mark.parametrize("path", ["shared", "first", "last", "shared.0"])
+def test_a_shared_module_is_counted_whatever_is_left_out(path, tiny, batch):
+    """Later calls of a module are told from those that were within what was left out."""
+    torch.manual_seed(0)
+    runtime = tiny(Traps())
+    x = batch(runtime, 2)
+    prefix = CachedPrefix(runtime, x)
+    sites = ["shared.1#2", "shared#1", "last/in", "shared.0#1", f"{path}/in", path]
+    for _ in range(3):
+        for count in (1, 2):
+            for chosen in itertools.combinations(sites, count):
+                stack = EditStack(tuple(scale(site, 2.0) for site in chosen))
+                same(runtime.forward(x, edits=stack), prefix.forward(edits=stack))

@@ -1,8 +1,8 @@
 """An ONNX model and its sessions: which one serves a plan, and how a batch goes through it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,25 @@ from interp_gui.runtimes.onnx.sessions import LEVELS, Sessions, Weights, run_ses
 
 CLOSE = 1e-5
 """Largest difference, in parts of the outputs' scale, that optimisation may make."""
+_CLOSE_HALF = 2e-3
+"""The same where weights are of half precision, whose numbers are a thousandth apart."""
 
 SlotFeeds = Mapping[tuple[Site, int], Mapping[str, NDArray[Any]]]
+Values = dict[str, NDArray[Any]]
+
+
+class RunPlan(Protocol):
+    """What runs a plan: the whole network, or what lies behind its edits."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        batch: NDArray[np.float32],
+        feeds: SlotFeeds,
+        *,
+        check: Callable[[], None] | None = None,
+    ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Outputs and reads of the plan for a batch, float32."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,9 @@ class Network:
         extent = first[0] if first else None
         self.batch = extent if isinstance(extent, int) else 0
         """How many images the graph takes at once; 0 where any number."""
+        half = any(array.dtype == np.float16 for array in graph.constants.values())
+        self.close = _CLOSE_HALF if half else CLOSE
+        """Largest difference that optimisation may make here."""
         self._level = ""
         self._plain: _Ready | None = None
         self._reference: dict[tuple[int, ...], list[NDArray[Any]]] = {}
@@ -61,6 +81,11 @@ class Network:
     def skeleton(self) -> Any:
         """The model without its weights."""
         return self._weights.skeleton
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of its rewritings, the latest ones."""
+        return self._sessions
 
     @property
     def sentence(self) -> str:
@@ -109,7 +134,7 @@ class Network:
         """
         shape = batch.shape[1:]
         ready = self._sessions.get((plan, shape), lambda: self._prepare(plan, shape))
-        outputs, reads, same = self._run(ready, batch, _numbers(ready.rewritten, feeds), check)
+        outputs, reads, same = self._run(ready, batch, numbers_of(ready.rewritten, feeds), check)
         if same:
             return self.run(replace(plan, edits=()), batch, {}, check=check)
         return outputs, reads
@@ -125,7 +150,7 @@ class Network:
         assert ready is not None
 
         def run(batch: NDArray[np.float32], feeds: SlotFeeds) -> list[NDArray[Any]]:
-            return self._run(ready, batch, _numbers(rewritten, feeds), check)[0]
+            return self._run(ready, batch, numbers_of(rewritten, feeds), check)[0]
 
         return run
 
@@ -139,48 +164,47 @@ class Network:
         """Outputs, reads, and whether there are edits that left every value as it was."""
         rewritten, image = ready.rewritten, self.graph.inputs[0].name
         names = [n for n in dict.fromkeys((*rewritten.outputs, *rewritten.reads)) if n != image]
-        size = self.batch or max(len(batch), 1)
-        parts: list[dict[str, NDArray[Any]]] = []
+        parts: list[Values] = []
         same = bool(rewritten.same)
+        for part in self.parts(batch):
+            asked = [*names, *rewritten.same]
+            found = run_session(ready.session, asked, {image: part, **numbers}, check=check)
+            parts.append({image: part} | dict(zip(names, found, strict=False)))
+            same = same and all(float(flag) == 1.0 for flag in found[len(names) :])
+        joined = joined_parts(parts, (*names, image), len(batch))
+        return (
+            [joined[n] for n in rewritten.outputs], [joined[n] for n in rewritten.reads], same,
+        )  # fmt: skip
+
+    def parts(self, batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """A batch in as many images as the graph takes at once, the last part filled up."""
+        size = self.batch or max(len(batch), 1)
         for start in range(0, max(len(batch), 1), size):
             part = batch[start : start + size]
             short = size - len(part) if self.batch else 0
             if short:  # a graph for so many images takes no fewer
                 part = np.concatenate([part, np.zeros((short, *part.shape[1:]), np.float32)])
-            asked = [*names, *rewritten.same]
-            found = run_session(ready.session, asked, {image: part, **numbers}, check=check)
-            values = {image: part} | dict(zip(names, found, strict=False))
-            same = same and all(float(flag) == 1.0 for flag in found[len(names) :])
-            kept = size - short
-            parts.append({name: value[:kept] for name, value in values.items()})
-        joined = {
-            name: _float32(np.concatenate([part[name] for part in parts]) if len(parts) > 1
-                           else parts[0][name])
-            for name in (*names, image)
-        }  # fmt: skip
-        return (
-            [joined[n] for n in rewritten.outputs], [joined[n] for n in rewritten.reads], same,
-        )  # fmt: skip
+            yield part
 
     def _prepare(self, plan: Plan, shape: tuple[int, ...]) -> _Ready:
-        highest = LEVELS.index(self._plain_level(shape))
+        highest = LEVELS.index(self.level(shape))
         rewritten = rewrite(self.skeleton, self.graph, plan)
         if plan == Plan() and self._plain is not None:
             return self._plain
         best: tuple[float, _Ready] | None = None
-        plain = self._plain_outputs(shape) if plan.outputs else []
+        plain = self.plain_outputs(shape) if plan.outputs else []
         for level in LEVELS[highest:]:
             ready = self._loaded(rewritten, level)
             if ready is None:
                 continue
             if not plan.outputs:
                 return ready
-            difference = _difference(self._run(ready, self._noise(shape), {}, None)[0], plain)
-            if difference == 0 or (difference <= CLOSE and not plan.edits):
+            difference = difference_of(self._run(ready, self.noise(shape), {}, None)[0], plain)
+            if difference == 0 or (difference <= self.close and not plan.edits):
                 return ready
             if best is None or difference < best[0]:
                 best = difference, ready
-        if best is None or best[0] > 10 * CLOSE:
+        if best is None or best[0] > 10 * self.close:
             raise InterpError(
                 "Reading or changing this layer would change the network's answer, so it is not "
                 "done.",
@@ -201,7 +225,7 @@ class Network:
                 raise
             return None
 
-    def _plain_level(self, shape: tuple[int, ...]) -> str:
+    def level(self, shape: tuple[int, ...]) -> str:
         """The highest level at which the model answers as it does without optimisation."""
         if self._level:
             return self._level
@@ -211,27 +235,40 @@ class Network:
             ready = self._loaded(rewritten, level)
             if ready is None:
                 continue
-            found = self._run(ready, self._noise(shape), {}, None)[0]
+            found = self._run(ready, self.noise(shape), {}, None)[0]
             exact = exact or found
             self._level, self._plain = level, ready
-            if level != LEVELS[-1] and _difference(found, exact) <= CLOSE:
+            if level != LEVELS[-1] and difference_of(found, exact) <= self.close:
                 return level
         self._level, self._plain = LEVELS[-1], None
         return self._level
 
-    def _plain_outputs(self, shape: tuple[int, ...]) -> list[NDArray[Any]]:
+    def plain_outputs(self, shape: tuple[int, ...]) -> list[NDArray[Any]]:
         """What the untouched model answers to noise."""
         if shape not in self._reference:
             plain = self._sessions.get((Plan(), shape), lambda: self._prepare(Plan(), shape))
-            self._reference[shape] = self._run(plain, self._noise(shape), {}, None)[0]
+            self._reference[shape] = self._run(plain, self.noise(shape), {}, None)[0]
         return self._reference[shape]
 
-    def _noise(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    def noise(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """The pictures that rewritings are compared on."""
         noise = np.random.default_rng(1).standard_normal((self.batch or 1, *shape))
         return noise.astype(np.float32)
 
 
-def _numbers(rewritten: Rewritten, feeds: SlotFeeds) -> dict[str, NDArray[Any]]:
+def joined_parts(
+    parts: Sequence[Values], names: Iterable[str], count: int
+) -> dict[str, NDArray[np.float32]]:
+    """Values of all images of a batch of `count`, from those of its parts, as float32."""
+    return {
+        name: _float32(np.concatenate([part[name] for part in parts])[:count] if len(parts) > 1
+                       else parts[0][name][:count])
+        for name in names
+    }  # fmt: skip
+
+
+def numbers_of(rewritten: Rewritten, feeds: SlotFeeds) -> dict[str, NDArray[Any]]:
+    """What the slots of a rewritten model are fed, by the names of its inputs."""
     return {
         f"{rewritten.inputs[key]}_{name}": value
         for key, slot in feeds.items()
@@ -239,7 +276,7 @@ def _numbers(rewritten: Rewritten, feeds: SlotFeeds) -> dict[str, NDArray[Any]]:
     }
 
 
-def _difference(found: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]) -> float:
+def difference_of(found: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]) -> float:
     """Largest difference in parts of the outputs' scale."""
     largest = 0.0
     for a, b in zip(found, wanted, strict=True):

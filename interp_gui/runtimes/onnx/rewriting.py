@@ -141,7 +141,7 @@ def rewrite(skeleton: Any, graph: Graph, plan: Plan) -> Rewritten:
     )
     reads = tuple(_read(site, before, instead) for site, before in plan.reads)
     _return(own, graph, (*outputs, *reads, *same))
-    _prune(own)
+    prune(own)
     return Rewritten(model=model, outputs=outputs, reads=reads, inputs=prefixes, same=tuple(same))
 
 
@@ -166,7 +166,7 @@ def _return(own: Any, graph: Graph, names: Sequence[str]) -> None:
         own.output.append(port)
 
 
-def _prune(own: Any) -> None:
+def prune(own: Any) -> None:
     """Drop nodes that nothing returned depends on, and weights that only they took."""
     needed = {port.name for port in own.output}
     kept = []

@@ -20,10 +20,11 @@ from interp_gui.runtimes.hooks import before_every_module
 from interp_gui.runtimes.onnx.axes import has_parts, slot_axis
 from interp_gui.runtimes.onnx.edit_feeds import slot_feeds, slot_kind
 from interp_gui.runtimes.onnx.graph import Graph, read_graph
-from interp_gui.runtimes.onnx.network import Network
+from interp_gui.runtimes.onnx.network import Network, RunPlan
 from interp_gui.runtimes.onnx.poking import poked
 from interp_gui.runtimes.onnx.probing import EDIT_OPSET, Layers, find_layers
 from interp_gui.runtimes.onnx.rewriting import Plan, Site, SiteSlots, SlotKind
+from interp_gui.runtimes.onnx.splitting import Splits
 
 __all__ = ["OnnxRuntime"]
 
@@ -57,6 +58,8 @@ class OnnxRuntime:
         check: Callable[[], None] | None = None,
     ) -> None:
         self._network = Network(read_graph(onnx), device=device)
+        self.splits = Splits(self._network)
+        """The network in two halves, for passes that share the first one."""
         self._checks: list[Callable[[], None]] = [check] if check is not None else []
         channels = len(description.preprocessing.mean)
         self._by_size: dict[tuple[int, ...], Layers] = {}
@@ -98,6 +101,11 @@ class OnnxRuntime:
     def graph(self) -> Graph:
         """The graph as it was opened."""
         return self._network.graph
+
+    @property
+    def network(self) -> Network:
+        """The graph with its sessions."""
+        return self._network
 
     @property
     def sessions_made(self) -> int:
@@ -145,6 +153,11 @@ class OnnxRuntime:
         """What is known of an address; None of one that is not offered."""
         return self._layers.sites.get(str(Address.parse(name)))
 
+    def place(self, name: str) -> tuple[Site, str]:
+        """Where in the graph a layer's value is, and its kind of numbers."""
+        known = self.layer(name).name
+        return self._layers.places[known], self._layers.dtypes[known]
+
     def pulse(self) -> None:
         """Show life in what takes long beside passes; raises where it is to end."""
         self._check()
@@ -163,14 +176,28 @@ class OnnxRuntime:
         until: str | None = None,
     ) -> Forward:
         """Run a preprocessed batch (N, C, H, W) and copy values out, as `core.runtime` says."""
+        return self.forward_by(
+            self._network.run, batch, capture=capture, edits=edits, sources=sources, until=until
+        )
+
+    def forward_by(
+        self,
+        run: RunPlan,
+        batch: Array,
+        *,
+        capture: Sequence[CaptureLike] = (),
+        edits: EditStack | None = None,
+        sources: Sources | None = None,
+        until: str | None = None,
+    ) -> Forward:
+        """The same where something else than the whole network runs the plan."""
         values = np.ascontiguousarray(batch, np.float32)
         if values.ndim != 4:
             raise InvalidValue("A batch is an array of shape (N, channels, height, width).")
         layers = self._layers_for(values.shape[1:])
         asked = self._asked(layers, capture, edits or EditStack(), sources or {}, until)
-        outputs, reads = self._network.run(
-            asked.plan, values, asked.feeds, check=self._check if self._checks else None
-        )
+        check = self._check if self._checks else None
+        outputs, reads = run(asked.plan, values, asked.feeds, check=check)
         names = [output.name for output in self._description.outputs]
         by_read = dict(zip(asked.plan.reads, reads, strict=True))
         return Forward(

@@ -97,6 +97,10 @@ class Sessions:
         """What the sessions run on, as they say themselves, and why."""
         return provider_sentence(self.used, self._providers, self._problem)
 
+    def __contains__(self, key: Any) -> bool:
+        """Whether something is kept under a key."""
+        return key in self._kept
+
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
         """What is kept under a key; made, and the oldest dropped, if it is not."""
         if key in self._kept:
