@@ -4,7 +4,7 @@ import pytest
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
-from interp_gui.core.result import Bars, Curve, Grid, GridItem, Heatmap, Picture, Table
+from interp_gui.core.result import Bars, Curve, Grid, GridItem, Heatmap, Matrix, Picture, Table
 
 
 def noise(height, width, channels=3, seed=0):
@@ -58,6 +58,26 @@ def every_kind():
             key="c", title="Curve", x=np.arange(5, dtype=np.float32),
             ys=np.array([[0, 1, np.nan, 3, 4], [2, 2, 2, 2, 2]], np.float32), names=("u", "v"),
             x_label="step", y_label="activation",
+        ),
+        Curve(
+            key="d", title="Strengths", x=np.linspace(-2, 2, 5, dtype=np.float32),
+            ys=np.array([[0, 1, 2, 3, 4]], np.float32), names=("unit",), band_name="others",
+            band=np.array([[-1, 0, np.nan, 0, -1], [1, 1, 1, 2, 3]], np.float32), span=(-1.0, 1.0),
+        ),
+        Bars(
+            key="m", title="Stand out", labels=("unit 3", "unit 4"), values=(0.5, -1.0),
+            marked=(True, False),
+        ),
+        Matrix(
+            key="x", title="Patched", values=np.array([[0.1, -0.4, np.nan]] * 2, np.float32),
+            exact=np.array([[0.2, np.nan, np.nan], [np.nan, -0.5, np.nan]], np.float32),
+            row_labels=("features.3", "features.7"), column_labels=("0,0", "0,1", "0,2"),
+            row_title="layer", column_title="position", unit="share", numbers=numbers,
+            notes=("0: nothing.",),
+        ),
+        Matrix(
+            key="y", title="All exact", values=np.ones((1, 60), np.float32), symmetric=False,
+            row_labels=("a",), column_labels=tuple(map(str, range(60))),
         ),
     )  # fmt: skip
 
