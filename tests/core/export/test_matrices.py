@@ -2,6 +2,7 @@
 
 import csv
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_columns_that_would_touch_are_named_every_so_often():
     named = [i for i in drawing.items if isinstance(i, Text) and "," in i.text]
     assert 5 < len(named) < 50
     ends = [(item.x - item.width / 2, item.x + item.width / 2) for item in named]
-    assert all(before[1] < after[0] for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(ends))
 
 
 def test_a_csv_tells_estimates_from_exact_numbers():

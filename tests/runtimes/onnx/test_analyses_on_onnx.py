@@ -48,11 +48,12 @@ def test_it_works_or_is_refused_with_a_sentence(analysis, gradients, small_bytes
     edit = Edit(feature=Feature(layer=layer, units=(1,)), kind="ablate")
     edits = EditStack(()) if analysis.id in UNEDITED else EditStack((edit,))
     inputs = Inputs(
-        images=images.paths[:1], dataset=images, layer=layer, edits=edits,
-        features=(Feature(layer=layer, units=(2,)),),
+        images=images.paths[: 2 if "source" in analysis.needs else 1], dataset=images,
+        layer=layer, edits=edits, features=(Feature(layer=layer, units=(2,)),),
     )  # fmt: skip
     fields = {field.name for field in dataclasses.fields(analysis.parameters)}
-    settings = analysis.settings({"steps": 2} if "steps" in fields else {})
+    few = {"steps": 2, "studied": "class 0"}
+    settings = analysis.settings({name: few[name] for name in fields & set(few)})
     context = Context(model=runtime, inputs=inputs)
     if analysis.id == "compare-models":
         pytest.skip("it takes a second model")
