@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
         )
         self.output = OutputPanel(self.state, self.bridge, self.thumbnails)
         self.interventions = InterventionsPanel(self.state, self.bridge, self._brushed)
-        self.hold: HoldKey
+        self.hold = HoldKey(self, self.state)
         self.shelf = ShelfPanel(self.state, self.documents, self.settings)
         self.shelf.show_requested.connect(self._show_shelf)
         self.jobs = JobsPanel(self.bridge, open_paths=lambda: open_paths(self.state))

@@ -5,6 +5,8 @@ Results that the engine makes fit; those of a file may hold anything of the righ
 
 from collections.abc import Iterable
 
+from interp_gui.core.edit import EditStack
+from interp_gui.core.interventions.kinds import Intervention
 from interp_gui.core.result import (
     AnyResult,
     Bars,
@@ -20,6 +22,7 @@ from interp_gui.core.session.container import Damaged
 from interp_gui.core.session.document import SessionDocument
 
 LARGEST_SIDE = 32_768
+MOST_STACKS, MOST_WATCHED = 1000, 1000
 
 
 def check_document(document: SessionDocument) -> None:
@@ -32,6 +35,10 @@ def check_document(document: SessionDocument) -> None:
     ):
         if len(set(ids)) < len(ids) or not all(ids):
             raise Damaged(f"its {what} have an id that is missing or not unique")
+    for stack in (document.edits, *document.stacks):
+        check_stack(stack)
+    if len(document.stacks) > MOST_STACKS or len(document.watched) > MOST_WATCHED:
+        raise Damaged("it keeps more edits or watched images than there can be")
     for item in document.shelf:
         if item.picture is not None:
             _check_pixels(item.picture)
@@ -67,6 +74,20 @@ def check_result(result: AnyResult) -> None:
             _fits(result.band is None or result.band.shape == (2, len(result.x)))
         case Matrix():
             _check_matrix(result)
+        case Intervention():
+            _check_intervention(result)
+
+
+def check_stack(stack: EditStack) -> None:
+    """Raise Damaged where a stack of edits does not fit together."""
+    if stack.solo is not None and not 0 <= stack.solo < len(stack.edits):
+        raise Damaged("the edit that stands alone is none of its edits")
+
+
+def _check_intervention(result: Intervention) -> None:
+    _fits(result.before.ndim == 1 and result.before.shape == result.after.shape)
+    _fits(len(result.labels) in (0, len(result.before)))
+    check_stack(result.edits)
 
 
 def _check_matrix(matrix: Matrix) -> None:

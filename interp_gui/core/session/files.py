@@ -83,6 +83,7 @@ def _main(document: SessionDocument, arrays: Arrays, *, saved_in: str) -> bytes:
             msgspec.structs.replace(model, path=portable(model.path)) for model in document.models
         ),
         image=portable(document.image),
+        watched=tuple(map(portable, document.watched)),
         dataset=msgspec.structs.replace(dataset, images=()) if dataset is not None else None,
     )
     content = {
@@ -246,6 +247,7 @@ def _found(document: SessionDocument, saved_in: str, source: Path) -> SessionDoc
             msgspec.structs.replace(model, path=now(model.path)) for model in document.models
         ),
         image=now(document.image),
+        watched=tuple(map(now, document.watched)),
         dataset=dataset,
     )
 

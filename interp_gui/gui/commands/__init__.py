@@ -21,7 +21,6 @@ from interp_gui.gui.commands.session import session_commands
 from interp_gui.gui.commands.view import view_commands
 from interp_gui.gui.commands.views import views_commands
 from interp_gui.gui.dragging.window_drops import WindowDrops
-from interp_gui.gui.interventions.hold import HoldKey
 from interp_gui.gui.keyboard.focus_ring import KeyboardFocus
 from interp_gui.gui.keyboard.text_keys import TextKeys
 from interp_gui.gui.panel_menus import add_panel_menus, show_images_of
@@ -59,9 +58,7 @@ def connect(window: "MainWindow") -> None:
     WindowDrops(window, window.background)
     KeyboardFocus(window)
     TextKeys(window)
-    window.hold = HoldKey(window, window.state)
-    window.interventions.menu.addActions(
-        [window.actions_[spec.id] for spec in window.actions_.specs if spec.menu == INTERVENE]
-    )
+    own = [spec.id for spec in window.actions_.specs if spec.menu == INTERVENE]
+    window.interventions.menu.addActions([window.actions_[name] for name in own])
     add_panel_menus(window)
     window.output.images_wanted.connect(partial(show_images_of, window))

@@ -1,8 +1,5 @@
 """What can be done with the interventions as a whole, and with what is chosen of them."""
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
@@ -13,7 +10,6 @@ if TYPE_CHECKING:
 
 MENU = "Intervene"
 DATASET_EFFECT, SWEEP = "dataset-effect", "ablation-sweep"
-BAKE = "interp_gui.gui.interventions.bake_dialog"
 
 
 def intervene_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
@@ -32,7 +28,7 @@ def intervene_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
         current = panel.list.current
         edits.solo(None if current is None or state.edits.solo is not None else current)
 
-    found = [
+    return (
         ActionSpec(
             id="intervene.mute", title="&Mute all", shortcut="Shift+M", menu=MENU, group="1",
             icon="mute", tooltip="Show the network as it is, and the interventions again",
@@ -101,21 +97,12 @@ def intervene_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             why_not=lambda: _missing(window, SWEEP),
             handler=lambda: window.centre.show_analysis(SWEEP),
         ),
-    ]  # fmt: skip
-    if _exists(BAKE):
-        found.append(
-            ActionSpec(
-                id="intervene.bake", title="&Bake into a checkpoint…", menu=MENU, group="6",
-                icon="export", tooltip="Write a model that behaves as the edited one does",
-                why_not=lacking, handler=lambda: _bake(window),
-            )
-        )  # fmt: skip
-    return tuple(found)
-
-
-def _exists(module: str) -> bool:
-    """Whether a part of the program is there, without loading it."""
-    return find_spec(module) is not None
+        ActionSpec(
+            id="intervene.bake", title="&Bake into a checkpoint…", menu=MENU, group="6",
+            icon="export", tooltip="Write a model that behaves as the edited one does",
+            why_not=lacking, handler=lambda: _bake(window),
+        ),
+    )  # fmt: skip
 
 
 def _missing(window: "MainWindow", analysis: str) -> str:
@@ -144,5 +131,6 @@ def _save(window: "MainWindow") -> None:
 
 
 def _bake(window: "MainWindow") -> None:
-    open_dialog: Callable[..., object] = import_module(BAKE).open_bake_dialog
-    open_dialog(window, window.state, window.bridge, window.documents)
+    from interp_gui.gui.interventions.bake_dialog import open_bake_dialog
+
+    open_bake_dialog(window, window.state, window.bridge, window.documents)

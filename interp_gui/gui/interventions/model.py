@@ -350,9 +350,10 @@ class Interventions(QObject):
             self._compared = index
             self.compared_changed.emit()
 
-    def keep_stack(self, name: str = "") -> int:
-        """Keep a copy of what stands on the panel; its number."""
-        kept = msgspec.structs.replace(self.stack, name=name or self.stack.name)
+    def keep_stack(self, name: str = "", *, stack: EditStack | None = None) -> int:
+        """Keep a copy of what stands on the panel, or of another stack; its number."""
+        found = self.stack if stack is None else stack
+        kept = msgspec.structs.replace(found, name=name or found.name)
         number = len(self._state.stacks)
         title = f"keep {words.title_of_stack(kept, number)}"
         self._change(title, self._content, (*self._state.stacks, kept))

@@ -7,6 +7,7 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QLineEdit, QMenu, QSplitter, QWidget
 
+from interp_gui.core.edit import EDITS_MIME_TYPE, EditStack
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import Feature
 from interp_gui.core.result import Pixels
@@ -15,6 +16,8 @@ from interp_gui.gui import parts, theme
 from interp_gui.gui.dragging.drop_hint import DropHint
 from interp_gui.gui.dragging.sentences import of_features
 from interp_gui.gui.features.commands import feature_commands_of
+from interp_gui.gui.interventions.kept import KeptStacks
+from interp_gui.gui.interventions.model import interventions_of
 from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.panels.shelf_cards import ShelfCards, pictures_of
 from interp_gui.gui.panels.shelf_filter import matches, tag_counts
@@ -68,6 +71,7 @@ class ShelfPanel(QWidget):
         )
         self.list = ShelfCards(hint=EMPTY)
         self.list.prepare = self._describe
+        self.kept = KeptStacks(state, caption="Kept edits")
         self.inspector = ShelfInspector(self.shelf)
         self._arrange()
         self._connect()
@@ -87,6 +91,7 @@ class ShelfPanel(QWidget):
         self.split.setSizes([600, 230])
         column = parts.column(self, spacing=0)
         column.addLayout(bar)
+        column.addWidget(self.kept)
         column.addWidget(self.split, 1)
 
     def _connect(self) -> None:
@@ -101,6 +106,7 @@ class ShelfPanel(QWidget):
         cards.activated.connect(self.open)
         cards.menu_requested.connect(self._show_menu)
         cards.dropped.connect(self._on_dropped)
+        cards.edits_dropped.connect(self._keep_edits)
         cards.moved.connect(self._on_moved)
         cards.refused.connect(state.notify_problem)
         cards.shift_requested.connect(self._shift)
@@ -202,12 +208,17 @@ class ShelfPanel(QWidget):
     def _what_a_drop_does(self, mime: QMimeData) -> str:
         if self.list.is_dragging:
             return ""  # the mark between the cards says it
+        if mime.hasFormat(EDITS_MIME_TYPE):
+            return "Keep these edits, to exchange and compare them"
         return of_features(mime, lambda what: f"Keep {what} on the shelf")
 
     def _on_dropped(
         self, features: tuple[Feature, ...], pictures: tuple[QImage, ...], place: int
     ) -> None:
         self.shelf.collect(features, pictures, place=self._place_in_shelf(place))
+
+    def _keep_edits(self, stack: EditStack) -> None:
+        interventions_of(self._state).keep_stack(stack=stack)
 
     def _on_moved(self, place: int) -> None:
         self.shelf.move(self.list.selected_keys(), self._place_in_shelf(place))

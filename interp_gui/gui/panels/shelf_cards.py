@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QPalette,
 )
 
+from interp_gui.core.edit import EDITS_MIME_TYPE
 from interp_gui.core.errors import InterpError
 from interp_gui.core.feature import MIME_TYPE, Feature
 from interp_gui.gui.widgets.card_canvas import SPACING_PX
@@ -31,6 +32,8 @@ class ShelfCards(CardList):
     -------
     dropped
         Features, their pictures (null where there is none), and before which of the shown cards.
+    edits_dropped
+        An `EditStack`: edits are kept as such, not as the features that they are of.
     moved
         The selected cards were dragged before this one of the shown cards.
     refused
@@ -42,6 +45,7 @@ class ShelfCards(CardList):
     """
 
     dropped = Signal(tuple, tuple, int)
+    edits_dropped = Signal(object)
     moved = Signal(int)
     refused = Signal(object)
     shift_requested = Signal(int)
@@ -93,7 +97,9 @@ class ShelfCards(CardList):
         self.dragMoveEvent(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        if event.mimeData().hasFormat(MIME_TYPE):
+        if event.mimeData().hasFormat(EDITS_MIME_TYPE):
+            event.acceptProposedAction()
+        elif event.mimeData().hasFormat(MIME_TYPE):
             self._mark(self.place_at(event.position().toPoint()))
             event.acceptProposedAction()
         else:
@@ -104,6 +110,9 @@ class ShelfCards(CardList):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self._mark(None)
+        if event.mimeData().hasFormat(EDITS_MIME_TYPE):
+            self._take_edits(event)
+            return
         if not event.mimeData().hasFormat(MIME_TYPE):
             event.ignore()
             return
@@ -120,6 +129,18 @@ class ShelfCards(CardList):
             self.refused.emit(problem)
             return
         self.dropped.emit(features, _pictures(event, features), place)
+
+    def _take_edits(self, event: QDropEvent) -> None:
+        from interp_gui.gui.dragging.edits import edits_from_mime
+
+        event.acceptProposedAction()
+        try:
+            stack = edits_from_mime(event.mimeData())
+        except InterpError as problem:
+            self.refused.emit(problem)
+            return
+        if stack is not None:
+            self.edits_dropped.emit(stack)
 
     def _mark(self, place: int | None) -> None:
         if place != self._place:

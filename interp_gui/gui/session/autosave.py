@@ -68,6 +68,7 @@ class Autosave(QObject):
         for signal in (
             state.models_changed, state.model_changed, state.image_changed, state.dataset_changed,
             state.target_changed, state.layer_changed, state.feature_changed, state.edits_changed,
+            state.watched_changed, state.stacks_changed,
             state.tab_changed, names_of(state).changed, state.undo.indexChanged,
         ):  # fmt: skip
             signal.connect(self.schedule)

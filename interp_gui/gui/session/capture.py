@@ -39,6 +39,8 @@ def capture(
         if dataset is not None
         else None,
         image=state.image or "",
+        watched=state.watched,
+        stacks=state.stacks,
         layer=state.layer,
         feature=state.feature,
         tab=state.tab,
@@ -82,6 +84,7 @@ def work_of(document: SessionDocument) -> object:
         tuple(map(item_key, document.kept)),
         document.names,
         document.edits,
+        document.stacks,
     )
 
 
@@ -93,11 +96,12 @@ def models_of(document: SessionDocument) -> object:
     }
 
 
-def surroundings_of(document: SessionDocument) -> tuple[object, object, object]:
+def surroundings_of(document: SessionDocument) -> tuple[object, ...]:
     """What was opened: a change of a session that has a file, but nothing to ask about else."""
     dataset = document.dataset
     return (
         models_of(document),
         dataset_key(dataset) if dataset is not None else None,
         document.target,
+        document.watched,
     )

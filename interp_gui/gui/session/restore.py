@@ -11,11 +11,14 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import InterpError
 from interp_gui.core.model_places import is_model_folder
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.session.document import ModelRef, SessionDocument
+from interp_gui.gui.interventions.files import tell_unfit
 from interp_gui.gui.opening.documents import Documents
+from interp_gui.gui.output.watched import MOST as MOST_WATCHED
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.missing import MissingModel
 from interp_gui.gui.settings import Settings
@@ -81,7 +84,7 @@ class Restorer(QObject):
             captured,
             models=whole.models, current_model=whole.current_model, layer=whole.layer,
             feature=whole.feature, image=whole.image, tab=whole.tab, target=whole.target,
-            edits=whole.edits, views=whole.views,
+            edits=whole.edits, stacks=whole.stacks, watched=whole.watched, views=whole.views,
         )  # fmt: skip
 
     # --- beginning -----------------------------------------------------------------------------
@@ -110,6 +113,10 @@ class Restorer(QObject):
             if found is not None
             else None
         )
+        state.set_held(())
+        state.set_edits(EditStack())  # those of the document before are in force no longer
+        state.set_stacks(document.stacks)
+        state.set_watched(document.watched[:MOST_WATCHED])
         state.set_image(document.image or None)
         self._waiting = list(document.models)
         state.undo.clear()
@@ -244,6 +251,7 @@ class Restorer(QObject):
             self._restore_views(document.views)
             if document.tab:
                 state.set_tab(document.tab)
+        tell_unfit(state)
         self._opened = {}
         self.finished.emit(document)
 

@@ -92,8 +92,8 @@ class Sessions(QObject):
         self._later.timeout.connect(self._look)
         for signal in (
             shelf_of(state).changed, kept_of(state).changed, names_of(state).changed,
-            state.edits_changed, state.models_changed, state.dataset_changed,
-            state.target_changed, state.undo.cleanChanged, state.undo.indexChanged,
+            state.edits_changed, state.stacks_changed, state.watched_changed,
+            state.models_changed, state.dataset_changed, state.target_changed, state.undo.cleanChanged, state.undo.indexChanged,
         ):  # fmt: skip
             signal.connect(self._later.start)
 
@@ -116,7 +116,7 @@ class Sessions(QObject):
         found = capture(self._state, self._views().snapshot(), self.restorer.absent)
         return self.restorer.overlay(found)
 
-    def _now(self) -> tuple[object, tuple[object, object, object]]:
+    def _now(self) -> tuple[object, tuple[object, ...]]:
         found = capture(self._state, {}, self.restorer.absent)
         document = self.restorer.overlay(found)
         return work_of(document), surroundings_of(document)

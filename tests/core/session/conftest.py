@@ -67,6 +67,8 @@ def document(**values):
         "target": Target(kind="probability", index=3),
         "edits": EditStack((Edit(feature=unit, kind="scale", amount=0.0,
                                  place=Place("positions", positions=((1, 2),))),)),
+        "stacks": (EditStack((Edit(feature=direction, kind="ablate"),), name="no dogs", solo=0),),
+        "watched": ("/photos/1.png", "/elsewhere/2.png"),
         "names": {"ab" * 32: {"features.14:7": "whiskers äöü"}},
         "shelf": (
             ShelfItem(id="a1", feature=unit, name="whiskers", note="look\nagain", tags=("x", "y"),

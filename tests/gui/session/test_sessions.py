@@ -93,6 +93,8 @@ def work(window, pictures, qtbot):
     picture = Picture(key="p", title="a picture", pixels=np.full((4, 4, 3), 5, np.uint8))
     kept_of(state).keep(picture, None)
     state.set_edits(EditStack((Edit(feature=unit, kind="scale", amount=0.0),)))
+    state.set_stacks((EditStack((Edit(feature=unit, kind="ablate"),), name="no whiskers"),))
+    state.set_watched((state.dataset.images[0].path, state.dataset.images[1].path))
     state.set_target(Target(index=3))
     state.set_image(state.dataset.images[2].path)
     state.set_feature(unit)
@@ -137,7 +139,7 @@ def test_a_session_brings_everything_back(opened, pictures, tmp_path, answer, qt
     save(window, path, qtbot)
     begin_anew(window, qtbot)
     assert (shelf_of(state).items, kept_of(state).items, state.dataset) == ((), (), None)
-    assert state.edits == EditStack()
+    assert (state.edits, state.stacks, state.watched) == (EditStack(), (), ())
     assert names_of(state).snapshot() == {}
     window.sessions.open(str(path))
     request = answer()
@@ -146,7 +148,7 @@ def test_a_session_brings_everything_back(opened, pictures, tmp_path, answer, qt
     after = window.sessions.take()
     for field in (
         "models", "current_model", "image", "layer", "feature", "tab", "target", "edits", "names",
-        "views",
+        "views", "stacks", "watched",
     ):  # fmt: skip
         assert getattr(after, field) == getattr(before, field), field
     assert after.dataset.images == before.dataset.images
