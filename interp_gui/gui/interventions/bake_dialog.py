@@ -159,11 +159,11 @@ class BakeDialog(QDialog):
         form = QFormLayout()
         form.setSpacing(theme.SPACE_S)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Write &as", self.format)
+        form.addRow("form.addRow("Write &as", self.format)What", self.format)
         place = parts.row()
         place.addWidget(self.path, 1)
         place.addWidget(self.choose)
-        form.addRow("&To", place)
+        form.addRow("Write &to", place)
         label = form.labelForField(place)
         if label is not None and hasattr(label, "setBuddy"):
             label.setBuddy(self.path)

@@ -32,8 +32,6 @@ class AttentionSite:
         Whether the layer reads it (head outputs); else it makes it.
     heads, size
         Heads, and units of each.
-    along
-        Which of the two the change is along: `head` or `unit`.
     factor
         By what its numbers are multiplied before they are the site's (scaled queries).
     at
@@ -45,7 +43,6 @@ class AttentionSite:
     reads: bool
     heads: int
     size: int
-    along: str
     factor: float = 1.0
 
     @property
@@ -53,9 +50,8 @@ class AttentionSite:
         """Where in the pass it is."""
         return self.call.index
 
-    def write(self, sheet: Sheet, change: Affine) -> list[str]:
-        """Write a change of heads, or of units of every head; names of the weights that changed."""
-        whole = self._whole(change)
+    def write(self, sheet: Sheet, whole: Affine) -> list[str]:
+        """Write a change of all units of all heads; names of the weights that changed."""
         if not self.reads:
             own = Affine(whole.matrix, whole.shift / self.factor)
             return into_rows(sheet, self.call, own, start=self.start)
@@ -72,9 +68,12 @@ class AttentionSite:
             names.append(sheet.put(self.call, "weight", mixed))
         return names
 
-    def _whole(self, change: Affine) -> Affine:
-        """The change of all units of all heads in a row."""
-        if self.along == "head":
+    def whole(self, change: Affine, *, of_heads: bool) -> Affine:
+        """A change of heads, or of the units of every head, as one of all units in a row.
+
+        Edits of both kinds at one site can then follow each other in their order.
+        """
+        if of_heads:
             shift = np.repeat(change.shift, self.size)
             if change.diagonal:
                 return Affine(np.repeat(change.matrix, self.size), shift)
@@ -102,7 +101,6 @@ def attention_site(
     """
     site = Address.parse(info.name)
     heads, size = held.shape[-2:]
-    along = "head" if axis == held.ndim - 2 else "unit"
     if axis not in (held.ndim - 2, held.ndim - 1):
         raise NotBakeable("its units lie along no axis of a weight")
     # tokens of an attention lie behind the batch axis, or in front of it
@@ -120,7 +118,7 @@ def attention_site(
             for each in flat:
                 factor = 1.0 if reads else _factor(part, each)
                 if factor and _equal(part * factor, each):
-                    return AttentionSite(call, start, reads, heads, size, along, factor)
+                    return AttentionSite(call, start, reads, heads, size, factor)
     what = "reads" if reads else "makes"
     raise NotBakeable(f"no linear layer {what} '{info.name}' directly")
 

@@ -168,6 +168,9 @@ def _groups(
         except NotBakeable as problem:
             failed[index] = str(problem)
             continue
+        if isinstance(site, AttentionSite):
+            change = site.whole(change, of_heads=axis == len(info.shape) - 1)
+            axis = 0
         group = by_value.setdefault((key, axis), _Group([], site, axis))
         group.edits.append((index, change))
         if isinstance(site, Value):

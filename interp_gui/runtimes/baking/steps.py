@@ -128,9 +128,12 @@ def _apply(value: Tensor, axis: int, step: Step) -> Tensor:
         return torch.where(along(step.mask), along(step.numbers), value)
     if isinstance(step, Limit):
         return torch.minimum(torch.maximum(value, along(step.low)), along(step.high))
-    turned = value.movedim(axis, -1)
+    # spelled out, as exporters do not understand a moved axis that is counted from the end
+    order = [a for a in range(value.ndim) if a != axis] + [axis]
+    back = [order.index(a) for a in range(value.ndim)]
+    turned = value.permute(order)
     if isinstance(step, Mix):
-        return (turned @ matrix(step.matrix.T)).movedim(-1, axis)
+        return (turned @ matrix(step.matrix.T)).permute(back)
     found = turned @ matrix(step.inverse.T)
     change = (found.clamp(step.low, step.high) - found) @ matrix(step.basis.T)
-    return value + change.movedim(-1, axis)
+    return value + change.permute(back)
