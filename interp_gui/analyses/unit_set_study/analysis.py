@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.asked import asked_layer, edit_notes
+from interp_gui.analyses.asked import asked_layer, edit_notes, fixed_target, see
 from interp_gui.analyses.dataset_pass import (
     Known,
     broken_notes,
@@ -46,7 +46,10 @@ class Parameters:
     """Settings of `unit-set-study`."""
 
     studied: str = parameter(
-        "", title="class", help="Name, label or number of the class; empty: that of the Target."
+        "",
+        title="class",
+        help="Name, label or number of the class; empty: that of the Target, or of the "
+        "answer for the current image.",
     )
     split_by: str = parameter(
         "", help="Metadata column whose values stay in one half, such as patient; empty: the "
@@ -134,12 +137,14 @@ def studied_class(context: Context, text: str) -> int:
     model, dataset = context.model.description, images_at_hand(context)
     wanted = text.strip()
     if not wanted:
-        if context.inputs.target.index is None:
+        target = context.inputs.target
+        if target.index is None and context.inputs.images:
+            target = fixed_target(context, see(context, context.inputs.images[0]).batch)
+        if target.index is None:
             raise InvalidValue(
-                "Which class is to be studied?",
-                hint="Name it, or choose a class as the Target.",
+                "Which class is to be studied?", hint="Name it, or choose a class as the Target."
             )
-        return context.inputs.target.index
+        return target.index
     if wanted.isdigit() and int(wanted) < model.class_count:
         return int(wanted)
     named = {**dataset.classes, **{name: i for i, name in enumerate(model.class_names)}}
