@@ -159,7 +159,7 @@ class BakeDialog(QDialog):
         form = QFormLayout()
         form.setSpacing(theme.SPACE_S)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("form.addRow("Write &as", self.format)What", self.format)
+        form.addRow("Write &as", self.format)
         place = parts.row()
         place.addWidget(self.path, 1)
         place.addWidget(self.choose)
