@@ -53,20 +53,20 @@ EXPECTED = {
         "features.7": ("Sequential", ("unit", "y", "x"), (768, 2, 2), True),
     },
     "vit_b_16": {
-        "conv_proj": ("Conv2d", ("unit", "y", "x"), (768, 14, 14), False),
-        "encoder.layers.encoder_layer_3": ("EncoderBlock", ("token", "unit"), (197, 768), True),
-        "encoder.layers.encoder_layer_3.mlp.1": ("GELU", ("token", "unit"), (197, 3072), True),
+        "conv_proj": ("Conv2d", ("unit", "y", "x"), (768, 4, 4), False),
+        "encoder.layers.encoder_layer_3": ("EncoderBlock", ("token", "unit"), (17, 768), True),
+        "encoder.layers.encoder_layer_3.mlp.1": ("GELU", ("token", "unit"), (17, 3072), True),
         "encoder.layers.encoder_layer_3.self_attention": (
-            "MultiheadAttention", ("token", "unit"), (197, 768), False,
+            "MultiheadAttention", ("token", "unit"), (17, 768), False,
         ),
-        "encoder.ln": ("LayerNorm", ("token", "unit"), (197, 768), True),
+        "encoder.ln": ("LayerNorm", ("token", "unit"), (17, 768), True),
     },
     "swin_t": {
-        "features.0": ("Sequential", ("y", "x", "unit"), (56, 56, 96), False),
-        "features.1.1": ("SwinTransformerBlock", ("y", "x", "unit"), (56, 56, 96), True),
-        "features.5.2.mlp.1": ("GELU", ("y", "x", "unit"), (14, 14, 1536), True),
-        "features.6": ("PatchMerging", ("y", "x", "unit"), (7, 7, 768), True),
-        "permute": ("Permute", ("unit", "y", "x"), (768, 7, 7), False),
+        "features.0": ("Sequential", ("y", "x", "unit"), (28, 28, 96), False),
+        "features.1.1": ("SwinTransformerBlock", ("y", "x", "unit"), (28, 28, 96), True),
+        "features.5.2.mlp.1": ("GELU", ("y", "x", "unit"), (7, 7, 1536), True),
+        "features.6": ("PatchMerging", ("y", "x", "unit"), (4, 4, 768), True),
+        "permute": ("Permute", ("unit", "y", "x"), (768, 4, 4), False),
     },
 }  # fmt: skip
 

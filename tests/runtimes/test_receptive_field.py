@@ -90,8 +90,8 @@ def test_gates_are_left_out_and_pooled_values_see_everything(tiny):
 
 def test_layers_without_a_grid_see_everything(built):
     vit = built("vit_b_16")
-    assert receptive_field(vit, "encoder.ln", (0, 0)) == Box(0, 0, 224, 224)
-    assert receptive_field(vit, "conv_proj", (2, 3)) == Box(32, 48, 48, 64)
+    assert receptive_field(vit, "encoder.ln", (0, 0)) == Box(0, 0, 64, 64)
+    assert receptive_field(vit, "conv_proj", (2, 1)) == Box(32, 16, 48, 32)
 
 
 def test_it_is_remembered_and_leaves_the_network_alone(tiny, untouched, monkeypatch):
