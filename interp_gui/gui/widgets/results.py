@@ -1,5 +1,6 @@
 """Any number of results of any kind on one board; later versions replace earlier ones in place."""
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -7,10 +8,11 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from interp_gui.core.recipe import Recipe
-from interp_gui.core.result import AnyResult
+from interp_gui.core.result import AnyResult, GridItem
 from interp_gui.gui.export_ui import Exportable, connect_export
 from interp_gui.gui.parts import label
 from interp_gui.gui.state import AppState
+from interp_gui.gui.widgets.grid import GridView
 from interp_gui.gui.widgets.view import ResultView, numbers_text
 from interp_gui.gui.widgets.views import view_for
 
@@ -28,6 +30,8 @@ class _Tile(QFrame):
         self.view: ResultView[Any] = view_for(result, recipe)
         self._kind = result.kind
         connect_export(self.view, state)
+        if isinstance(self.view, GridView):
+            self.view.item_activated.connect(partial(_open_image, state))
         self._title = QLabel()
         self._title.setTextFormat(Qt.TextFormat.PlainText)
         font = self._title.font()
@@ -59,6 +63,12 @@ class _Tile(QFrame):
         text = "\n".join(part for part in parts if part)
         self._numbers.setText(text)
         self._numbers.setVisible(bool(text))
+
+
+def _open_image(state: AppState, item: GridItem) -> None:
+    """A card that is about an image alone opens it."""
+    if item.image and item.feature is None:
+        state.open_image(item.image)
 
 
 class ResultBoard(QScrollArea):
