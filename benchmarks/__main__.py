@@ -11,6 +11,7 @@ import sys
 SCRIPTS = (
     "start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes",
     "store",
+    "sweep",
     "atlas_attribution",
     "atlas_canvas",
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """Matrices: cells in colours with names of rows and columns, and a legend."""
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,10 +68,35 @@ def dot_colour(rgb: NDArray[np.uint8]) -> tuple[int, int, int]:
     return (20, 22, 26) if luma > 140 else (255, 255, 255)
 
 
+def short_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses without the parts that all of them begin and end with.
+
+    `encoder.layers.encoder_layer_3.self_attention/z` among its like is `encoder_layer_3`.
+    """
+    parts = [re.split(r"(?<=[./])|(?=[./])", name) for name in names]
+    shortest = min((len(each) for each in parts), default=0)
+    if len(names) < 2:
+        return names
+    first = parts[0]
+    start = 0
+    while start < shortest - 1 and all(each[start] == first[start] for each in parts):
+        start += 1
+    end = 0
+    while end < shortest - 1 - start and all(
+        each[len(each) - 1 - end] == first[len(first) - 1 - end] for each in parts
+    ):
+        end += 1
+    return tuple("".join(each[start : len(each) - end]).strip("./") or "".join(each)
+                 for each in parts)  # fmt: skip
+
+
 def matrix_drawing(matrix: Matrix) -> Drawing:
     """Rows of cells; those that were confirmed have a dot."""
     rows, columns = matrix.values.shape
-    labels = [shorten(name, _LONGEST_LABEL, SMALL_SIZE) for name in matrix.row_labels]
+    names = matrix.row_labels
+    if any(text_width(name, SMALL_SIZE) > _LONGEST_LABEL for name in names):
+        names = short_names(names)
+    labels = [shorten(name, _LONGEST_LABEL, SMALL_SIZE) for name in names]
     label_room = max((text_width(t, SMALL_SIZE) for t in labels), default=0.0) + 10.0
     cell = float(round(min(_LARGEST_CELL, max(_SMALLEST_CELL, _WIDEST / max(columns, 1)))))
     low, high = limits(matrix)

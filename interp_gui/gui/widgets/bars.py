@@ -147,7 +147,7 @@ class BarsView(ResultView[Bars]):
         metrics = QFontMetrics(self.font())
         numbers = [self._number(value) for value in result.values]
         number_width = _widest(metrics, numbers) + 8 + EDGE_PX
-        longest = _widest(metrics, result.labels)
+        longest = _widest(metrics, result.labels) + (MARK_PX + 4 if any(result.marked) else 0)
         long_enough = min(longest, LONG_CHARACTERS * metrics.averageCharWidth())
         label_width = max(60, (self.width() - number_width) * 11 // 20, long_enough + 10 + EDGE_PX)
         label_width = min(longest + 10 + EDGE_PX, label_width)

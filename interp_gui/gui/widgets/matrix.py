@@ -24,6 +24,7 @@ from interp_gui.core.export.matrices import (
     is_confirmed,
     legend_colours,
     limits,
+    short_names,
 )
 from interp_gui.core.export.numbers import readable
 from interp_gui.core.feature import Feature
@@ -100,14 +101,21 @@ class MatrixView(ResultView[Matrix]):
             return QRect()
         metrics = QFontMetrics(self.font())
         rows, columns = self._shape()
-        widest = max((metrics.horizontalAdvance(t) for t in result.row_labels), default=0)
+        widest = max((metrics.horizontalAdvance(t) for t in self._row_names()), default=0)
         left = min(widest, round(self.width() * LABEL_SHARE)) + GAP_PX
-        top = (2 if result.column_title else 1) * self._line()
+        top = (2 if result.column_title else 1) * self._line() + 2
         room = self.width() - left - self._legend_width() - 1
         below = self.height() - top - 1
         wide = max(1, min(LARGEST_CELL_PX, room // max(1, columns)))
         high = max(1, min(LARGEST_CELL_PX, below // max(1, rows)))
         return QRect(left, top, wide * columns, high * rows)
+
+    def _row_names(self) -> tuple[str, ...]:
+        """Names of rows; where they are too long, without the parts that all of them share."""
+        assert self._result is not None
+        metrics, names = QFontMetrics(self.font()), self._result.row_labels
+        widest = max((metrics.horizontalAdvance(name) for name in names), default=0)
+        return short_names(names) if widest > self.width() * LABEL_SHARE else names
 
     def cell_rect(self, row: int, column: int) -> QRect:
         """Where one cell is painted."""
@@ -334,9 +342,10 @@ class MatrixView(ResultView[Matrix]):
         wide, high = area.width() // columns, area.height() // rows
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         every = max(1, -(-metrics.height() // max(1, high)))
+        names = self._row_names()
         for row in range(0, rows, every):
             text = metrics.elidedText(
-                result.row_labels[row], Qt.TextElideMode.ElideMiddle, area.left() - GAP_PX
+                names[row], Qt.TextElideMode.ElideMiddle, area.left() - GAP_PX
             )
             y = area.top() + row * high + (high + metrics.ascent() - metrics.descent()) // 2
             painter.drawText(area.left() - GAP_PX // 2 - metrics.horizontalAdvance(text), y, text)

@@ -18,6 +18,7 @@ from interp_gui.core.export.matrices import (
     is_confirmed,
     limits,
     matrix_drawing,
+    short_names,
 )
 from interp_gui.core.result import Bars, Curve, Matrix
 
@@ -73,6 +74,15 @@ def test_columns_that_would_touch_are_named_every_so_often():
     assert 5 < len(named) < 50
     ends = [(item.x - item.width / 2, item.x + item.width / 2) for item in named]
     assert all(before[1] < after[0] for before, after in pairwise(ends))
+
+
+def test_long_names_lose_what_they_share():
+    blocks = tuple(f"encoder.layers.encoder_layer_{i}.self_attention/z" for i in (0, 11))
+    assert short_names(blocks) == ("encoder_layer_0", "encoder_layer_11")
+    assert short_names(("features.3", "features.14")) == ("3", "14")
+    assert short_names(("a.b", "a.b.c")) == ("b", "b.c")
+    assert short_names(("conv1", "layer1.0")) == ("conv1", "layer1.0")
+    assert short_names(("a.b",)) == ("a.b",)
 
 
 def test_a_csv_tells_estimates_from_exact_numbers():
