@@ -30,6 +30,9 @@ from interp_gui.engine.messages import (
     Submit,
 )  # fmt: skip
 
+LINGER_S = 0.03
+"""So long after an interactive job nothing less urgent is taken up: whoever drags a slider asks
+again as soon as an answer is there, and would else wait for a step of something else each time."""
 Command = Submit | Cancel | Pause | Resume | Reprioritise
 
 
@@ -71,6 +74,8 @@ class Scheduler:
         self._life_s = clock()
         self._orders = 0
         self._stopped = False
+        self._answered_s = -LINGER_S
+        """When the last interactive job ended."""
 
     # --- any thread ----------------------------------------------------------------------------
 
@@ -159,6 +164,7 @@ class Scheduler:
         while True:
             self._close_discarded()
             with self._changed:
+                self._linger()
                 self._current = None if self._stopped else self._pick()
                 self._life_s = self._clock()
                 number = None if self._current is None else self._current.id
@@ -173,6 +179,16 @@ class Scheduler:
             self._send(self.heartbeat())
             if number is not None:
                 return self._current
+
+    def _linger(self) -> None:
+        """Leave a moment to who has just been answered, before less urgent work goes on."""
+        while not self._stopped and not self._discarded:
+            # the real clock, as the wait's
+            left_s = self._answered_s + LINGER_S - time.monotonic()
+            job = self._pick()
+            if left_s <= 0 or job is None or job.priority == "interactive":
+                return
+            self._changed.wait(left_s)
 
     def _pick(self) -> Job | None:
         for job in sorted(self._jobs.values(), key=lambda j: j.rank):
@@ -269,6 +285,8 @@ class Scheduler:
             self._jobs.pop(job.id, None)
             job.steps = None
             self._current = None
+            if job.priority == "interactive" and outcome == "finished":
+                self._answered_s = time.monotonic()
         held = job.meter.last()
         if held is not None and outcome != "cancelled":
             self._tell_progress(job, held)

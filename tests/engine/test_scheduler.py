@@ -290,3 +290,23 @@ def test_an_idle_scheduler_wakes_for_work_and_counts_as_alive(bench):
     bench.scheduler.stop()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_who_was_just_answered_asks_again_before_less_urgent_work_goes_on():
+    bench = Bench()
+
+    def answered(event):
+        bench.events.append(event)
+        if isinstance(event, Ended) and event.job == 1:  # as a window does, from its own thread
+            timer = threading.Timer(0.001, lambda: bench.submit(2, steps=1))
+            timer.start()
+            timers.append(timer)
+
+    timers = []
+    bench.scheduler = Scheduler(answered, clock=lambda: bench.now)
+    bench.submit(1, steps=1)
+    bench.submit(3, priority="background", steps=2)
+    bench.run()
+    for timer in timers:
+        timer.join()
+    assert bench.trace == [1, 2, 3, 3]
