@@ -9,7 +9,7 @@ from interp_gui.analyses.intervene.answering import Answering, Row
 from interp_gui.analyses.intervene.warnings import place_behind, warning_of
 from interp_gui.core.edit import Edit
 from interp_gui.core.errors import EditProblem, InterpError, InvalidValue, UnknownName
-from interp_gui.core.interventions.changes import change_of
+from interp_gui.core.interventions.changes import change_of, length_of
 from interp_gui.core.interventions.fitting import why_no_place
 from interp_gui.core.interventions.kinds import EditEffect, EditState
 from interp_gui.core.runtime import Capture, Forward
@@ -167,7 +167,7 @@ def _measure(asked: Answering, running: dict[int, Edit], passed: Forward, found:
         source = asked.context.sources.get((layer, edit.image_source))
         change = change_of(edit, value, axes, source=source)
         found.change[i] = change.moved
-        length = float(np.linalg.norm(value.astype(np.float64)))
+        length = length_of(value)
         found.share[i] = change.moved / length if length else 0.0
         behind = place_behind(asked.context, edit)
         warning = warning_of(asked.context, edit, change, behind=behind)

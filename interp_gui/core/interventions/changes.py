@@ -53,7 +53,7 @@ class Change:
         if not self.delta.any():
             return 0.0
         step = self.weights * self.delta
-        return float(np.linalg.norm(step if self.basis is None else step @ self.basis.T))
+        return length_of(step if self.basis is None else step @ self.basis.T)
 
     @property
     def new_coordinates(self) -> Values:
@@ -84,6 +84,15 @@ class Change:
         else:
             moved += step
         return np.ascontiguousarray(np.moveaxis(moved, -1, self.axis), np.float32)
+
+
+def length_of(values: NDArray[Any]) -> float:
+    """Euclidean length of all numbers together.
+
+    Without BLAS, whose threads would wait for each other where all cores are busy.
+    """
+    wide = np.asarray(values, np.float64)
+    return float(np.sqrt(np.square(wide).sum()))
 
 
 def change_of(
