@@ -58,10 +58,16 @@ def run_tour(
         Something did not come to an end within ten minutes.
     """
     mobilenet_path()  # without the sample there is no tour: said before anything is started
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     tell = say or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
+    in_window(lambda window: Tour(window, target, tell).take(theme, size))
+    return 0
+
+
+def in_window(act: Callable[["MainWindow"], object]) -> None:
+    """Do something with a window of its own and a real engine; no display is needed."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from interp_gui.engine.client import EngineClient
     from interp_gui.gui.relay import Relay
 
@@ -78,19 +84,18 @@ def run_tour(
         existing = QApplication.instance()
         app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
         with tempfile.TemporaryDirectory() as own:
-            # The tour leaves the layout and recent files of the person alone.
+            # Layout and recent files of the person are left alone.
             window = MainWindow(
                 client, relay, settings=Settings(Path(own)), theme=Theme(app), ask_on_close=False
             )
             try:
-                Tour(window, target, tell).take(theme, size)
+                act(window)
             finally:
                 window.close()
                 window.deleteLater()
                 app.processEvents()
     finally:
         client.close()
-    return 0
 
 
 class Tour:
@@ -271,12 +276,12 @@ class Tour:
         QTimer.singleShot(delay_ms, loop.quit)
         loop.exec()
 
-    def _shot(self, name: str, words: str) -> None:
+    def _shot(self, name: str, words: str, shown: "QWidget | None" = None) -> None:
         self._window.toasts.clear()
         self._sleep(50)
         self._count += 1
         path = self._folder / f"{self._count:02d}-{name}.png"
-        if not self._window.grab().save(str(path)):
+        if not (shown or self._window).grab().save(str(path)):
             raise InterpError(f"'{path}' cannot be written.", hint="Choose another folder.")
         self._tell(f"{path.name}: {words}")
 
