@@ -205,7 +205,7 @@ class MainWindow(QMainWindow):
             state.model_changed, state.image_changed, state.dataset_changed,
             state.feature_changed, state.history_changed, state.models_changed, bridge.ready,
             bridge.lost, self.theme.changed, state.undo.indexChanged, state.undo.cleanChanged,
-            state.watched_changed, state.edits_changed,
+            state.watched_changed, state.edits_changed, state.stacks_changed,
         ):  # fmt: skip
             signal.connect(later)
         state.notified.connect(self._on_note)

@@ -195,7 +195,7 @@ class EditList(QScrollArea):
     def _show_image_edits(self) -> None:
         stack = self._state.edits
         while len(self.image_rows) < len(stack.image_edits):
-            row = ImageRow()
+            row = ImageRow(self._inside)
             index = len(self.image_rows)
             row.toggled.connect(
                 lambda on, i=index: self.edits.change_image_edit(i, enabled=on)
@@ -304,7 +304,7 @@ class EditList(QScrollArea):
     # --- rows and what they do -----------------------------------------------------------------
 
     def _make_row(self) -> EditRow:
-        row = EditRow(self._brushed)
+        row = EditRow(self._brushed, self._inside)
         row.pressed.connect(lambda modifiers: self._on_pressed(row, modifiers))
         row.dragged.connect(lambda: self._drag(row))
         row.toggled.connect(lambda on: self.edits.set_enabled(on, *self._meant(row)))
@@ -379,7 +379,7 @@ class EditList(QScrollArea):
     # --- groups --------------------------------------------------------------------------------
 
     def _make_head(self) -> GroupHead:
-        head = GroupHead()
+        head = GroupHead(self._inside)
         head.toggled.connect(lambda on: self.edits.set_enabled(on, *self._mates(head)))
         head.pressed.connect(lambda: self.choose(self._mates(head)))
         head.dragged.connect(self.drag_wanted)

@@ -93,7 +93,8 @@ class Sessions(QObject):
         for signal in (
             shelf_of(state).changed, kept_of(state).changed, names_of(state).changed,
             state.edits_changed, state.stacks_changed, state.watched_changed,
-            state.models_changed, state.dataset_changed, state.target_changed, state.undo.cleanChanged, state.undo.indexChanged,
+            state.models_changed, state.dataset_changed, state.target_changed,
+            state.undo.cleanChanged, state.undo.indexChanged,
         ):  # fmt: skip
             signal.connect(self._later.start)
 
