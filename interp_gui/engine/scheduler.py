@@ -30,7 +30,7 @@ from interp_gui.engine.messages import (
     Submit,
 )  # fmt: skip
 
-LINGER_S = 0.03
+LINGER_S = 0.06
 """So long after an interactive job nothing less urgent is taken up: whoever drags a slider asks
 again as soon as an answer is there, and would else wait for a step of something else each time."""
 Command = Submit | Cancel | Pause | Resume | Reprioritise

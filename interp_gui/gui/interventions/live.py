@@ -96,7 +96,7 @@ class LiveAnswers(QObject):
         """Not asked again: nothing else would come of it."""
         self._problem = ""
         self._settled = QTimer(self, singleShot=True, interval=SETTLED_MS)
-        self._settled.timeout.connect(self._ask_next)
+        self._settled.timeout.connect(self._on_settled)
         for signal in (
             state.edits_changed, state.image_changed, state.target_changed, state.model_changed,
             state.watched_changed,
@@ -282,6 +282,10 @@ class LiveAnswers(QObject):
         known = {p: self._known.get((which, p)) for p in self._state.watched}
         return tuple(p for p, k in known.items() if k is None or k.asked.stack != now.stack)
 
+    def _on_settled(self) -> None:
+        self._ask_next()
+        self.changed.emit()
+
     def _ask_next(self) -> None:
         bridge = self._bridge
         if self._running is not None or bridge is None or self._problem:
@@ -303,7 +307,6 @@ class LiveAnswers(QObject):
             request, view=VIEW, on_result=partial(self._came, wanted),
             on_end=partial(self._ended, wanted),
         )  # fmt: skip
-        self.changed.emit()
 
     def _drop(self) -> None:
         if self._bridge is not None:

@@ -75,6 +75,9 @@ class WatchedCard(QWidget):
         most
             Largest change of the Target among all cards, the length of the longest bar.
         """
+        now = (self.edited, self.stale, self.most)
+        if result is self.result and now == (edited, stale, most):
+            return
         self.result, self.edited, self.stale, self.most = result, edited, stale, most
         self._tell()
         self.update()

@@ -87,7 +87,8 @@ class EditedAnswer(QWidget):
             if self.view is None:
                 self.view = self._make()
                 self._column.insertWidget(1, self.view)
-            self.view.set_result(result, self._live.recipe(state.image or ""))
+            if self.view.result is not result:
+                self.view.set_result(result, self._live.recipe(state.image or ""))
             self.logits.setVisible(result.output_kind in ("softmax", "sigmoid"))
         if self.view is not None:
             self.view.setVisible(result is not None and not result.problem)
@@ -141,6 +142,7 @@ class EditedAnswer(QWidget):
             if self.other is None:
                 self.other = self._make()
                 self._column.addWidget(self.other)
-            self.other.set_result(result)
+            if self.other.result is not result:
+                self.other.set_result(result)
         if self.other is not None:
             self.other.setVisible(result is not None and not result.problem)

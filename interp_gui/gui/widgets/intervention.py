@@ -60,7 +60,13 @@ class InterventionView(ResultView[Intervention]):
         self.target: int | None = None
         """Class of the Target: its row is framed."""
         self.row = 0
+        self.headline = ""
+        """What became of the Target."""
+        self.footer: tuple[str, ...] = ()
+        """What is said of the whole answer, a line each."""
         self._shown = Compared((), "value")
+        self._measured: tuple[int, _Heights] | None = None
+        """Width, and the heights that it gave."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
 
@@ -76,6 +82,9 @@ class InterventionView(ResultView[Intervention]):
         if result is not None and not result.problem:
             self._shown = comparing.compared(result, logits=self.logits)
             self.target = comparing.target_class(result)
+        self.headline = comparing.headline(result) if result is not None else ""
+        self.footer = self._footer_of(result)
+        self._measured = None
         self.row = max(0, min(self.row, len(self.rows) - 1))
         words = (self.headline, *(self.line(i) for i in range(len(self.rows))), *self.footer)
         self.setAccessibleDescription("; ".join(filter(None, words)))
@@ -87,15 +96,7 @@ class InterventionView(ResultView[Intervention]):
         """What is shown, in order."""
         return self._shown.rows
 
-    @property
-    def headline(self) -> str:
-        """What became of the Target."""
-        return comparing.headline(self._result) if self._result is not None else ""
-
-    @property
-    def footer(self) -> tuple[str, ...]:
-        """What is said of the whole answer, a line each."""
-        result = self._result
+    def _footer_of(self, result: Intervention | None) -> tuple[str, ...]:
         if result is None or result.problem:
             return ()
         lines = []
@@ -123,11 +124,15 @@ class InterventionView(ResultView[Intervention]):
         return bold, theme.small_font(self.font())
 
     def _heights(self) -> _Heights:
+        if self._measured is not None and self._measured[0] == self.width():
+            return self._measured[1]
         bold, small = self._fonts()
         line = QFontMetrics(self.font()).height()
         head = self._wrapped(bold, self.headline) + 6 if self.headline else 0
         foot = sum(self._wrapped(small, text) + 2 for text in self.footer)
-        return _Heights(head, line + 2 * BAR_PX + GAP_PX + 8, foot + 4 if foot else 0)
+        found = _Heights(head, line + 2 * BAR_PX + GAP_PX + 8, foot + 4 if foot else 0)
+        self._measured = (self.width(), found)
+        return found
 
     def _wrapped(self, font: QFont, text: str) -> int:
         room = QRect(0, 0, max(60, self.width() - 2 * EDGE_PX), 10_000)
@@ -148,6 +153,7 @@ class InterventionView(ResultView[Intervention]):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
+            self._measured = None
             self.updateGeometry()
 
     def area_of(self, row: int) -> QRect:
