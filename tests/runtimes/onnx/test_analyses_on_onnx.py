@@ -57,6 +57,8 @@ def test_it_works_or_is_refused_with_a_sentence(analysis, gradients, small_bytes
     context = Context(model=runtime, inputs=inputs)
     if analysis.id == "compare-models":
         pytest.skip("it takes a second model")
+    if analysis.id == "rank-one-edit":
+        pytest.skip("it rewrites the weights of PyTorch models")
 
     def results():
         check_needs(analysis, runtime, inputs, settings)
