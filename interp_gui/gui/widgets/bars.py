@@ -51,8 +51,12 @@ class BarsView(ResultView[Bars]):
     def result_changed(self) -> None:
         result = self._result
         if result is not None:
-            pairs = zip(result.labels, result.values, strict=True)
-            spoken = ", ".join(f"{label} {self._number(value)}" for label, value in pairs)
+            marked = result.marked or (False,) * len(result.labels)
+            each = zip(result.labels, result.values, marked, strict=True)
+            spoken = ", ".join(
+                f"{label} {self._number(value)}{' stands out' if mark else ''}"
+                for label, value, mark in each
+            )
             self.setAccessibleDescription(spoken)
         self._arrange()
         self.updateGeometry()

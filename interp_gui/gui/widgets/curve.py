@@ -33,6 +33,7 @@ class CurveView(ResultView[Curve]):
             return
         plot = self._plot_widget()
         plot.clear()
+        plot.plotItem.legend.clear()
         plot.setLogMode(x=result.logarithmic, y=False)
         plot.setLabel("bottom", result.x_label)
         plot.setLabel("left", result.y_label)

@@ -345,7 +345,7 @@ class MatrixView(ResultView[Matrix]):
         names = self._row_names()
         for row in range(0, rows, every):
             text = metrics.elidedText(
-                names[row], Qt.TextElideMode.ElideMiddle, area.left() - GAP_PX
+                names[row], Qt.TextElideMode.ElideMiddle, area.left() - GAP_PX // 2
             )
             y = area.top() + row * high + (high + metrics.ascent() - metrics.descent()) // 2
             painter.drawText(area.left() - GAP_PX // 2 - metrics.horizontalAdvance(text), y, text)

@@ -162,3 +162,47 @@ def test_bars_write_their_numbers(qtbot):
     shot = to_array(view.grab().toImage())
     number = shot[4:18, 280:298].reshape(-1, 3)
     assert len(np.unique(number, axis=0)) > 2  # ink, not only ground
+
+
+def test_a_curve_names_its_band_once_and_draws_it_behind_its_lines(qtbot):
+    x = np.linspace(-2, 2, 5, dtype="f4")
+    curve = Curve(
+        key="c", title="c", x=x, ys=np.array([x], "f4"), names=("a unit",), span=(-1.0, 1.0),
+        band=np.array([x - 1, x + 1], "f4"), band_name="random features",
+    )  # fmt: skip
+    view = view_for(curve)
+    qtbot.addWidget(view)
+    view.resize(400, 240)
+    for _ in range(3):
+        view.set_result(curve)
+    legend = view._plot.plotItem.legend
+    assert [label.text for _, label in legend.items] == ["random features", "a unit"]
+    import pyqtgraph
+
+    strips = [i for i in view._plot.plotItem.items if isinstance(i, pyqtgraph.LinearRegionItem)]
+    assert [tuple(strip.getRegion()) for strip in strips] == [(-2.0, -1.0), (1.0, 2.0)]
+    assert not view.grab().isNull()
+
+
+def test_bars_that_stand_out_are_painted_with_a_dot(qtbot):
+    from msgspec.structs import replace
+
+    def replaced(bars, marks):
+        return replace(bars, marked=marks)
+
+    marked = Bars(
+        key="b", title="b", labels=("unit 3", "unit 4"), values=(0.5, -0.2), marked=(True, False)
+    )
+    view = BarsView()
+    qtbot.addWidget(view)
+    view.resize(300, 80)
+    pictures = []
+    for bars in (replaced(marked, (False, True)), marked):  # the same room beside the words
+        view.set_result(bars)
+        pictures.append(to_array(view.grab().toImage()).astype(int))
+    row = view._row_height()
+    changed = np.abs(pictures[0] - pictures[1]).sum(axis=2) > 0
+    assert changed[:row].sum() == changed[row:].sum() > 8
+    darker = pictures[1].sum(axis=2) < pictures[0].sum(axis=2)
+    assert darker[:row].any() != darker[row:].any()
+    assert "stands out" in view.accessibleDescription()
