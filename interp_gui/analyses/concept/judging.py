@@ -55,13 +55,22 @@ def parts_of(labels: Labels, groups: Groups, wanted: int, seed: int) -> NDArray[
     count = min(wanted, len(set(groups[labels])), len(set(groups[~labels])))
     if count < 2:
         return None
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed % 2**32)
-    parts = np.full(len(labels), -1, np.int64)
-    for part, (_, held) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels, groups)):
-        parts[held] = part
-    return parts
+    names, places = np.unique(groups, return_inverse=True)
+    held = np.stack([np.bincount(places, labels), np.bincount(places, ~labels)], axis=1)
+    random = np.random.default_rng([seed, 0])
+    order = random.permutation(len(names))
+    order = order[np.argsort(-held[order].sum(axis=1), kind="stable")]
+    shares = held / held.sum(axis=0)
+    filled = np.zeros((count, 2))
+    part_of = np.zeros(len(names), np.int64)
+    for group in order:
+        # the part that is left most even by it: the least growth of the sum of squares
+        growth = ((2 * filled + shares[group]) * shares[group]).sum(axis=1)
+        part = int(growth.argmin())
+        part_of[group] = part
+        filled[part] += shares[group]
+    found: NDArray[np.int64] = part_of[places]
+    return found
 
 
 def shuffled(labels: Labels, groups: Groups, random: np.random.Generator) -> Labels:

@@ -111,13 +111,18 @@ def table(
 
 
 def curve(layers: Sequence[Judged], *, title: str, notes: tuple[str, ...], final: bool) -> Curve:
-    """AUC by layer with the band of random labels."""
-    rows = [(one.auc, *one.band) for one in layers]
-    ys = np.array([[np.nan if v is None else v for v in row] for row in rows], np.float32).T
-    drawn = [i for i in range(len(LINES)) if np.isfinite(ys[i]).any()]
+    """AUC by layer, before the band of random labels."""
+    means = [one.band[0] for one in layers]
+    lines = [[one.auc for one in layers], means]
+    drawn = [i for i, line in enumerate(lines) if all(value is not None for value in line)]
+    ys = np.array([lines[i] for i in drawn], np.float32).reshape(len(drawn), len(layers))
+    band = None
+    if means[0] is not None:
+        band = np.array([np.percentile(one.controls, [5, 95]) for one in layers], np.float32).T
     return Curve(
-        key="auc", title=title, x=np.arange(1, len(layers) + 1, dtype=np.float32),
-        ys=np.ascontiguousarray(ys[drawn]), names=tuple(LINES[i] for i in drawn),
+        key="auc", title=title, x=np.arange(1, len(layers) + 1, dtype=np.float32), ys=ys,
+        names=tuple(LINES[i] for i in drawn), band=band,
+        band_name="random labels, 5th to 95th percentile" if band is not None else "",
         x_label="layer, as numbered in the table", y_label="AUC", notes=notes, final=final,
     )  # fmt: skip
 

@@ -83,9 +83,11 @@ def run(context: Context, parameters: Parameters) -> Steps:
         if number + 1 < len(asked):
             yield results.table(scored, title=title, numbers=numbers, notes=said, final=False)
     numbers |= _numbers(scored)
-    notes = (*(_verdict(one, what) for one in scored), *_about(scored), *said)
+    notes = (*(_verdict(one, what) for one in scored), *said)
     if found:
-        yield results.share_bars(scored, title=f"Images whose {what} rises along it", notes=said)
+        yield results.share_bars(
+            scored, title=f"Share of images in which {what} rises along it", notes=said
+        )
     if parameters.removed:
         yield results.change_bars(scored, title=f"Change of {what} without it", notes=said)
     truth = truth_provenance(context, images)
@@ -164,15 +166,6 @@ def _notes(
     return tuple(notes)
 
 
-def _about(scored: Sequence[Scored]) -> tuple[str, ...]:
-    if not any(one.saturated for one in scored):
-        return ()
-    return (
-        "Along many random directions, too, the Target of (nearly) all images rises or falls "
-        "together, so the share says little here: look at the mean derivative and at the change.",
-    )
-
-
 def _verdict(one: Scored, what: str) -> str:
     """What was found, in a sentence."""
     name = one.direction.feature.title
@@ -181,6 +174,8 @@ def _verdict(one: Scored, what: str) -> str:
         words.append(f"{what} rises along {name} in {one.share:.0%} of the images")
         if one.p_share is not None:
             words[-1] += f" (p = {one.p_share:.2g})"
+        if one.saturated:
+            words[-1] += ", which says little here: along random directions all rise or fall, too"
     if one.removed is not None:
         change = float(one.removed.effect.mean())
         words.append(f"without it the mean change is {change:+.3g}")

@@ -59,12 +59,12 @@ def share_bars(scored: Sequence[Scored], *, title: str, notes: tuple[str, ...]) 
         features.append(one.direction.feature)
         if len(one.random):
             low, high = np.percentile(one.random_shares, [2.5, 97.5])
-            labels += ["random directions, low", "random directions, high"]
+            labels += ["random, low", "random, high"]
             values += [float(low), float(high)]
             features += [None, None]
     return Bars(
         key="shares", title=title, labels=tuple(labels), values=tuple(values), maximum=1.0,
-        unit="share of images", features=tuple(features), notes=notes,
+        features=tuple(features), notes=notes,
     )  # fmt: skip
 
 
@@ -81,12 +81,12 @@ def change_bars(scored: Sequence[Scored], *, title: str, notes: tuple[str, ...])
         features.append(one.direction.feature)
         if len(one.removed.controls):
             means = one.removed.controls.mean(axis=1)
-            labels += ["random directions, lowest", "random directions, highest"]
+            labels += ["random, lowest", "random, highest"]
             values += [float(means.min()), float(means.max())]
             features += [None, None]
     return Bars(
         key="changes", title=title, labels=tuple(labels), values=tuple(values),
-        unit="change of the Target", features=tuple(features), notes=notes,
+        features=tuple(features), notes=notes,
     )  # fmt: skip
 
 

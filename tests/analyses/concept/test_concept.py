@@ -156,7 +156,10 @@ def test_all_layers_are_judged_and_the_best_is_shown(found, marked, runtimes):
     table, curve = last["layers"], last["auc"]
     assert [row[1] for row in table.cells] == layers
     assert curve.kind == "curve"
-    assert curve.ys.shape == (3, len(layers))
+    assert curve.ys.shape == (2, len(layers))
+    low, high = curve.band
+    assert (low < curve.ys[1]).all()
+    assert (curve.ys[1] < high).all()
     best = max(range(len(layers)), key=lambda i: table.cells[i][2])
     grid = last["direction"]
     assert grid.numbers["auc"] == table.cells[best][2]
