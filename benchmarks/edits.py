@@ -46,18 +46,21 @@ def took_ms(work):
 
 def layers_at(runtime, batch, shares):
     """For each share the layer behind which so much of a pass has been done."""
-    whole = min(took_ms(lambda: runtime.forward(batch)) for _ in range(9))
+
+    def done(layer):
+        whole, until = [], []
+        for _ in range(5):  # in turns, as other work on the machine comes and goes
+            whole.append(took_ms(lambda: runtime.forward(batch)))
+            until.append(took_ms(lambda: runtime.forward(batch, until=layer.name)))
+        return min(until) / min(whole)
+
     candidates = [
-        layer for layer in runtime.description.layers
+        layer
+        for layer in runtime.description.layers
         if layer.worthwhile and layer.writable and not layer.virtual
-    ]  # fmt: skip
-    until = {
-        layer.name: min(
-            took_ms(lambda name=layer.name: runtime.forward(batch, until=name)) for _ in range(7)
-        ) / whole
-        for layer in candidates
-    }  # fmt: skip
-    return [min(until, key=lambda name: abs(until[name] - share)) for share in shares]
+    ]
+    found = {layer.name: done(layer) for layer in candidates}
+    return [min(found, key=lambda name: abs(found[name] - share)) for share in shares]
 
 
 def latencies(name, runtime, rounds):

@@ -11,7 +11,7 @@ from interp_gui.core.analysis import Analysis, AnalysisInfo, Context, Inputs, Pr
 from interp_gui.core.choices import remember_outputs
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.device import DeviceInfo
-from interp_gui.core.errors import MissingAbility, UnknownName, unknown_name
+from interp_gui.core.errors import MissingAbility, OutOfMemory, UnknownName, unknown_name
 from interp_gui.core.lasting import Lasting
 from interp_gui.core.model import (
     ModelDescription,
@@ -167,7 +167,11 @@ class Workspace:
             case ForgetDataset():
                 self._datasets.pop(request.dataset, None)
             case Run():
-                return (yield from self._run(request, check))
+                try:
+                    return (yield from self._run(request, check))
+                except (OutOfMemory, MemoryError):
+                    self._lasting.clear()
+                    raise
             case Estimate():
                 yield from self._estimate(request.run, check)
         return None

@@ -11,7 +11,7 @@ from PIL import Image
 from interp_gui.core.analysis import Inputs, Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
-from interp_gui.core.errors import InvalidValue, UnknownName
+from interp_gui.core.errors import InvalidValue, OutOfMemory, UnknownName
 from interp_gui.core.feature import Feature
 from interp_gui.core.images import image_sha256
 from interp_gui.core.interventions.kinds import EditEffect, Intervention
@@ -92,6 +92,22 @@ def test_a_closed_model_is_freed_with_all_that_was_kept_for_it(workspace, images
     del running
     gc.collect()
     assert workspace.made[0]() is None
+
+
+def test_where_memory_is_short_what_is_kept_makes_room(workspace, images, monkeypatch):
+    edit = Edit(feature=UNIT, kind="ablate")
+    answers(workspace, intervene(edit, images=images))
+    assert workspace._lasting.held_bytes > 0
+
+    def short(*args, **kwargs):
+        raise OutOfMemory("There is not enough memory.")
+
+    monkeypatch.setattr(type(workspace.model("m")), "forward", short)
+    with pytest.raises(OutOfMemory):
+        answers(workspace, intervene(edit, images=images))
+    assert workspace._lasting.held_bytes == 0
+    monkeypatch.undo()
+    assert answers(workspace, intervene(edit, images=images))[-1].final
 
 
 def test_other_preprocessing_drops_what_was_kept(workspace, images):

@@ -20,6 +20,7 @@ from interp_gui.core.result import (
     Bars,
     Curve,
     Grid,
+    Intervention,
     Matrix,
     Number,
     Picture,
@@ -317,6 +318,17 @@ def clean_result(result: AnyResult, text: Text, *, paths: bool = False) -> AnyRe
         case Matrix():
             fields["row_labels"] = tuple(text(name) for name in result.row_labels)
             fields["column_labels"] = tuple(text(name) for name in result.column_labels)
+        case Intervention():
+            fields["image"] = result.image if paths else _name(result.image)
+            fields["labels"] = tuple(text(label) for label in result.labels)
+            fields["target_title"] = text(result.target_title)
+            fields["problem"] = text(result.problem)
+            fields["effects"] = tuple(
+                msgspec.structs.replace(
+                    effect, reason=text(effect.reason), warning=text(effect.warning)
+                )
+                for effect in result.effects
+            )
     return msgspec.structs.replace(result, **fields)
 
 
