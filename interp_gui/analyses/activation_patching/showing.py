@@ -13,11 +13,12 @@ from interp_gui.core.result import Matrix, Number, Table
 
 COLUMNS = (
     "layer", "place", "estimate", "effect", "random source, mean", "random source, largest",
-    "percentile of random cells",
+    "percentile of random cells", "chosen by",
 )  # fmt: skip
 """`effect`: (patched − base) / (source − base) of the Target, by patching; `estimate`: the same to
 first order, by gradient. `random source`: magnitude of the effect of equal changes whose units are
-exchanged at random. `percentile of random cells`: share of random cells that do less."""
+exchanged at random. `percentile of random cells`: share of random cells that do less. `chosen by`:
+`estimate`, or `chance` for one of the random cells, which shows what estimates miss."""
 
 
 def results(
@@ -101,17 +102,17 @@ def _table(cells: Cells, effects: Effects, key: str, about: str, *, final: bool)
     known = [(int(row), int(column)) for row, column in np.argwhere(np.isfinite(effects.exact))]
     drawn = set(effects.random)
     random = [abs(float(effects.exact[cell])) for cell in (effects.random or known)]
-    listed = sorted(
-        (cell for cell in known if cell not in drawn),
-        key=lambda cell: -abs(float(effects.exact[cell])),
-    )
+    listed = sorted(known, key=lambda cell: -abs(float(effects.exact[cell])))
     if not effects.random:
         listed = [cell for cell in listed if cell in effects.exchanged] or listed
     return Table(
         key=key,
         title=f"{about}: the strongest cells",
         columns=COLUMNS,
-        cells=tuple(_row(cells, effects, cell, random) for cell in listed),
+        cells=tuple(
+            (*_row(cells, effects, cell, random), "chance" if cell in drawn else "estimate")
+            for cell in listed
+        ),
         final=final,
     )
 

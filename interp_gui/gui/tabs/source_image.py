@@ -31,6 +31,7 @@ class SourceImageBox(QComboBox):
         super().__init__(parent)
         self._state = state
         self._dropped: tuple[str, ...] = ()
+        self._current, self._before = state.image, state.image
         self.setAccessibleName("Source image")
         self.setAccessibleDescription("The image that values are taken from; drop one here")
         self.setToolTip("The image that values are taken from; drop one here")
@@ -41,6 +42,7 @@ class SourceImageBox(QComboBox):
         self._hint = DropHint(self, self._sentence)
         self._hint.watched.installEventFilter(self)
         self.activated.connect(lambda _row: self.chosen.emit())
+        state.image_changed.connect(self._note_image)
         for signal in (state.watched_changed, state.dataset_changed, state.image_changed):
             signal.connect(self._refill)
         self._refill()
@@ -51,7 +53,13 @@ class SourceImageBox(QComboBox):
         return str(self.currentData() or "")
 
     def choose(self, path: str) -> None:
-        """Choose an image, and list it if it is not."""
+        """Choose an image, and list it if it is not.
+
+        An image is made current by the press that begins to drag it. Dropped here it becomes the
+        source, and the image that was current before is so again.
+        """
+        if path == self._state.image and self._before not in (None, path):
+            self._state.set_image(self._before)
         if self.findData(path) < 0 and path != self._state.image:
             self._dropped = (path, *self._dropped)
             self._refill()
@@ -73,6 +81,9 @@ class SourceImageBox(QComboBox):
     def _sentence(self, mime: QMimeData) -> str:
         path = _image_of(mime)
         return f"Take values from {Path(path).name}" if path else ""
+
+    def _note_image(self) -> None:
+        self._current, self._before = self._state.image, self._current
 
     def _refill(self) -> None:
         before = self.path

@@ -152,8 +152,12 @@ def test_random_cells_and_exchanged_sources_stand_beside_the_strongest(
     assert found.numbers["random_cells"] == 4
     assert found.numbers["confirmed"] == 7
     listed = [dict(zip(table.columns, row, strict=True)) for row in table.cells]
-    assert len(listed) == 3
-    for row in listed:
+    assert [row["chosen by"] for row in listed].count("chance") == 4
+    effects = [abs(row["effect"]) for row in listed]
+    assert effects == sorted(effects, reverse=True)
+    estimated = [row for row in listed if row["chosen by"] == "estimate"]
+    assert len(estimated) == 3
+    for row in estimated:
         at = found.row_labels.index(row["layer"]), found.column_labels.index(row["place"])
         assert row["effect"] == pytest.approx(float(found.exact[at]))
         assert row["estimate"] == pytest.approx(float(found.values[at]))

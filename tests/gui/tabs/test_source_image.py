@@ -42,6 +42,12 @@ def test_an_image_that_is_dropped_is_the_source(tab, state, model, image):
     assert dropped.isAccepted()
     assert tab.source.path == "/elsewhere/dropped.jpg"
     assert tab.request().inputs.images == (state.image, "/elsewhere/dropped.jpg")
+    # the press that begins a drag has made the image current: the one before is so again
+    base = state.image
+    state.set_image("/elsewhere/dropped.jpg")
+    dropped = QDropEvent(QPointF(5, 5), actions, mime, left, none)
+    assert tab.source.eventFilter(tab.source, dropped)
+    assert tab.request().inputs.images == (base, "/elsewhere/dropped.jpg")
     state.set_watched(("/there/third.png",))
     assert tab.source.path == "/elsewhere/dropped.jpg"
 
