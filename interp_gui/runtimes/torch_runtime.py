@@ -26,6 +26,7 @@ from interp_gui.runtimes.layers import Probe, make_out_of_place, probe, reaching
 from interp_gui.runtimes.memory import memory_errors
 from interp_gui.runtimes.strides import copied
 from interp_gui.runtimes.torch_edits import apply_edit
+from interp_gui.runtimes.writable import require_writable
 
 __all__ = ["TorchRuntime"]
 
@@ -275,6 +276,7 @@ class _Tap:
         for index, edit in zip(stack.live, stack.active, strict=True):
             info = runtime.layer(edit.feature.layer)
             edit.feature.check(info)
+            require_writable(info)
             self._edits.setdefault(info.name, []).append((index, edit))
         self._sources = {
             (runtime.layer(layer).name, image): runtime.tensor(value)

@@ -25,6 +25,7 @@ from interp_gui.runtimes.onnx.poking import poked
 from interp_gui.runtimes.onnx.probing import EDIT_OPSET, Layers, find_layers
 from interp_gui.runtimes.onnx.rewriting import Plan, Site, SiteSlots, SlotKind
 from interp_gui.runtimes.onnx.splitting import Splits
+from interp_gui.runtimes.writable import require_writable
 
 __all__ = ["OnnxRuntime"]
 
@@ -316,6 +317,7 @@ class OnnxRuntime:
         problem = self._cannot_edit(layers, info)
         if problem is not None:
             raise problem
+        require_writable(info)
 
     def _cannot_edit(self, layers: Layers, info: LayerInfo) -> InterpError | None:
         if not has_parts(info.axes):
