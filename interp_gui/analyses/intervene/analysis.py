@@ -1,13 +1,16 @@
 """The analysis `intervene`: for each image the answer before and after, and each edit's part."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering, answering
 from interp_gui.analyses.intervene.controls import measure_controls
 from interp_gui.analyses.intervene.effects import Ran, first_pass, leave_out
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
+from interp_gui.core.cost import Cost
+from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import ImageProblem, InterpError, InvalidValue
 from interp_gui.core.interventions.kinds import Intervention
 from interp_gui.core.interventions.measures import divergence_of, entropy_of
@@ -145,6 +148,19 @@ def labels_of(model: ModelDescription, output: OutputInfo, count: int) -> tuple[
     return tuple(f"{words.get(output.kind, 'output')} {i}" for i in range(count))
 
 
+def estimate(context: Context, parameters: Parameters) -> Cost:
+    """At most: what lies before the edits is not computed again, which is left out of account."""
+    from interp_gui.analyses.costs import forward_s
+
+    images, stack = context.inputs.images, context.inputs.edits
+    plain = replace(context, inputs=msgspec.structs.replace(context.inputs, edits=EditStack()))
+    whole_s = forward_s(plain, path=images[0] if images else "")
+    edits = len(stack.active)
+    left_out = edits if parameters.effects and edits > 1 else 0
+    controls = edits * parameters.controls if parameters.effects else 0
+    return Cost(seconds=len(images) * whole_s * (2 + left_out + controls))
+
+
 ANALYSIS = Analysis(
     id="intervene",
     title="What edits do",
@@ -156,4 +172,5 @@ ANALYSIS = Analysis(
     judges_edits=True,
     offered=False,
     run=run,
+    estimate=estimate,
 )

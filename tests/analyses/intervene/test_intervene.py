@@ -322,3 +322,16 @@ def test_ablation_to_a_mean_and_to_another_place(told, intervene, pictures):
     edit = unit("act", 0, baseline=mean, place=place)
     (found,) = intervene(told, edit, controls=0)
     assert found.effects[0].change == pytest.approx(abs(1.5 - value[0, 0, 1]), rel=1e-5)
+
+
+def test_an_estimate_grows_with_edits_and_controls(told, pictures):
+    def seconds(*edits, **settings):
+        inputs = Inputs(images=pictures[:2], edits=EditStack(edits))
+        asked = Context(model=told, inputs=inputs, probes=context.probes)
+        return ANALYSIS.estimate(asked, ANALYSIS.settings(settings)).seconds
+
+    context = Context(model=told, inputs=Inputs())
+    one = seconds(unit("act", 0), controls=0)
+    assert seconds(unit("act", 0), unit("act", 1), controls=0) == pytest.approx(2 * one)
+    assert seconds(unit("act", 0), controls=10) == pytest.approx(6 * one)
+    assert seconds(unit("nowhere", 0), controls=0) == pytest.approx(one)
