@@ -37,6 +37,7 @@ from interp_gui.samples.shapes import Spec, Spurious
 SHAPES_LAYER, SHAPES_UNITS, SCENES = "block5", 20, 480
 MARKER_LAYER = "block2"
 RANDOM_SETS = 100
+BATCH = 80
 PHOTO_SETS = 200
 PHOTOGRAPHS = (
     ("coffee.png", "features.14", 8),
@@ -130,7 +131,7 @@ def shapes(folder: Path, out: Path | None) -> None:
         sizes = f"5,10,{SHAPES_UNITS},30"
         found = finished(
             unit_set_study.ANALYSIS, context, studied=name, baseline="zero", sizes=sizes,
-            images=SCENES,
+            images=SCENES, batch=BATCH,
         )  # fmt: skip
         ranking = found["ranking"]
         top = tuple(int(row[0]) for row in ranking.cells[:SHAPES_UNITS])
@@ -140,7 +141,7 @@ def shapes(folder: Path, out: Path | None) -> None:
             tuple(sorted(random.choice(layer.units, SHAPES_UNITS, replace=False).tolist()))
             for _ in range(RANDOM_SETS)
         ]
-        study = Study(context=context, layer=layer, index=index, means=None, batch=32)
+        study = Study(context=context, layer=layer, index=index, means=None, batch=BATCH)
         answers = returned(outcomes(study, both.test, sets, {}, text=""))
         own = answers.truths == index
         right = answers.answers == answers.truths[:, None]
@@ -330,7 +331,7 @@ def on_crops(model: Runtime, folder: Path, layer: str, units: Sequence[int]) -> 
     dataset = Dataset(images=tuple(ImageEntry(path=str(p)) for p in sorted(folder.iterdir())))
     edit = Edit(feature=Feature(layer=layer, units=tuple(units)), kind="ablate")
     inputs = Inputs(dataset=dataset, edits=EditStack((edit,)))
-    found = finished(dataset_effect.ANALYSIS, Context(model=model, inputs=inputs), controls=20)
+    found = finished(dataset_effect.ANALYSIS, Context(model=model, inputs=inputs), controls=10)
     say(f"\n### The same units on {len(dataset.images)} crops of that photograph\n")
     summary = found["summary"]
     rows = [
