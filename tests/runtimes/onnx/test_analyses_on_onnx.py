@@ -13,6 +13,7 @@ from interp_gui.core.analysis import Context, Inputs, Progress, Saved
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import MissingAbility
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.engine.needs import check_needs
 from interp_gui.runtimes.onnx.runtime import OnnxRuntime
@@ -35,6 +36,11 @@ def images(tmp_path):
     return Dataset(name="six", images=tuple(entries), classes=classes)
 
 
+def examples(images, first):
+    """Every second of the images."""
+    return tuple(Example(path) for path in images.paths[first::2])
+
+
 @pytest.mark.parametrize("gradients", [False, True], ids=["alone", "with its twin"])
 @pytest.mark.parametrize("analysis", builtin_analyses(), ids=lambda analysis: analysis.id)
 def test_it_works_or_is_refused_with_a_sentence(analysis, gradients, small_bytes, images):
@@ -50,6 +56,7 @@ def test_it_works_or_is_refused_with_a_sentence(analysis, gradients, small_bytes
     inputs = Inputs(
         images=images.paths[: 2 if "source" in analysis.needs else 1], dataset=images,
         layer=layer, edits=edits, features=(Feature(layer=layer, units=(2,)),),
+        examples={"with": examples(images, 0), "without": examples(images, 1)},
     )  # fmt: skip
     fields = {field.name for field in dataclasses.fields(analysis.parameters)}
     few = {"steps": 2, "studied": "class 0"}
