@@ -15,6 +15,7 @@ from interp_gui.core.errors import Cancelled, EditProblem, InterpError, InvalidV
 from interp_gui.core.feature import Feature, as_vectors
 from interp_gui.core.runtime import Capture
 from interp_gui.runtimes.prefix import CachedPrefix
+from interp_gui.runtimes.torch_edits import apply_edit
 
 
 def ablate(layer, *units):
@@ -379,3 +380,28 @@ def test_a_shared_module_is_counted_whatever_is_left_out(path, tiny, batch):
             for chosen in itertools.combinations(sites, count):
                 stack = EditStack(tuple(scale(site, 2.0) for site in chosen))
                 same(runtime.forward(x, edits=stack), prefix.forward(edits=stack))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_memory_that_runs_short_leaves_nothing(failing, built, batch, untouched, monkeypatch):
+    """In the first pass, in its proof, and in one that takes what was kept."""
+    network = built("mobilenet_v2")
+    x, stack = batch(network, 1), EditStack((scale(depths(network)[1], 2.0),))
+    prefix = CachedPrefix(network, x)
+    passes = []
+
+    def short(value, *given, **named):
+        passes.append(1)
+        if len(passes) == failing:
+            raise torch.OutOfMemoryError
+        return apply_edit(value, *given, **named)
+
+    monkeypatch.setattr("interp_gui.runtimes.torch_runtime.apply_edit", short)
+    true = network.forward(x)  # no edit: it does not count
+    with untouched(network):
+        for _ in range(3):
+            found = prefix.forward(edits=stack)
+    monkeypatch.undo()
+    same(found, network.forward(x, edits=stack))
+    assert not np.array_equal(found.outputs["output"], true.outputs["output"])
+    assert not any("forward" in vars(m) for m in network.module.modules())

@@ -336,3 +336,30 @@ def test_edits_that_are_muted_or_not_solo_are_not_made(tiny):
     assert np.array_equal(run(solo=1)[0], alone)
     assert run(solo=1)[1] == {1: 1}
     assert not np.array_equal(run()[0], alone)
+
+
+class Aside(nn.Module):
+    """A branch of which nothing reaches the answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+        self.dead = nn.Conv2d(4, 4, 1)
+        self.end = nn.Conv2d(4, 4, 1)
+        self.last = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.first(x)
+        self.end(self.dead(x))
+        return self.last(x.mean((2, 3)))
+
+
+def test_a_layer_that_is_only_read_is_not_edited(tiny):
+    torch.manual_seed(0)
+    runtime = tiny(Aside().eval())
+    x = np.random.default_rng(0).standard_normal((1, 3, 16, 16)).astype(np.float32)
+    assert not runtime.layer("dead").writable
+    assert runtime.forward(x, capture=["dead"]).captured["dead"].any()
+    edit = Edit(feature=Feature(layer="dead", units=(1,)), kind="scale", amount=2.0)
+    with pytest.raises(EditProblem, match="read but not changed"):
+        runtime.forward(x, edits=EditStack((edit,)))
