@@ -48,14 +48,14 @@ def plain(model, dataset):
     return time.perf_counter() - begun
 
 
-def measured(model, dataset, layer, rounds):
+def measured(model, dataset, layer, *, rounds, folder):
     """Seconds of each way, by turns."""
-    from interp_gui.core.analysis import Store
+    from interp_gui.engine.cache import Cache
 
     times = {}
-    for _ in range(rounds):
+    for number in range(rounds):
         times.setdefault("plain forward", []).append(plain(model, dataset))
-        store = Store()
+        store = Cache(folder / f"{layer}-{number}")
         first = effect(model, dataset, layer, store=store, controls=0)
         times.setdefault("before and after", []).append(first)
         again = effect(model, dataset, layer, store=store, controls=3)
@@ -75,11 +75,15 @@ def main(arguments=None):
 
     model, rows, figures = opened("mobilenet_v2"), [], {}
     with tempfile.TemporaryDirectory() as folder:
-        paths = photographs(Path(folder), options.images, PHOTO)
+        made = Path(folder) / "images"
+        made.mkdir()
+        paths = photographs(made, options.images, PHOTO)
         dataset = Dataset(images=tuple(ImageEntry(path=path) for path in paths))
         plain(model, dataset)  # warm
         for layer in options.layers:
-            times = measured(model, dataset, layer, options.rounds)
+            times = measured(
+                model, dataset, layer, rounds=options.rounds, folder=Path(folder) / "cache"
+            )
             alone = median(times["plain forward"])
             for way, seconds in times.items():
                 ratio = median(

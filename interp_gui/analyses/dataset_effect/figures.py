@@ -199,7 +199,7 @@ def summary_numbers(compared: Compared, true: Ints) -> dict[str, Number]:
         was, now = (before == true)[known], (after == true)[known]
         lost, won = int((was & ~now).sum()), int((~was & now).sum())
         numbers |= {"labelled": int(known.sum()), "right_to_wrong": lost, "wrong_to_right": won}
-        numbers["mcnemar_p"] = mcnemar_exact(lost, won)
+        numbers["p_by_chance"] = mcnemar_exact(lost, won)
     return numbers
 
 

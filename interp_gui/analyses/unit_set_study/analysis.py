@@ -17,7 +17,7 @@ from interp_gui.analyses.dataset_pass import (
     images_at_hand,
     truth_provenance,
 )
-from interp_gui.analyses.passes import batch_notes, batch_size
+from interp_gui.analyses.passes import batch_notes, batch_size, identity
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.analyses.unit_ranking.baselines import dataset_means
 from interp_gui.analyses.unit_set_study.figures import curve, measured, ranking_table, set_table
@@ -34,7 +34,9 @@ from interp_gui.analyses.unit_set_study.sets import (
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
+from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import InvalidValue, unknown_name
+from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 
 _FEW = 10
@@ -190,27 +192,34 @@ def _notes(context: Context, parameters: Parameters, both: Halves, index: int) -
 
 def estimate(context: Context, parameters: Parameters) -> Cost | None:
     """Layers behind the studied one, once for each set and image."""
-    from interp_gui.analyses.costs import forward_s
+    from interp_gui.analyses.costs import forward_s, remembered
 
     layer = asked_layer(context)
     dataset = images_at_hand(context)
-    path = dataset.images[0].path
-    whole_s = forward_s(context, path=path)
-    before_s = min(whole_s, forward_s(context, layer=layer.name, path=path))
-    behind_s = whole_s - before_s + _RESTART_S
+    whole_s = forward_s(context, path=dataset.images[0].path)
+    what = {"what": "behind", "layer": layer.name, **identity(context)}
+    behind_s = remembered(context, what, lambda: _behind_s(context, layer))
     sizes = len(sizes_of(parameters.sizes, layer.units))
     labelled = sum(1 for entry in dataset.images if dataset.true_class(entry) is not None)
     half = min(parameters.images, labelled // 2)
     sets = layer.units + 2 * sizes * (1 + parameters.sets)
     return Cost(
-        seconds=half * (2 * whole_s + sets * behind_s),
+        seconds=half * (4 * whole_s + sets * behind_s),
         disk_bytes=half * sets * 8,
         note="What is known of these images already is not counted.",
     )
 
 
-_RESTART_S = 0.001
-"""Going on behind the layer, an image of a batch."""
+def _behind_s(context: Context, layer: LayerInfo) -> float:
+    """Seconds of one set for one image, what lies before the layer being known."""
+    from interp_gui.analyses.costs import step_s
+    from interp_gui.runtimes.prefix import CachedPrefix
+
+    height, width = context.model.preprocessing.size
+    channels = len(context.model.preprocessing.mean)
+    prefix = CachedPrefix(context.model, np.zeros((1, channels, height, width), np.float32))
+    edit = Edit(feature=Feature(layer=layer.name, units=(0,)), kind="ablate")
+    return step_s(lambda: prefix.forward(edits=EditStack((edit,))))
 
 
 ANALYSIS = Analysis(
