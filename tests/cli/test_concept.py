@@ -49,7 +49,7 @@ def test_a_direction_is_written_and_can_be_used_as_a_feature(
         "--most", 2, "--controls", 8, "--removed", 1, "--removals", 2, "--out", tmp_path / "s",
     )  # fmt: skip
     assert code == 0
-    table = document["results"][0]
+    table = next(each for each in document["results"] if each["kind"] == "table")
     assert 0.0 <= table["numbers"]["share_rising"] <= 1.0
     code, out, _ = run(
         "run", "concept", "--model", weights, "--with", sides[0], "--without", sides[1],
@@ -61,18 +61,16 @@ def test_a_direction_is_written_and_can_be_used_as_a_feature(
 
 def test_the_recipe_makes_the_same_direction_again(run_json, weights, sides, tmp_path):
     _, document = _concept(run_json, weights, sides, tmp_path / "o", "--layer", "features.3")
-    files = {result["file"] for result in document["results"]}
-    picture = next(tmp_path / "o" / file for file in files if file.endswith(".png"))
+    grid = next(result for result in document["results"] if result["kind"] == "grid")
+    picture = tmp_path / "o" / grid["file"]
     code, again = run_json(
         "run", "--recipe", tmp_path / "o" / picture.name, "--model", weights,
         "--images", *sides, "--out", tmp_path / "again",
     )  # fmt: skip
     assert code == 0
     assert again["replay"]["differences"] == []
-    one = next(tmp_path.glob("o/*.npy"), None)
-    other = next(tmp_path.glob("again/*.npy"), None)
-    if other is not None:
-        np.testing.assert_array_equal(np.load(one), np.load(other))
+    (other,) = (tmp_path / "again").glob("*.npy")
+    np.testing.assert_array_equal(np.load(other), np.load(picture.with_suffix(".npy")))
     code, refused = run_json(
         "run", "--recipe", tmp_path / "o" / picture.name, "--model", weights,
         "--images", sides[0], "--out", tmp_path / "less",
