@@ -19,6 +19,8 @@ class EditedMark(QToolButton):
     def __init__(self, words: str = "Edited") -> None:
         super().__init__()
         self.setText(words)
+        self.setToolTip("Computed with the edits in force")
+        self.setAccessibleName(words)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAutoRaise(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
