@@ -129,7 +129,10 @@ class PanelDrops(DropHint):
         text, refused = self.text, self.refused
         if event.type() in (QEvent.Type.DragLeave, QEvent.Type.Drop, QEvent.Type.Hide):
             self._overlay_of_zones.show_nothing()
-        if super().eventFilter(watched, event):
+        taken = super().eventFilter(watched, event)
+        if self.text:
+            self._overlay.raise_()  # the sentence lies over the zones
+        if taken:
             return True
         if isinstance(event, QDropEvent) and event.type() == QEvent.Type.Drop:
             if text and not refused:

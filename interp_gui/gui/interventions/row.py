@@ -187,6 +187,7 @@ class EditRow(QFrame):
         column = self._column
         if self.details is not None and (inner := self.details.layout()) is not None:
             inner.invalidate()
+            self.details.updateGeometry()  # or the height of the words before would be remembered
         column.invalidate()
         needed = column.totalHeightForWidth(width_px)
         self.setFixedHeight(max(needed, column.totalMinimumSize().height()))

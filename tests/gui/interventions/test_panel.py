@@ -1,5 +1,7 @@
 """The Interventions panel by hand: dropping, choosing, changing, keeping, what is told."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -446,3 +448,35 @@ def test_the_menu_of_commands_knows_what_is_possible(panel, window, qapp):
     assert units(panel) == [7]
     actions["intervene.panel"].trigger()
     assert panel.list.rows[0].hasFocus() or panel.list.chosen == (0,)
+
+
+def test_a_row_is_as_high_as_its_words(filled, qapp):
+    controls = tuple(i / 100 for i in range(20))
+    effect = EditEffect(index=0, state="effective", hits=1, change=3.2, share=0.12, effect=-1.24)
+    filled.list.choose((0,))
+    row = filled.list.rows[0]
+    for found in (
+        effect,
+        msgspec.structs.replace(effect, controls=controls),
+        effect,
+        msgspec.structs.replace(effect, controls=controls, warning="A norm follows. " * 8),
+    ):
+        tell(filled, e0=found)
+        qapp.processEvents()
+        state = row.details.state
+        assert state.height() >= state.heightForWidth(state.width())
+        last = row.details.buttons[0]
+        assert last.mapTo(row, QPoint(0, last.height())).y() <= row.height()
+    rows = filled.list.rows
+    assert all(a.geometry().bottom() < b.geometry().top() for a, b in pairwise(rows))
+
+
+def test_the_sentence_lies_over_the_zones(panel):
+    features = (unit(7),)
+    mime = mime_for(features)
+    for kind in ("ablate", "scale", "scale"):
+        drag_over(panel, mime, zone(panel, kind, features))
+        children = panel.children()
+        zones, sentence = panel.drops._overlay_of_zones, panel.drops._overlay
+        assert children.index(sentence) > children.index(zones)
+        assert not zones.isHidden()
