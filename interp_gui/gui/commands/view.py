@@ -46,7 +46,7 @@ def view_commands(window: "MainWindow") -> tuple[ActionSpec, ...]:
             id="view.refresh", title="&Refresh the answer", shortcut="F5", icon="refresh",
             menu="View", group="2", tooltip="Ask the model again about the current image",
             enabled_when=lambda: state.model is not None and state.image is not None,
-            handler=window.output.ask,
+            handler=window.output.refresh,
         ),
         *(
             ActionSpec(

@@ -107,7 +107,7 @@ class LiveAnswers(QObject):
         """Ask by this engine from now on."""
         if self._bridge is None:
             self._bridge = bridge
-            bridge.ready.connect(lambda _hello: self.ask_again())
+            bridge.ready.connect(lambda _hello: self._on_change())
             bridge.lost.connect(lambda _lost: self._drop())
             self._on_change()
 
@@ -199,6 +199,7 @@ class LiveAnswers(QObject):
         """Ask once more, as after a failure."""
         self._drop()
         self._done.clear()
+        self._known.clear()
         self._on_change()
 
     def _wanted(

@@ -151,6 +151,11 @@ class OutputPanel(QWidget):
         self._bridge.run(request, view=VIEW, on_result=self._on_result, on_end=self._on_end)
         return None
 
+    def refresh(self) -> None:
+        """Ask once more, before and after edits."""
+        self.ask()
+        self._live.ask_again()
+
     def _waiting_text(self) -> str:
         """Why there is no answer yet."""
         model, again = self._state.model, self._bridge.reopened

@@ -293,6 +293,15 @@ def test_a_new_engine_is_asked_again(live, engine, state, greet, qtbot, bridge):
     assert len(engine.runs) == 2
 
 
+def test_what_is_known_is_asked_once_more_on_demand(live, engine, state):
+    state.set_edits(stack())
+    engine.finish()
+    assert len(engine.runs) == 1
+    live.ask_again()
+    assert len(engine.runs) == 2
+    assert live.current is None
+
+
 def test_an_engine_that_cannot_is_not_asked(state, bridge, client, greet, model, qtbot):
     client.emit(greet())
     qtbot.waitUntil(lambda: bridge.is_ready)
