@@ -55,14 +55,14 @@ def run(context: Context, parameters: Parameters) -> Steps:
     images = [see(context, path) for path in context.inputs.images]
     target = fixed_target(context, images[0].batch)
     subjects = yield from subjects_of(context, parameters, layer)
-    subjects = with_controls(
-        subjects, _value(context, images[0], layer), parameters.controls, seed=context.inputs.seed
-    )
+    value, target_value = yield from _looked(context, images, layer, target)
+    subjects = with_controls(subjects, value, parameters.controls, seed=context.inputs.seed)
+    yield Progress(text="Looking at the layer")
     counted, broken = yield from _counted_images(context, parameters)
     tally = _tally(context, parameters, images, counted, subjects, target)
     shown = Shown(
         subjects=subjects, target=target.title(context.model.description),
-        value=_target_value(context, images, target), bars=parameters.bars, images=len(images),
+        value=target_value, bars=parameters.bars, images=len(images),
         notes=_notes(context, subjects, len(images)),
     )  # fmt: skip
     truths = np.array([image.truth for image in counted], int)
@@ -104,21 +104,22 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield from told(final=True, note=" ".join([*([note] if note else []), *lost]))
 
 
-def _value(context: Context, seen: Seen, layer: LayerInfo) -> Array:
-    ran = context.model.forward(
-        seen.batch, capture=[layer.name], edits=context.inputs.edits, sources=context.sources
-    )
-    found: Array = ran.captured[layer.name][0]
-    return found
-
-
-def _target_value(context: Context, images: list[Seen], target: Target) -> float:
-    name, values = main_output(context), []
+def _looked(
+    context: Context, images: list[Seen], layer: LayerInfo, target: Target
+) -> Generator[Progress, None, tuple[Array, float]]:
+    """The layer's value for the first image, and the Target's mean over all of them."""
+    name = main_output(context)
+    values: list[Array] = []
+    targets = []
     for seen in images:
-        ran = context.model.forward(seen.batch, edits=context.inputs.edits, sources=context.sources)
+        yield Progress(text="Looking at the layer")
+        ran = context.model.forward(
+            seen.batch, capture=[layer.name], edits=context.inputs.edits, sources=context.sources
+        )
         rows = ran.outputs[name] if name in ran.outputs else next(iter(ran.outputs.values()))
-        values.append(float(target.evaluate(rows)[0]))
-    return float(np.mean(values))
+        targets.append(float(target.evaluate(rows)[0]))
+        values = values or [ran.captured[layer.name][0]]
+    return values[0], float(np.mean(targets))
 
 
 def _counted_images(

@@ -41,6 +41,9 @@ def measure_effects(
             else:  # nothing changes, so nothing has to be run
                 tally.effects[place, index] = 0.0
             context.check()
+        yield Progress(done=place * subjects.count, total=total, text="Keeping what lies before")
+        variants.base()
+        yield Progress(done=place * subjects.count, total=total, text="Keeping what lies before")
         for turn in blocks(moving, variants.at_once):
             values = [subjects.changed(i, value)[0][None] for i in turn]
             for start, effects in _effects(variants, values, target):

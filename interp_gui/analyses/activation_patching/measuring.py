@@ -137,6 +137,9 @@ def confirm(
         rows = min(rows_at_once(context, batch), len(jobs))
         variants = Variants(context, way.base.batch, layer, rows=rows)
         base, source = variants.value[0], way.values[layer.name]
+        yield Progress(done=done, total=total, text="Patching cells")
+        variants.base()
+        yield Progress(done=done, total=total, text="Patching cells")
         start = 0
         while start < len(jobs):
             part = jobs[start : start + variants.at_once]

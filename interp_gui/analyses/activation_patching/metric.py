@@ -1,9 +1,8 @@
 """By which number patching is judged, and how far apart the two images are in it."""
 
 import msgspec
-import numpy as np
 
-from interp_gui.analyses.asked import Seen, check_number, fixed_target, main_output
+from interp_gui.analyses.asked import Seen, fixed_target
 from interp_gui.core.analysis import Context
 from interp_gui.core.errors import InvalidValue
 from interp_gui.core.target import Target
@@ -20,9 +19,9 @@ def metric_of(context: Context, base: Seen, source: Seen) -> tuple[Target, str]:
     target = context.inputs.target
     if target.chosen or target.kind == "scalar" or not context.model.description.class_count:
         return fixed_target(context, base.batch), ""
-    own, other = (_answer(context, seen) for seen in (base, source))
+    own, other = (fixed_target(context, seen.batch).index for seen in (base, source))
     if own == other:
-        name = context.model.description.class_name(own)
+        name = context.model.description.class_name(own or 0)
         return (
             msgspec.structs.replace(target, index=own),
             f"Both images are answered with {name}, so its logit is compared.",
@@ -40,12 +39,3 @@ def check_span(base: float, source: float) -> None:
             "Both images give the same value of the Target, so there is nothing to carry over.",
             hint="Choose another source image, or another Target.",
         )
-
-
-def _answer(context: Context, seen: Seen) -> int:
-    """The class that the unedited model answers."""
-    values = np.asarray(context.model.forward(seen.batch).outputs[main_output(context)][0])
-    check_number(values)
-    if values.ndim > 1:
-        values = values.reshape(len(values), -1).mean(axis=1)
-    return int(values.argmax())

@@ -55,8 +55,8 @@ class Parameters:
         minimum=0, maximum=256,
     )  # fmt: skip
     top: int = parameter(
-        5, title="classes", help="Classes whose probability is drawn: the first ones at any strength.", minimum=0,
-        maximum=50,
+        5, title="classes", help="Classes whose probability is drawn: the first ones at any "
+        "strength.", minimum=0, maximum=50,
     )  # fmt: skip
     observed: int = parameter(
         64, title="images observed", help="At most so many images at hand tell how strong the "
@@ -99,6 +99,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     target = fixed_target(context, seen.batch)
     variants = Variants(context, seen.batch, layer, rows=rows_at_once(context, parameters.batch))
     value = variants.value[0]
+    yield Progress(text="Looking at the layer")
     known = yield from observed(context, feature, layer, value, most=parameters.observed)
     x = strengths(parameters.kind, parameters.low, parameters.high, parameters.steps, known)
     place = region_place(context.inputs.region, layer, seen.size)
@@ -116,6 +117,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     title = target.title(context.model.description)
     jobs = [(-1, at) for at in range(len(x))]
     jobs += [(control, at) for at in range(len(x)) for control in range(len(drawn))]
+    variants.base()
+    yield Progress(text="Trying strengths", total=len(jobs))
     done, shown_s, note = 0, time.monotonic(), ""
     try:
         while done < len(jobs):
@@ -179,7 +182,8 @@ def _results(
         }
     numbers["controls"] = len(found.controls)
     yield Curve(
-        final=final, feature=feature, x=x, span=span, key=f"target {feature.text}", title=f"{feature.title}: {title} over its strength",
+        final=final, feature=feature, x=x, span=span, key=f"target {feature.text}",
+        title=f"{feature.title}: {title} over its strength",
         ys=np.array(lines, np.float32), names=tuple(names), x_label=LABELS[parameters.kind],
         y_label=title, numbers=numbers, notes=notes,
         band=found.base + np.array([low, high], np.float32) if len(found.controls) else None,
@@ -195,7 +199,8 @@ def _results(
             notes=notes,
         )  # fmt: skip
     yield Table(
-        key=f"strengths {feature.text}", title=f"{feature.title}: {title} at each strength", columns=COLUMNS,
+        key=f"strengths {feature.text}", title=f"{feature.title}: {title} at each strength",
+        columns=COLUMNS,
         cells=tuple(_row(found, i, low, mean, high) for i in range(len(found.x))), notes=notes,
         final=final, feature=feature,
     )  # fmt: skip
