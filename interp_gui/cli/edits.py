@@ -65,6 +65,7 @@ def asked_edits(
     for sentence in stack.warnings(model.weights_sha256):
         output.note(sentence)
     wanted = [_parsed(kind, text, model) for kind, text in options.typed_edits]
+    check_fit(EditStack(tuple(_made(*one, None) for one in wanted)), model)
     measured = _measured(options, wanted, engine, dataset, output)
     made = [_made(*one, measured.get(one[1])) for one in wanted]
     if made and (stack.muted or stack.solo is not None):
@@ -100,12 +101,23 @@ def read_edits(path: str) -> EditStack:
         raise FileProblem(f"There is no file '{path}'.", hint="Check the path.") from None
     except OSError as problem:
         raise FileProblem(f"'{path}' cannot be read: {problem.strerror}.") from None
-    if data.lstrip()[:1] != b"{" or b'"analysis"' in data:
+    if not _is_stack(data):
         stack = read_recipe(path).edits
         if not stack.edits and not stack.image_edits:
             raise EditProblem(f"'{Path(path).name}' was made without edits.")
         return stack
     return EditStack.from_json(data)
+
+
+def _is_stack(data: bytes) -> bool:
+    """Whether a file's content is JSON of its own, rather than a recipe or what holds one."""
+    if data.lstrip()[:1] != b"{":
+        return False
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return True  # which says what is wrong with it
+    return isinstance(found, dict) and not {"analysis", "recipe"} & {*found}
 
 
 def check_fit(stack: EditStack, model: "ModelDescription", name: str = "") -> None:
