@@ -195,6 +195,16 @@ def _write_nodes(work: _Work, found: Baked) -> Written:
         raise EditProblem(f"The edits cannot be baked: {problem}. Nothing was written.") from None
 
 
+def _compared(off: float, pictures: Pictures) -> str:
+    """What the comparison gave, in a sentence."""
+    if off == 0:
+        return f"The baked network answers exactly as the edited one does, on {pictures.text}."
+    allowed = f"{off:.2g} of the largest number, on {pictures.text}; {AGREEMENT:.5f} is allowed."
+    if off <= AGREEMENT:
+        return f"The baked network answers as the edited one does, to {allowed}"
+    return f"The baked network's answers are off by {allowed}"
+
+
 def _table(work: _Work, found: Baked, written: Written | None) -> Table:
     off = found.difference if written is None else written.difference
     compared = written is not None or found.images > 0
@@ -206,13 +216,7 @@ def _table(work: _Work, found: Baked, written: Written | None) -> Table:
     )
     notes = [*work.stack.warnings(work.context.model.description.weights_sha256)]
     if compared:
-        notes.append(
-            f"The baked network answers as the edited one does within {off:.2g} of the answers' "
-            f"scale on {work.pictures.text}; {AGREEMENT:g} is allowed."
-            if off <= AGREEMENT
-            else f"The baked network is off by {off:.2g} of the answers' scale on "
-            f"{work.pictures.text}; {AGREEMENT:g} is allowed."
-        )
+        notes.append(_compared(off, work.pictures))
         if found.precision == "double":
             notes.append(
                 "Compared in double precision: in single precision this network turns rounding "

@@ -132,7 +132,7 @@ def write_weights(
 
     model: Any = context.model
     description = model.description
-    out = Path(target)
+    out = Path(target).expanduser()
     original = read_original(description, tell=_tell(context))
     check_target(out, description.path, folder=original.is_folder)
     record = made_of(description, **about)
@@ -194,7 +194,7 @@ def write_onnx(
     from interp_gui.checkpoints.staging import check_target, staged
 
     description = context.model.description
-    out = Path(target)
+    out = Path(target).expanduser()
     if out.suffix.lower() != ".onnx":
         raise OutputProblem(
             f"'{out.name}' is no name of an ONNX file.", hint="Give it the suffix .onnx."

@@ -90,6 +90,8 @@ class AnalysisInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it can tell what a run would cost."""
     offered: bool = True
     """Whether menus offer it; others are run by the view whose part they are."""
+    uses: tuple[Need, ...] = ()
+    """What changes its results where it is given, beside `needs`."""
     unedited: bool = False
     """Whether it is about the network as it is; views ask for it without edits."""
 
@@ -303,7 +305,7 @@ class Analysis:
             id=self.id, title=self.title, summary=self.summary, needs=self.needs,
             produces=self.produces, parameters=parameter_infos(self.parameters), plugin=plugin,
             menu=self.menu, estimates=self.estimate is not None, offered=self.offered,
-            unedited=self.unedited,
+            unedited=self.unedited, uses=self.uses,
         )  # fmt: skip
 
     def settings(self, values: dict[str, Any]) -> Any:

@@ -119,6 +119,8 @@ def _direction(context: Context, keyed: KeyedLayer, settings: Settings) -> Vecto
         return None
     size = keyed.matrix.shape[0]
     for feature in context.inputs.features:
+        if feature.layer not in (asked_layer(context).name, keyed.gives):
+            continue
         if feature.heads or (feature.vectors and len(feature.vectors[0]) != size):
             continue
         if not feature.whole_layer and max(feature.units, default=0) < size:
@@ -128,7 +130,7 @@ def _direction(context: Context, keyed: KeyedLayer, settings: Settings) -> Vecto
                 return basis / length
     raise InvalidValue(
         "A feature of the layer is needed, which is to be said.",
-        hint=f"Choose a unit or direction of {size} numbers, or take the value from an image.",
+        hint="Choose a unit or direction of it, or take the value from an image.",
     )
 
 
@@ -254,6 +256,7 @@ ANALYSIS = Analysis(
     run=_run,
     needs=("image", "source", "layer", "dataset"),
     uses=("features",),
+    unedited=True,
     spares=_spares,
     produces=("table",),
 )

@@ -12,14 +12,14 @@ class Settings:
 
     place: str = parameter(
         "",
-        help="place of the key on the layer's grid, as @row,column or @t5; empty for the brushed "
-        "region, or the mean over the whole image",
+        help="place of the key on the layer's grid, as @row,column or @t5; empty for the mean over "
+        "the whole image",
         title="place of the key",
     )
     value: Literal["image", "direction"] = parameter(
         "image",
-        help="image: what the layer says to the second image; direction: what it says now, plus a "
-        "feature of the layer",
+        help="image: what the layer says to the second image; direction: what it says now, plus "
+        "the current feature, one of this layer",
         title="new value from",
     )
     value_place: str = parameter(

@@ -153,7 +153,8 @@ class AnalysisTab(QWidget):
         ]
         self.edits_mark = FollowEdits(self._state)
         for need, words, text in rows:
-            if need is None or need in needs:
+            used = need == "features" and need in self.info.uses
+            if need is None or need in needs or used:
                 value = label(text())
                 value.setAccessibleName(words)
                 form.addRow(label(words, dim=True, wrap=False), value)
@@ -307,10 +308,11 @@ class AnalysisTab(QWidget):
         if model is None or self.what_is_missing():
             return None
         state, needs = self._state, self.info.needs
+        wanted = {*needs, *self.info.uses}
         inputs = Inputs(
             images=self._images(),
             layer=state.layer,
-            features=(state.feature,) if "features" in needs and state.feature else (),
+            features=(state.feature,) if "features" in wanted and state.feature else (),
             target=state.target,
             edits=self._edits(),
         )
