@@ -7,6 +7,7 @@ from typing import NamedTuple
 from interp_gui.analyses.asked import changes_asked_of
 from interp_gui.core.analysis import Inputs, Progress
 from interp_gui.core.errors import ImageProblem, InvalidValue, UnknownName
+from interp_gui.core.lasting import Lasting
 from interp_gui.core.planes import Planes
 from interp_gui.core.preprocessing import cropped, normalised, read_for
 from interp_gui.core.runtime import Array, Runtime
@@ -34,7 +35,12 @@ class Borrowed(NamedTuple):
 
 
 def sources_of(
-    model: Runtime, inputs: Inputs, check: Check, *, lenient: bool = False
+    model: Runtime,
+    inputs: Inputs,
+    check: Check,
+    *,
+    lenient: bool = False,
+    lasting: Lasting | None = None,
 ) -> Generator[Progress, None, Borrowed]:
     """What the edits in force, and the changes of the images asked about, take from others.
 
@@ -42,6 +48,8 @@ def sources_of(
     ----------
     lenient
         Leave out what cannot be had; the analysis says which edits cannot run for it.
+    lasting
+        Where values are kept for the next request.
 
     Raises
     ------
@@ -70,6 +78,13 @@ def sources_of(
     with cancelling(model, check):
         for digest, path in found.items():
             names = [name for name in dict.fromkeys(wanted[digest]) if name != _PIXELS]
+            kept = {
+                n: lasting.get(model, ("source", n, digest)) for n in names if lasting is not None
+            }
+            sources.update({(n, digest): v for n, v in kept.items() if v is not None})
+            names = [name for name in names if kept.get(name) is None]
+            if not names and _PIXELS not in wanted[digest]:
+                continue
             try:
                 seen = cropped(read_for(path, model.preprocessing), model.preprocessing)
             except ImageProblem:
@@ -82,7 +97,11 @@ def sources_of(
                 continue
             batch = normalised(seen, model.preprocessing)[None]
             captured = model.forward(batch, capture=names).captured
-            sources.update({(name, digest): captured[name][0] for name in names})
+            for name in names:
+                value = sources[name, digest] = captured[name][0]
+                if lasting is not None:
+                    key = ("source", name, digest)
+                    lasting.put(model, key, value, size_bytes=value.nbytes)
     return Borrowed(sources, pixels)
 
 

@@ -234,7 +234,9 @@ class Workspace:
         inputs = self._inputs(request)
         settings = analysis.settings(request.parameters)
         check_needs(analysis, model, inputs, settings, other=other)
-        taken = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
+        taken = yield from sources_of(
+            model, inputs, check, lenient=analysis.judges_edits, lasting=self._lasting
+        )
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
             sources=taken.values, pixels=taken.pixels, probes=self._probes,
@@ -262,7 +264,9 @@ class Workspace:
         check_needs(analysis, model, inputs, settings, other=other)
         if analysis.estimate is None:
             return
-        taken = yield from sources_of(model, inputs, check, lenient=analysis.judges_edits)
+        taken = yield from sources_of(
+            model, inputs, check, lenient=analysis.judges_edits, lasting=self._lasting
+        )
         context = Context(
             model=model, inputs=inputs, check=check, cache=self.cache, state=request.state,
             sources=taken.values, pixels=taken.pixels, probes=self._probes,

@@ -162,3 +162,27 @@ def test_a_swap_whose_image_is_gone_is_told(workspace, pictures):
         )
     elsewhere = Inputs(images=(pictures[1],), edits=stack)  # which changes nothing there
     assert made(workspace, Run(analysis="predict", model="m", inputs=elsewhere))
+
+
+def test_values_of_other_images_are_taken_once(runtimes, pictures, monkeypatch):
+    from interp_gui.core.lasting import Lasting
+    from interp_gui.engine.sources import sources_of
+
+    source = image_sha256(pictures[1])
+    patch = Edit(feature=Feature(layer="last", units=(1,)), kind="patch", source=source)
+    inputs = Inputs(images=pictures[:2], edits=EditStack(edits=(patch,)))
+    runtime, lasting, passes = runtimes["cnn"], Lasting(), []
+    forward = runtime.forward
+    monkeypatch.setattr(runtime, "forward", lambda *a, **k: passes.append(1) or forward(*a, **k))
+
+    def taken():
+        steps = sources_of(runtime, inputs, lambda: None, lasting=lasting)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as stop:
+            return stop.value.values
+
+    first, again = taken(), taken()
+    assert len(passes) == 1
+    assert np.array_equal(first["last", source], again["last", source])
