@@ -36,14 +36,14 @@ class EditList(QScrollArea):
     Signals
     -------
     drag_wanted
-        The chosen edits are being dragged away.
+        Edits of these numbers are being dragged away.
     menu_wanted
         Of the chosen edits, at a global position.
     key_wanted
         What a row's key means, where the list does not do it itself: `copy`, `paste`, `open`.
     """
 
-    drag_wanted = Signal()
+    drag_wanted = Signal(tuple)
     menu_wanted = Signal(QPoint)
     key_wanted = Signal(str)
 
@@ -318,9 +318,7 @@ class EditList(QScrollArea):
         return self.chosen if row.index in self._chosen else (row.index,)
 
     def _drag(self, row: EditRow) -> None:
-        if row.index not in self._chosen:
-            self.choose((row.index,))
-        self.drag_wanted.emit()
+        self.drag_wanted.emit(self._meant(row))
 
     def _menu(self, row: EditRow, where: QPoint) -> None:
         if row.index not in self._chosen:
@@ -382,7 +380,7 @@ class EditList(QScrollArea):
         head = GroupHead(self._inside)
         head.toggled.connect(lambda on: self.edits.set_enabled(on, *self._mates(head)))
         head.pressed.connect(lambda: self.choose(self._mates(head)))
-        head.dragged.connect(self.drag_wanted)
+        head.dragged.connect(lambda: self.drag_wanted.emit(self._mates(head)))
         head.menu_wanted.connect(lambda where: self._head_menu(head, where))
         return head
 

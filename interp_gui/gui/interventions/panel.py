@@ -327,8 +327,8 @@ class InterventionsPanel(QWidget):
     def _mute(self) -> None:
         self.edits.mute_all(not self._state.edits.muted)
 
-    def _drag(self) -> None:
-        self.dragging = self.list.chosen
+    def _drag(self, indices: tuple[int, ...]) -> None:
+        self.dragging = indices
         stack = EditStack(edits=tuple(self._state.edits.edits[i] for i in self.dragging))
         try:
             start_edit_drag(self, stack)

@@ -227,7 +227,6 @@ class EditRow(QFrame):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._start = event.position().toPoint()
-            self.pressed.emit(event.modifiers())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._start is None or not event.buttons() & Qt.MouseButton.LeftButton:
@@ -238,6 +237,9 @@ class EditRow(QFrame):
             self.dragged.emit()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        # Chosen only now: a row that opened under the button would move what it is dragged to.
+        if self._start is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.pressed.emit(event.modifiers())
         self._start = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

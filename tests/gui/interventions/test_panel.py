@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -480,3 +480,21 @@ def test_the_sentence_lies_over_the_zones(panel):
         zones, sentence = panel.drops._overlay_of_zones, panel.drops._overlay
         assert children.index(sentence) > children.index(zones)
         assert not zones.isHidden()
+
+
+def test_pressing_a_row_moves_nothing_until_it_is_let_go(filled, monkeypatch):
+    taken = []
+    monkeypatch.setattr(
+        "interp_gui.gui.interventions.panel.start_edit_drag",
+        lambda _source, stack: taken.append((stack, filled.dragging)),
+    )
+    filled.list.choose((3,))
+    row, before = filled.list.rows[1], [row.y() for row in filled.list.rows]
+    QTest.mousePress(row, LEFT, NONE, QPoint(60, 8))
+    assert (filled.list.chosen, [row.y() for row in filled.list.rows]) == ((3,), before)
+    far, there = QPointF(60, 60), QPointF(row.mapToGlobal(QPoint(60, 60)))
+    QApplication.sendEvent(row, QMouseEvent(QEvent.Type.MouseMove, far, there, LEFT, LEFT, NONE))
+    ((stack, dragging),) = taken
+    assert (dragging, [edit.feature.units for edit in stack.edits]) == ((1,), [(1,)])
+    QTest.mouseRelease(row, LEFT, NONE, QPoint(60, 60))
+    assert (filled.list.chosen, filled.dragging) == ((3,), ())
