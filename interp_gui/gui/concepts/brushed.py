@@ -1,6 +1,7 @@
 """The box around what is brushed on an image, as an example."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,9 @@ from PySide6.QtCore import QObject, Signal
 from interp_gui.core.examples import Example
 from interp_gui.gui.shared import child_of
 from interp_gui.gui.state import AppState
-from interp_gui.gui.widgets.region import RegionCanvas
+
+if TYPE_CHECKING:  # it brings the drawing of maps, which the first paint need not wait for
+    from interp_gui.gui.widgets.region import RegionCanvas
 
 Box = tuple[float, float, float, float]
 
@@ -59,7 +62,7 @@ def brushed_of(state: AppState) -> BrushedExample:
     return child_of(state.shared, BrushedExample) or BrushedExample(state.shared)
 
 
-def follow_brush(canvas: RegionCanvas, state: AppState, path: Callable[[], str]) -> None:
+def follow_brush(canvas: "RegionCanvas", state: AppState, path: Callable[[], str]) -> None:
     """Note what is brushed on a canvas.
 
     Parameters
