@@ -42,6 +42,7 @@ def results(
     shown: Shown, tally: Tally, counted: Counted | None, *, final: bool, note: str = ""
 ) -> list[Bars | Table]:
     """`effects` (bars), `accuracy` (bars, where counted) and `sweep` (table)."""
+    tally.refresh()
     notes = (*shown.notes, *([note] if note else []))
     numbers = _numbers(shown, tally, counted)
     found: list[Bars | Table] = [_effect_bars(shown, tally, numbers, notes, final=final)]

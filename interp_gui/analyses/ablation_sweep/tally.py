@@ -44,6 +44,9 @@ class Tally:
     fits: str = ""
     _saved_s: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self.refresh()
+
     def saved(self) -> Saved | None:
         """What to go on from, every few seconds."""
         if time.monotonic() - self._saved_s < SAVE_EVERY_S:
@@ -66,23 +69,25 @@ class Tally:
 
     # --- what follows from it ------------------------------------------------------------------
 
+    def refresh(self) -> None:
+        """Take in what was measured since; all that follows is told as of the last time."""
+        self._effects, self._sizes = _means(self.effects), _means(self.sizes)
+        effects, sizes = self._effects[self.features :], self._sizes[self.features :]
+        known = np.isfinite(effects) & (sizes > 0)
+        self._ratios = np.abs(effects[known]) / sizes[known]
+
     def effect(self, index: int) -> float | None:
         """Mean over images of a feature's effect; None where not measured."""
-        return _mean(self.effects[:, index])
+        return _known(self._effects[index])
 
     def size(self, index: int) -> float | None:
         """Mean over images of the length of a feature's change."""
-        return _mean(self.sizes[:, index])
+        return _known(self._sizes[index])
 
     @property
     def control_ratios(self) -> Floats:
         """Magnitude of the controls' effects for a change of length 1."""
-        found = []
-        for index in range(self.features, self.features + self.controls):
-            effect, size = self.effect(index), self.size(index)
-            if effect is not None and size:
-                found.append(abs(effect) / size)
-        return np.array(found)
+        return self._ratios
 
     def beside(self, index: int) -> tuple[Floats, str]:
         """Magnitudes of what random others do for a change as large as a feature's own.
@@ -109,6 +114,7 @@ class Tally:
 
     def strongest(self, count: int) -> list[int]:
         """Features by magnitude of their effect, those without any left out."""
+        self.refresh()
         known = [(abs(self.effect(i) or 0.0), -i) for i in range(self.features)]
         return [-i for size, i in sorted(known, reverse=True)[:count] if size > 0]
 
@@ -161,6 +167,14 @@ def blocks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _mean(values: Floats) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
+def _means(values: Floats) -> Floats:
+    """Mean over images of what is known; NaN where nothing is."""
+    there = np.isfinite(values)
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    found: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return found
+
+
+def _known(value: np.floating[Any]) -> float | None:
+    return float(value) if np.isfinite(value) else None
