@@ -312,7 +312,11 @@ def test_the_menu_holds_the_commands_and_they_act_on_the_current_image(shown, qt
     qtbot.addWidget(menu)
     panel.fill_menu(menu)
     titles = [action.text().replace("&", "") for action in menu.actions() if action.text()]
-    assert titles[:4] == ["Open image", "Show in folder", "Copy image", "Copy path"]
+    assert titles[:5] == [
+        "Open image", "Watch the selected images", "Show in folder", "Copy image", "Copy path",
+    ]  # fmt: skip
+    shown.actions_["output.watch_selected"].trigger()
+    assert [path.endswith("cat1.png") for path in shown.state.watched] == [True]
     shown.actions_["images.copy_path"].trigger()
     assert QGuiApplication.clipboard().text().endswith("cat1.png")
     shown.actions_["images.copy"].trigger()
