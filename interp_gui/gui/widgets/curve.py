@@ -3,9 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QVBoxLayout
 
+from interp_gui.core.export.numbers import powers, readable
 from interp_gui.core.result import Curve
 from interp_gui.gui.widgets.view import ResultView
 
@@ -35,6 +37,11 @@ class CurveView(ResultView[Curve]):
         plot.clear()
         plot.plotItem.legend.clear()
         plot.setLogMode(x=result.logarithmic, y=False)
+        marks = None
+        if result.logarithmic and len(result.x):
+            ends = (math.log10(float(end)) for end in (result.x.min(), result.x.max()))
+            marks = [[(math.log10(mark), readable(mark)) for mark in powers(*ends)]]
+        plot.getAxis("bottom").setTicks(marks)
         plot.setLabel("bottom", result.x_label)
         plot.setLabel("left", result.y_label)
         import pyqtgraph
@@ -68,8 +75,9 @@ class CurveView(ResultView[Curve]):
             edge, fill = QColor(BAND), QColor(BAND)
             edge.setAlpha(0)
             fill.setAlpha(70)
+            x = np.log10(result.x) if result.logarithmic else result.x
             low_line, high_line = (
-                pyqtgraph.PlotDataItem(result.x, line, pen=edge) for line in result.band
+                pyqtgraph.PlotCurveItem(x, line, pen=edge) for line in result.band
             )
             area = pyqtgraph.FillBetweenItem(low_line, high_line, brush=fill)
             area.setZValue(-10)
@@ -93,6 +101,7 @@ class CurveView(ResultView[Curve]):
                 axis = self._plot.getAxis(side)
                 axis.setPen(ink)
                 axis.setTextPen(ink)
+                axis.enableAutoSIPrefix(False)
             self._plot.addLegend(offset=(-8, 8))
             self._plot.setMenuEnabled(False)
             self._plot.setAccessibleName("Plot")
