@@ -10,7 +10,7 @@ import sys
 
 SCRIPTS = (
     "start", "responsiveness", "images_100k", "feature_visualization", "opening", "runtimes",
-    "store", "edits",
+    "store", "edits", "dataset_effect",
     "sweep",
     "atlas_attribution",
     "atlas_canvas",
