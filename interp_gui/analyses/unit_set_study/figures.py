@@ -10,9 +10,9 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import Curve, Number, Table
 
-RANKING_COLUMNS = ("unit", "rank", "balanced without it", "fall of balanced", "fall of separation")
-"""On the ranking half. `fall of separation`: of half the mean log-odds of the class in its own
-images over those in the others."""
+RANKING_COLUMNS = ("unit", "rank", "balanced without it", "fall of balanced", "fall of log-odds")
+"""On the ranking half. `fall of log-odds`: of the class's, log p / (1 − p), mean over its own
+images; it orders units whose `fall of balanced` is equal."""
 SET_COLUMNS = (
     "units", "without them", "without random ones", "lowest random", "highest random",
     "random sets as harmful", "only them", "only random ones", "lowest random alone",
@@ -77,9 +77,9 @@ def ranking_table(
 ) -> Table:
     """The table `ranking`: every unit, the most important first."""
     fall = whole.balanced[0] - alone.balanced
-    apart = whole.separation[0] - alone.separation
+    less = whole.odds[0] - alone.odds
     rows: list[tuple[Number, ...]] = [
-        (int(u), rank, float(alone.balanced[u]), float(fall[u]), float(apart[u]))
+        (int(u), rank, float(alone.balanced[u]), float(fall[u]), float(less[u]))
         for rank, u in enumerate(order.tolist(), start=1)
     ]
     return Table(
@@ -91,7 +91,11 @@ def ranking_table(
             Feature(layer=layer.name, units=(int(u),), model=model) for u in order.tolist()
         ),
         numbers={"balanced_accuracy": float(whole.balanced[0]), "units": len(order)},
-        notes=notes,
+        notes=(
+            *notes,
+            "Ordered by the fall of balanced accuracy; equal ones by the fall of the log-odds of "
+            "the class in its own images.",
+        ),
     )
 
 

@@ -76,15 +76,15 @@ class Scores:
     balanced
         (S,) mean of the share of the class's images that get it and of the share of the others
         that do not.
-    separation
-        (S,) mean log-odds of the class in its own images over those in the others, halved: it moves
-        before any answer does.
+    odds
+        (S,) mean log-odds of the class in its own images, log p / (1 − p): how far it is ahead of
+        all other classes there. It moves before any answer does.
     accuracy
         (S,) share of right answers among all images.
     """
 
     balanced: NDArray[np.float64]
-    separation: NDArray[np.float64]
+    odds: NDArray[np.float64]
     accuracy: NDArray[np.float64]
 
 
@@ -106,10 +106,9 @@ def scores(
     """
     own = truths == index
     hit = answers == index
-    wide = odds.astype(np.float64)
     return Scores(
         balanced=(hit[own].mean(axis=0) + 1.0 - hit[~own].mean(axis=0)) / 2.0,
-        separation=(wide[own].mean(axis=0) - wide[~own].mean(axis=0)) / 2.0,
+        odds=odds[own].mean(axis=0, dtype=np.float64),
         accuracy=(answers == truths[:, None]).mean(axis=0),
     )
 
@@ -117,9 +116,11 @@ def scores(
 def importance(alone: Scores, whole: Scores) -> NDArray[np.int64]:
     """Units by what their removal costs the class, the most important first.
 
-    By the fall of balanced accuracy as Bau et al. (2020); of equal ones by that of the separation,
-    then by index: with few images most single units change no answer.
+    By the fall of balanced accuracy as Bau et al. (2020); of equal ones by the fall of the class's
+    log-odds in its own images, then by index: where the network is sure, or images are few, most
+    single units change no answer. The other images have no say in ties: a unit that only keeps
+    *them* from being called by the class's name carries nothing of the class.
     """
     fall = whole.balanced[0] - alone.balanced
-    apart = whole.separation[0] - alone.separation
-    return np.lexsort((np.arange(len(fall)), -apart, -np.round(fall, 12)))
+    less = whole.odds[0] - alone.odds
+    return np.lexsort((np.arange(len(fall)), -less, -np.round(fall, 12)))

@@ -37,7 +37,7 @@ def test_scores_by_hand():
     odds = np.array([[2.0, 0], [1.0, 0], [-1.0, 0], [0.5, 0]], np.float32)
     found = scores(answers, odds, truths, 0)
     np.testing.assert_allclose(found.balanced, [(0.5 + 0.5) / 2, 0.5])
-    np.testing.assert_allclose(found.separation, [(1.5 - -0.25) / 2, 0])
+    np.testing.assert_allclose(found.odds, [1.5, 0])  # those of the other images do not count
     np.testing.assert_allclose(found.accuracy, [0.5, 0.25])
 
 
@@ -49,11 +49,11 @@ def test_a_constant_answer_scores_exactly_one_half(answer):
         assert scores(answers, np.zeros((7, 1), np.float32), truths, index).balanced[0] == 0.5
 
 
-def test_units_are_ordered_by_what_they_cost_and_equal_ones_by_the_separation():
-    def made(balanced, separation):
+def test_units_are_ordered_by_what_they_cost_and_equal_ones_by_its_odds():
+    def made(balanced, odds):
         zeros = np.zeros(len(balanced))
         return type(whole)(
-            balanced=np.array(balanced), separation=np.array(separation), accuracy=zeros
+            balanced=np.array(balanced), odds=np.array(odds), accuracy=zeros
         )
 
     whole = scores(
