@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from interp_gui.analyses.random_alike import others, why_none
+from interp_gui.analyses.random_alike import Taken, others, taken_by, why_few, why_none
 from interp_gui.core.edit import Edit
 from interp_gui.core.feature import Feature
 from interp_gui.core.interventions.changes import change_of
+from interp_gui.core.layer import LayerInfo
 
 VALUE = np.random.default_rng(1).normal(size=(9, 4, 5)).astype("f4")
 AXES = ("unit", "y", "x")
@@ -53,3 +54,56 @@ def test_where_there_are_none_a_sentence_says_so():
     change = change_of(Edit(feature=most, kind="ablate"), VALUE, AXES)
     assert others(change, 3, np.random.default_rng(0)) == []
     assert "too few" in why_none(most)
+
+
+def layer():
+    return LayerInfo(name="a", kind="Conv2d", axes=AXES, shape=VALUE.shape)
+
+
+def taken(*features, axis=0, size=9):
+    edits = [Edit(feature=f, kind="scale", amount=0.0) for f in features]
+    return taken_by(edits, layer(), axis=axis, size=size)
+
+
+def test_what_other_edits_change_is_left_alone():
+    found = taken(Feature(layer="a", units=(1, 4)), Feature(layer="a", units=(4, 6)))
+    assert found.units == (1, 4, 6)
+    change = change_of(Edit(feature=Feature(layer="a", units=(3,)), kind="ablate"), VALUE, AXES)
+    drawn = others(change, 20, np.random.default_rng(0), taken=found)
+    assert sorted(picked[0] for picked, _ in drawn) == [0, 2, 5, 7, 8]
+    note = why_few(Feature(layer="a", units=(3,)), found=5, asked=20, taken=found)
+    assert note.startswith("Only 5 others")
+    assert "not changed by other edits" in note
+    assert why_few(Feature(layer="a", units=(3,)), found=20, asked=20) == ""
+
+
+def test_units_within_a_span_of_vectors_are_taken():
+    one_hot = tuple(float(i == 2) for i in range(9))
+    assert taken(Feature(layer="a", vectors=(one_hot,))).units == (2,)
+    found = taken(Feature(layer="a", vectors=SLANTED))
+    assert found.units == ()
+    assert found.span.shape == (9, 2)
+    assert taken(Feature(layer="a")) == Taken()
+    assert taken(Feature(layer="a", units=(1,)), axis=1) == Taken()
+
+
+def test_vectors_are_drawn_at_right_angles_to_what_is_taken():
+    found = taken(Feature(layer="a", vectors=SLANTED[:1]), Feature(layer="a", units=(8,)))
+    feature = Feature(layer="a", vectors=SLANTED[1:])
+    change = change_of(Edit(feature=feature, kind="project_out"), VALUE, AXES)
+    for _, basis in others(change, 4, np.random.default_rng(0), taken=found):
+        np.testing.assert_allclose(found.span.T @ basis, 0.0, atol=1e-12)
+        assert np.linalg.norm(basis) == pytest.approx(np.linalg.norm(SLANTED[1]), rel=1e-6)
+    most = taken(Feature(layer="a", units=tuple(range(9))))
+    assert others(change, 4, np.random.default_rng(0), taken=most) == []
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_sets_are_all_different(size):
+    units = tuple(range(size))
+    change = change_of(Edit(feature=Feature(layer="a", units=units), kind="ablate"), VALUE, AXES)
+    room = taken(Feature(layer="a", units=(8,)))
+    drawn = others(change, 20, np.random.default_rng(0), taken=room)
+    assert len({frozenset(picked) for picked, _ in drawn}) == len(drawn)
+    # of 8 - size units
+    assert len(drawn) == {2: 15, 3: 10, 4: 1}[size]

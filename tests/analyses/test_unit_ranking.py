@@ -247,3 +247,16 @@ def test_an_answer_that_is_not_a_number_is_not_explained(runtimes, pictures, run
     finally:
         with torch.no_grad():
             runtime.module.head.bias.copy_(bias)
+
+
+def test_units_that_edits_have_set_are_no_controls(runtimes, maps_layer, pictures, run_analysis):
+    runtime, layer = runtimes["cnn"], maps_layer["cnn"]
+    size = runtime.description.layer(layer).units
+    gone = Feature(layer=layer, units=tuple(range(size - 3)))
+    ran = run_analysis(
+        ANALYSIS, runtime, {"confirm": 1, "controls": size, "count": 2},
+        images=pictures[:1], layer=layer, edits=EditStack((Edit(feature=gone, kind="ablate"),)),
+    )  # fmt: skip
+    drawn = {row["unit"] for row in rows(ran.last["ranking"]) if row["role"] == "control"}
+    assert drawn
+    assert not drawn & set(gone.units)

@@ -7,7 +7,7 @@ import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering
 from interp_gui.analyses.intervene.effects import Ran, ran
-from interp_gui.analyses.random_alike import others, why_none
+from interp_gui.analyses.random_alike import Taken, others, taken_by, why_few, why_none
 from interp_gui.core.analysis import Progress
 from interp_gui.core.edit import Edit
 from interp_gui.core.feature import Feature
@@ -24,7 +24,8 @@ def measure_controls(
     """Put random features in place of an edit's own, one after the other.
 
     Each is changed by what the edit changes, at each position by exactly as much, and everything
-    else is as it was: so their effects are measured as that of the edit is.
+    else is as it was: so their effects are measured as that of the edit is. None of them is a
+    feature that another edit of the layer changes, which would overwrite it.
     """
     edits = dict(ran(asked, found))
     edit, effect = edits[index], found.effect.get(index)
@@ -36,9 +37,12 @@ def measure_controls(
     assert with_all is not None
     without = with_all - effect[0]
     value, change = _value_before(asked, edits, index)
-    drawn = others(change, count, random_of(asked.context.inputs.seed, edit.feature))
+    taken = _taken(asked, edits, index, change)
+    random = random_of(asked.context.inputs.seed, edit.feature)
+    drawn = others(change, count, random, taken=taken)
+    few = why_few(edit.feature, found=len(drawn), asked=count, taken=taken)
+    found.control_notes |= {index: few} if few else {}
     if not drawn:
-        found.control_notes[index] = why_none(edit.feature)
         return
     layer = edit.feature.layer
     patch = Edit(feature=Feature(layer=layer), kind="patch", source=_SOURCE)
@@ -64,8 +68,37 @@ def _why_not(asked: Answering, found: Ran, index: int) -> str:
         return "There is no Target to compare by: choose one."
     if found.change.get(index) == 0.0:
         return "Nothing changes here, so there is nothing to compare with."
-    edit = asked.context.inputs.edits.edits[index]
-    return why_none(edit.feature) if edit.feature.whole_layer else ""
+    edits = dict(ran(asked, found))
+    if edits[index].feature.whole_layer:
+        return why_none(edits[index].feature)
+    if any(i > index and _sets_all(each) for i, each in _beside(asked, edits, index).items()):
+        return (
+            "An edit behind it sets the whole layer, so that no other feature could say anything."
+        )
+    return ""
+
+
+def _sets_all(edit: Edit) -> bool:
+    """Whether nothing is left of what a layer's value was before an edit."""
+    anew = edit.feature.whole_layer and edit.kind in ("ablate", "patch")
+    return anew and edit.place.kind == "everywhere"
+
+
+def _beside(asked: Answering, edits: dict[int, Edit], index: int) -> dict[int, Edit]:
+    """The other edits of an edit's layer, however they name it."""
+    layer_of = asked.context.model.description.layer
+    own = layer_of(edits[index].feature.layer)
+    return {
+        i: each
+        for i, each in edits.items()
+        if i != index and layer_of(each.feature.layer) == own
+    }  # fmt: skip
+
+
+def _taken(asked: Answering, edits: dict[int, Edit], index: int, change: Change) -> Taken:
+    layer = asked.context.model.description.layer(edits[index].feature.layer)
+    beside = _beside(asked, edits, index).values()
+    return taken_by(beside, layer, axis=change.axis, size=change.units)
 
 
 def _value_before(asked: Answering, edits: dict[int, Edit], index: int) -> tuple[Array, Change]:

@@ -270,7 +270,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
         target=target, scores=scores, place=place, means=means, source=source,
     )  # fmt: skip
     random = np.random.default_rng(context.inputs.seed)
-    free = np.setdiff1d(np.arange(layer.units), confirmed)
+    # a unit that an edit has set already says nothing when it is set again
+    free = np.setdiff1d(np.arange(layer.units), [*confirmed, *_set_already(context, layer)])
     drawn = random.permutation(free)[: parameters.controls]
     jobs = [(int(u), effects.controls) for u in drawn] + [(u, effects.ranked) for u in confirmed]
     for done, (u, into) in enumerate(jobs, start=1):
@@ -291,6 +292,14 @@ def run(context: Context, parameters: Parameters) -> Steps:
     yield _cards(
         context, layer, seen, scores, pictures, effects, notes=notes, title=title, final=True
     )
+
+
+def _set_already(context: Context, layer: LayerInfo) -> list[int]:
+    """Units that edits in force change."""
+    edits = context.inputs.edits.active
+    layer_of = context.model.description.layer
+    ours = [edit.feature for edit in edits if layer_of(edit.feature.layer) == layer]
+    return sorted({u for feature in ours if not feature.heads for u in feature.units})
 
 
 def estimate(context: Context, parameters: Parameters) -> Cost:

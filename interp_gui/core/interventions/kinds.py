@@ -33,9 +33,10 @@ class EditEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Target with all edits in force, minus Target with all of them but this one.
     controls
         The same for other, random features of the layer in place of this one, changed at each
-        position by exactly as much; empty where not measured (yet).
+        position by exactly as much; empty where not measured (yet). None is a feature that
+        another edit of the layer changes.
     control_note
-        Why there are no controls, where none can be.
+        Why there are no controls, or fewer than asked for.
     warning
         What to mind (it stands before a norm, a value beyond any observed).
     behind

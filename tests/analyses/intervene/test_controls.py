@@ -49,14 +49,55 @@ def test_beside_other_edits_they_replace_the_one_only(cnn, intervene, pictures):
     top = int(found.before.argmax())
     plain = logits(cnn, value)[top]
     wanted = []
-    for u in set(range(12)) - {3}:
+    # neither the one that is set before it, nor the one that the edit behind it sets again
+    for u in set(range(12)) - {0, 3, 4}:
         moved = value.copy()
         moved[u] += 2.0
-        moved[4] = 0.0  # the last edit comes behind
         wanted.append(logits(cnn, moved)[top] - plain)
-    np.testing.assert_allclose(
-        sorted(found.effects[1].controls), sorted(wanted), rtol=1e-3, atol=1e-5
+    effect = found.effects[1]
+    np.testing.assert_allclose(sorted(effect.controls), sorted(wanted), rtol=1e-3, atol=1e-5)
+    assert "Only 9 others" in effect.control_note
+    assert "of 11 asked for" in effect.control_note
+
+
+def test_none_is_overwritten_by_another_edit_of_the_layer(cnn, intervene):
+    edits = [unit("last", u) for u in range(8)]
+    found = intervene(cnn, *edits, controls=20)[-1].effects
+    changing = [effect for effect in found if effect.change]
+    assert len(changing) > 5
+    for effect in changing:
+        assert len(effect.controls) == 4
+        assert all(abs(control) > 1e-6 for control in effect.controls)
+    # what is switched off leaves its unit to the others
+    off = [unit("last", 0), *(unit("last", u, enabled=False) for u in range(1, 8))]
+    assert len(intervene(cnn, *off, controls=20)[-1].effects[0].controls) == 11
+
+
+def test_vectors_stay_clear_of_what_other_edits_change(cnn, intervene, put_in_place, pictures):
+    random = np.random.default_rng(3)
+    rows = [tuple(float(v) for v in row) for row in random.normal(size=(2, 12))]
+    first, second = (
+        Edit(feature=Feature(layer="last", vectors=(row,)), kind="project_out") for row in rows
     )
+    found = intervene(cnn, first, second, unit("last", 5), controls=3)[-1]
+    assert [len(effect.controls) for effect in found.effects] == [3, 3, 3]
+    value = value_of(cnn, "last", pictures[0])
+    for moved in (each - value for each in put_in_place[:3]):
+        # up to the rounding of single precision
+        assert np.abs(moved[5]).max() < 1e-5
+        assert np.abs(np.einsum("c,cyx->yx", rows[1], moved)).max() < 1e-4
+        assert np.abs(moved).max() > 1e-2
+
+
+def test_behind_it_a_whole_layer_that_is_set_leaves_nothing_to_compare(cnn, intervene):
+    every = Edit(feature=Feature(layer="last"), kind="ablate")
+    found = intervene(cnn, unit("last", 3, kind="scale", amount=2.0), every, controls=5)[-1]
+    assert found.effects[0].controls == ()
+    assert "sets the whole layer" in found.effects[0].control_note
+    half = Edit(feature=Feature(layer="last"), kind="scale", amount=0.5)
+    found = intervene(cnn, unit("last", 3, kind="scale", amount=2.0), half, controls=5)[-1]
+    assert len(found.effects[0].controls) == 5
+    assert found.effects[0].control_note == ""
 
 
 @pytest.fixture
@@ -123,6 +164,7 @@ def test_heads_stand_beside_other_heads(runtimes, intervene, put_in_place, pictu
     axes = vit.description.layer(layer).axes
     heads = np.moveaxis(value, axes.index("head"), 0)
     assert len(found.effects[0].controls) == 1  # there is one other head
+    assert "Only 1 other of its kind is there" in found.effects[0].control_note
     moved = np.moveaxis(put_in_place[0] - value, axes.index("head"), 0)
     np.testing.assert_allclose(moved[0], -heads[1], atol=1e-6)
     assert np.all(moved[1] == 0.0)
@@ -136,4 +178,6 @@ def test_where_there_can_be_none_a_sentence_says_why(told, cnn, intervene):
     assert effect.percentile is None
     many = unit("last", *range(11))
     assert "too few" in intervene(cnn, many)[-1].effects[0].control_note
+    beside = [unit("last", 0), unit("last", *range(1, 12))]
+    assert "leave too few" in intervene(cnn, *beside)[-1].effects[0].control_note
     assert "Nothing changes" in intervene(told, unit("act", 3))[-1].effects[0].control_note
