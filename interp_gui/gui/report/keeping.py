@@ -26,7 +26,11 @@ Language = Literal["command", "python"]
 MOST_COMPANIONS = 6
 TABLES = "image-lists"
 """Folder among the user's data where tables of images are written."""
-_KINDS = ("picture", "heatmap", "table", "curve", "bars", "grid", "atlas", "sheet", "graph")
+_KINDS = (
+    "intervention", "matrix", "picture", "heatmap", "table", "curve", "bars", "grid", "atlas",
+    "sheet", "graph",
+)  # fmt: skip
+"""What says most first; every kind of result is among them."""
 WORDS: dict[Language, str] = {"command": "The command is", "python": "The lines of Python are"}
 
 

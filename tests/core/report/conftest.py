@@ -1,15 +1,18 @@
 import numpy as np
 import pytest
 
+from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.feature import Feature
+from interp_gui.core.interventions.kinds import EditEffect, Intervention
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.recipe import Environment, ModelIdentity, Recipe
-from interp_gui.core.result import Bars, Curve, Grid, GridItem, Heatmap, Picture, Table
+from interp_gui.core.result import Bars, Curve, Grid, GridItem, Heatmap, Matrix, Picture, Table
 from interp_gui.core.session.document import KeptResult
 
 SECRET = "/srv/zelda's study (2), new/ward 3"
 """A folder whose every part must not be found in what is given away."""
 PARTS = ("zelda", "study (2)", "ward 3", "/srv", "srv/")
+UNIT = Feature(layer="features.14", units=(7,))
 HOSTILE = "<script>alert('x')</script> & \"quoted\" <b>bold"
 
 
@@ -59,6 +62,23 @@ def results():
         "curve": Curve(
             key="c", x=np.arange(4, dtype=np.float32), ys=np.ones((1, 4), np.float32),
             names=(f"{SECRET}/line",), **common,
+        ),
+        "matrix": Matrix(
+            key="m", values=np.ones((2, 3), np.float32), row_labels=(f"{SECRET}/row", "b"),
+            column_labels=("1", "2", f"{SECRET}/column"), **common,
+        ),
+        "intervention": Intervention(
+            key="image-000", image=f"{SECRET}/edited.png",
+            before=np.array([0.25, 2], np.float32), after=np.array([1.5, -1], np.float32),
+            output_kind="softmax", labels=(f"{SECRET}/class", HOSTILE),
+            target_before=2.0, target_after=-1.0, target_title=f"logit of {SECRET}/class",
+            edits=EditStack(edits=(Edit(feature=UNIT, kind="ablate"),)),
+            effects=(
+                EditEffect(
+                    index=0, state="effective", hits=1, change=1.5, effect=-3.0,
+                    controls=(0.5, -1.0), warning=f"{SECRET}/warning", reason=f"{SECRET}/why",
+                ),
+            ), **common,
         ),
     }  # fmt: skip
 

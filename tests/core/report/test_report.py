@@ -90,7 +90,7 @@ def test_each_ticked_result_stands_with_its_words_and_figures(kept):
 def test_pictures_are_inside_and_told_to_who_does_not_see_them(kept, results):
     page, _ = page_of(kept)
     images = page.all("img")
-    assert len(images) == 1 + 3 + 3 + 1 + 1 + 1  # picture with its cards, cards, three drawings
+    assert len(images) == 1 + 3 + 3 + 5  # picture with its cards, cards, five drawings
     assert all(each["alt"] and each["src"].startswith("data:image/png;base64,") for each in images)
     data = base64.b64decode(images[0]["src"].partition(",")[2])
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), results["picture"].pixels)

@@ -18,7 +18,7 @@ from interp_gui.core.images import image_sha256
 from interp_gui.core.model import Preprocessing
 from interp_gui.core.places import data_folder
 from interp_gui.core.recipe import ModelIdentity, Recipe
-from interp_gui.core.result import Picture, Table
+from interp_gui.core.result import RESULT_KINDS, Picture, Table
 from interp_gui.gui.commands.report import _copy_focused
 from interp_gui.gui.export_ui import Exportable, connect_export
 from interp_gui.gui.report.keeping import belongs, copy_code, focused_view, keep_all
@@ -122,6 +122,34 @@ def test_what_has_the_focus_is_kept_or_what_the_page_is_about(page, qtbot):
 def test_belonging(mine, theirs, together):
     assert belongs(mine, recipe(), Exportable(theirs, recipe(result="x"))) is together
     assert not belongs(mine, recipe(), Exportable(mine, recipe()))
+
+
+@pytest.mark.parametrize("kind", RESULT_KINDS)
+def test_every_kind_of_result_can_be_kept(state, kind):
+    from interp_gui.gui.report.keeping import telling
+
+    class Shown:
+        key, title, feature = kind, "A result", None
+
+    Shown.kind = kind
+    assert telling([Exportable(Shown, None)]).result is Shown
+
+
+def test_an_answer_under_edits_is_kept_with_the_curves_of_its_run(state):
+    from interp_gui.core.interventions.kinds import Intervention
+    from interp_gui.core.result import Curve
+
+    answer = Intervention(
+        key="image-000", title="Before and after", output_kind="scalar",
+        before=np.zeros(1, np.float32), after=np.ones(1, np.float32),
+    )  # fmt: skip
+    curve = Curve(
+        key="strength", title="Strength", x=np.zeros(2, np.float32), ys=np.ones((1, 2), np.float32)
+    )
+    keep_all(state, [Exportable(r, recipe(result=r.key)) for r in (curve, answer)])
+    (item,) = kept_of(state).items
+    assert item.result is answer
+    assert item.companions == (curve,)
 
 
 def test_of_several_results_the_telling_one_is_kept_with_the_others(state):
