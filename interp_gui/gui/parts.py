@@ -65,6 +65,12 @@ def as_filter(edit: QLineEdit) -> None:
         button.setToolTip("" if mine else "Show all again")
 
 
+def restyle(widget: QWidget, style: str) -> None:
+    """Give a widget a style sheet; one that it has already is not read anew."""
+    if widget.styleSheet() != style:
+        widget.setStyleSheet(style)
+
+
 def show_busy(bar: QProgressBar) -> None:
     """Let a bar run to and fro while nobody knows how long; it stands where nothing may move."""
     bar.setRange(0, 1 if theme.is_still() else 0)

@@ -51,10 +51,6 @@ class Notification:
 NO_CLASSES = "This model has no classes."
 
 
-def _fitted(edits: EditStack, model: OpenModelState | None) -> EditStack:
-    return edits if model is None else fitted(edits, model.description)
-
-
 class AppState(QObject):
     """The shared state of one window.
 
@@ -88,6 +84,8 @@ class AppState(QObject):
         self._model: OpenModelState | None = None
         self._models: tuple[OpenModelState, ...] = ()
         self._edits = EditStack()
+        self._fits: list[tuple[EditStack, OpenModelState | None, EditStack]] = []
+        """What was found to fit, newest last: a dragged slider asks for it a hundred times a move."""
         self._held: tuple[Edit, ...] = ()
         self._follows_edits = False
         self._watched: tuple[str, ...] = ()
@@ -133,7 +131,7 @@ class AppState(QObject):
         An edit of another model's weights, or of a layer that the model lacks, stays on the panel
         and is not in force: whatever was asked with it would fail.
         """
-        return _fitted(self.edits, self.model)
+        return self._fitted(self.edits)
 
     @property
     def edits_in_force(self) -> EditStack:
@@ -142,8 +140,19 @@ class AppState(QObject):
         Only those that fit the current model, see `edits_that_fit`.
         """
         live = self.edits_that_fit.in_force()
-        held = _fitted(EditStack(edits=self.held), self.model).active
+        if not self.held:
+            return live
+        held = self._fitted(EditStack(edits=self.held)).active
         return msgspec.structs.replace(live, edits=(*live.edits, *held))
+
+    def _fitted(self, edits: EditStack) -> EditStack:
+        model = self.model
+        for asked, of, found in self._fits:
+            if asked is edits and of is model:
+                return found
+        found = edits if model is None else fitted(edits, model.description)
+        self._fits = [*self._fits[-3:], (edits, model, found)]
+        return found
 
     @property
     def held(self) -> tuple[Edit, ...]:

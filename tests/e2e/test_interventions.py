@@ -66,7 +66,8 @@ def test_from_a_card_to_an_answer_and_back(own_window, checkpoint, pictures, wai
     assert not np.allclose(answer.before, answer.after, atol=0)
     row = panel.list.rows[0]
     wait(lambda: row.state_icon == effect.state, "the row says what it did")
-    assert f"{effect.percentile:.0f} % do less" in row.beside.text()
+    less = round(effect.percentile * len(effect.controls) / 100)
+    assert row.beside.text() == f"> {less} of {len(effect.controls)} random"
     assert row.is_expanded
     assert f"{len(effect.controls)} random features" in row.details.state.text()
 

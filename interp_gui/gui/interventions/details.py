@@ -38,6 +38,8 @@ class EditDetails(QWidget):
         self.place = PlaceBox(brushed)
         self.baseline = BaselineBox()
         self.strength = StrengthEditor()
+        self.shows_strength = False
+        """Whether the edit has a strength at all."""
         self.strip = EffectStrip()
         self.state = parts.label()
         self.caption = parts.label("To", dim=True, wrap=False)
@@ -132,8 +134,7 @@ class EditDetails(QWidget):
             (self.strength, has_strength),
         ):  # fmt: skip
             control.setVisible(shown)
-        if not has_strength:
-            self.strength.words.setVisible(False)
+        self.shows_strength = has_strength
         self.caption.setText("From" if edit.kind == "patch" else "To")
         self.solo.setChecked(alone)
         self._say(self.note, _note(edit, waits=waits, has_images=has_images, problem=problem))
@@ -150,8 +151,12 @@ class EditDetails(QWidget):
         self._say(self.state, " ".join(sentence for sentence in sentences if sentence))
         warning = effect.warning if effect is not None and not problem else ""
         self._say(self.warning, f"⚠ {warning}" if warning else "")
+        # What this image's values became is known exactly; the slider's words are about an average.
+        self.strength.words.setVisible(
+            bool(self.strength.words.text()) and self.shows_strength and "observed" not in warning
+        )
         colour = theme.level_colour("warning", dark=theme.is_dark(self.palette())).name()
-        self.warning.setStyleSheet(f"color: {colour}")
+        parts.restyle(self.warning, f"color: {colour}")
         behind = effect.behind if effect is not None and not problem else ""
         if behind:
             self.fix.setText("Move behind the norm")

@@ -74,6 +74,8 @@ class EditList(QScrollArea):
         self._later.timeout.connect(self.show_effects)
         self._fitting = QTimer(self, singleShot=True, interval=0)
         self._fitting.timeout.connect(self._fit)
+        self._placing = QTimer(self, singleShot=True, interval=0)
+        self._placing.timeout.connect(self._place)
         self._connect()
         self.refresh()
 
@@ -123,7 +125,7 @@ class EditList(QScrollArea):
             row.set_chosen(i in self._chosen, expanded=alone and i in self._chosen)
         if alone:
             self._show_details(next(iter(self._chosen)))
-        self._fit()
+        self.show_effects()
 
     def _on_pressed(self, row: EditRow, modifiers: Qt.KeyboardModifier) -> None:
         index = row.index
@@ -165,7 +167,6 @@ class EditList(QScrollArea):
         self._show_image_edits()
         self._arrange()
         self._show_chosen()
-        self.show_effects()
 
     def _keep_focus(self, count: int) -> None:
         """Give the focus on before the row that has it goes."""
@@ -256,8 +257,16 @@ class EditList(QScrollArea):
         """Give every row the height of its words."""
         edge = self._column.contentsMargins()
         width = self.viewport().width() - edge.left() - edge.right()
+        before = [row.height() for row in self.rows]
         for row in self.rows:
             row.fit(width)
+        if before != [row.height() for row in self.rows]:
+            self._placing.start()
+
+    def _place(self) -> None:
+        """Let the rows below stand lower, also where a scroll bar that came made them higher."""
+        self._column.invalidate()
+        QApplication.sendEvent(self._inside, QEvent(QEvent.Type.LayoutRequest))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -281,10 +290,6 @@ class EditList(QScrollArea):
             known=self._statistics(edit), waits=self.edits.is_waiting(index),
             has_images=self.edits.book.is_possible, problem=self.edits.waiting_problem(index),
             alone=self._state.edits.solo == index,
-        )  # fmt: skip
-        row.details.show_effect(
-            self._live.effects(index), problem=self.edits.problem_of(index),
-            target=self._target(), adoptable=self.edits.can_adopt(index),
         )  # fmt: skip
 
     def _statistics(self, edit: Edit) -> FeatureStatistics | None:

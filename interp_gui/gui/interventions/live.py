@@ -142,6 +142,11 @@ class LiveAnswers(QObject):
         known = self._known.get(("compared", path))
         return known.answer if known is not None else None
 
+    def compared_recipe(self, path: str) -> Recipe | None:
+        """What makes the answer of the stack compared with again."""
+        known = self._known.get(("compared", path))
+        return known.recipe if known is not None else None
+
     @property
     def is_asking(self) -> bool:
         """Whether an answer is being waited for."""

@@ -136,7 +136,7 @@ class InterventionsPanel(QWidget):
         self.held.setVisible(bool(held))
         self.held.setText("\n".join(f"Held: {e.feature.title} is switched off." for e in held))
         colour = theme.level_colour("info", dark=theme.is_dark(self.palette())).name()
-        self.held.setStyleSheet(f"color: {colour}; padding: 0 6px 4px 6px;")
+        parts.restyle(self.held, f"color: {colour}; padding: 0 6px 4px 6px;")
 
     def _status(self) -> str:
         stack = self._state.edits

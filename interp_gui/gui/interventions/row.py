@@ -63,6 +63,7 @@ class EditRow(QFrame):
         self._is_chosen = False
         self._start: QPoint | None = None
         self._icon = ""
+        self._drawn: tuple[object, ...] = ()
         self.setProperty("card", True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -124,11 +125,13 @@ class EditRow(QFrame):
         found = told.state_of(effect, problem)
         number = effect.effect if effect is not None and not problem else None
         self.effect.setText("" if number is None else told.signed(number))
-        percentile = effect.percentile if effect is not None and not problem else None
-        self.beside.setText("" if percentile is None else f"{percentile:.0f} % do less")
-        if percentile is None:
-            self.beside.setText(found.words if found.icon and number is None else "")
-        self._draw(found)
+        beside = told.beside(effect) if effect is not None and not problem else ""
+        if not beside and found.icon and number is None:
+            beside = found.words
+        self.beside.setText(beside)
+        warned = effect is not None and effect.warning and not problem and found.icon != "error"
+        sign = told.Told("warning", "warning", found.words, found.sentence) if warned else found
+        self._draw(sign)
         lines = [f"{found.words}. {found.sentence}" if found.words else ""]
         if effect is not None and not problem:
             lines += [told.effect_sentence(effect, ""), told.run_sentence(effect), effect.warning]
@@ -138,10 +141,12 @@ class EditRow(QFrame):
         if tip:
             head = self.accessibleDescription().partition("\n")[0]
             self.setAccessibleDescription(f"{head}\n{tip}")
-        if effect is not None and effect.warning and not problem and found.icon != "error":
-            self._draw(told.Told("warning", "warning", found.words, found.sentence))
 
     def _draw(self, found: told.Told) -> None:
+        drawn = (found.icon, found.tone, self.palette().cacheKey(), self.devicePixelRatioF())
+        if drawn == self._drawn:
+            return  # drawing signs anew is what costs most while a slider is dragged
+        self._drawn = drawn
         palette, dark = self.palette(), theme.is_dark(self.palette())
         colour = {
             "error": theme.level_colour("error", dark=dark),

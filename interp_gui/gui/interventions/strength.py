@@ -51,8 +51,8 @@ def range_words(edit: Edit, known: FeatureStatistics | None) -> tuple[str, bool]
     slack = 1e-9 * max(1.0, abs(within[0]), abs(within[1]))
     beyond = not within[0] - slack <= edit.amount <= within[1] + slack
     if beyond:
-        return f"Beyond any value observed in {images}.", True
-    return f"Within what {images} have.", False
+        return f"Brings an average value beyond any observed in {images}.", True
+    return f"Keeps an average value within what {images} have.", False
 
 
 class MarkedSlider(QSlider):
@@ -158,10 +158,9 @@ class StrengthEditor(QWidget):
             self._show_amount(edit, known)
         text, beyond = range_words(edit, known)
         self.words.setText(f"⚠ {text}" if beyond else text)
-        self.words.setVisible(bool(text))
         self.words.setProperty("dim", not beyond)
         colour = theme.level_colour("warning", dark=theme.is_dark(self.palette())).name()
-        self.words.setStyleSheet(f"color: {colour}" if beyond else "")
+        parts.restyle(self.words, f"color: {colour}" if beyond else "")
         self._is_showing = False
 
     def _show_amount(self, edit: Edit, known: FeatureStatistics | None) -> None:

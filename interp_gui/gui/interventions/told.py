@@ -74,7 +74,22 @@ def percentile_words(effect: EditEffect) -> str:
     """How many of the controls do less; empty while that is not known."""
     if effect.percentile is None:
         return ""
-    return f"{effect.percentile:.0f} % of {len(effect.controls)} random features do less"
+    count, most = fewer(effect), len(effect.controls)
+    if count == most:
+        return f"more than any of {most} random features"
+    return f"more than {count} of {most} random features"
+
+
+def fewer(effect: EditEffect) -> int:
+    """How many of the controls do less than the edit."""
+    return round((effect.percentile or 0.0) * len(effect.controls) / 100)
+
+
+def beside(effect: EditEffect) -> str:
+    """The same in a word or two, for the line of a closed row; empty while it is not known."""
+    if effect.percentile is None:
+        return ""
+    return f"> {fewer(effect)} of {len(effect.controls)} random"
 
 
 def effect_sentence(effect: EditEffect, target: str) -> str:

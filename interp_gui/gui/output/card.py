@@ -75,6 +75,8 @@ class WatchedCard(QWidget):
         most
             Largest change of the Target among all cards, the length of the longest bar.
         """
+        if stale or not edited:
+            most = 0.0  # no bar is shown
         now = (self.edited, self.stale, self.most)
         if result is self.result and now == (edited, stale, most):
             return

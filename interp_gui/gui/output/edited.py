@@ -143,6 +143,7 @@ class EditedAnswer(QWidget):
                 self.other = self._make()
                 self._column.addWidget(self.other)
             if self.other.result is not result:
-                self.other.set_result(result)
+                recipe = self._live.compared_recipe(self._state.image or "")
+                self.other.set_result(result, recipe)
         if self.other is not None:
             self.other.setVisible(result is not None and not result.problem)

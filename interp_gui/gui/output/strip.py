@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QFont, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -57,10 +57,13 @@ class WatchedStrip(QWidget):
         self._grid.setSpacing(theme.SPACE_S)
         column.addLayout(self._grid)
         self._columns = 0
+        # A slider's move and the answer to the one before it are one refresh.
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.refresh)
         state.watched_changed.connect(self._rebuild)
         state.image_changed.connect(self._mark_current)
-        state.model_changed.connect(self.refresh)
-        self._live.changed.connect(self.refresh)
+        state.model_changed.connect(self._later.start)
+        self._live.changed.connect(self._later.start)
         if thumbnails is not None:
             thumbnails.arrived.connect(self._on_picture)
             thumbnails.broken.connect(self._on_broken)
@@ -134,6 +137,7 @@ class WatchedStrip(QWidget):
 
     def refresh(self) -> None:
         """Show what is known now."""
+        self._later.stop()
         count = len(self.cards)
         self.heading.setText(f"Watched images ({count})" if count else "Watched images")
         self.hint.setVisible(not count)

@@ -52,6 +52,7 @@ class ViewState(AppState):
         self.undo = shared.undo
         self.history = shared.history
         self._model, self._image = shared.model, shared.image
+        self._fits = []
         self._target, self._layer, self._feature = shared.target, shared.layer, shared.feature
         for signal in (
             shared.model_changed, shared.image_changed, shared.target_changed,

@@ -285,14 +285,22 @@ def test_strengths_beyond_what_images_have_are_marked(filled):
     filled.edits.change(0, deviation=(0.25,), amount=6.0)
     filled.list.choose((0,))
     strength = filled.list.rows[0].details.strength
-    assert strength.words.text() == "Within what 3,000 images have."
+    assert strength.words.text() == "Keeps an average value within what 3,000 images have."
     assert not strength.slider.is_beyond
     filled.edits.change(0, amount=6.1)
-    assert strength.words.text() == "⚠ Beyond any value observed in 3,000 images."
+    assert strength.words.text() == "⚠ Brings an average value beyond any observed in 3,000 images."
     assert strength.slider.is_beyond
     filled.edits.change(0, amount=-2.5)
-    assert "Beyond" in strength.words.text()
+    assert "beyond" in strength.words.text()
     assert strength.box.suffix().strip() == "σ"
+    effect = EditEffect(index=0, state="effective", hits=1, change=3.2, effect=1.0)
+    tell(filled, e0=effect)
+    filled.list.show_effects()
+    assert not strength.words.isHidden()
+    seen = "Values beyond any observed in 64 images (0 to 2), at 8 % of positions."
+    tell(filled, e0=msgspec.structs.replace(effect, warning=seen))
+    filled.list.show_effects()
+    assert strength.words.isHidden(), "what the image's values became is said, and only that"
 
 
 # --- what is told ----------------------------------------------------------------------------
@@ -311,11 +319,11 @@ def test_four_states_have_four_signs_and_words(filled):
     rows = filled.list.rows
     assert [row.state_icon for row in rows] == ["effective", "inactive", "no-effect", "error"]
     assert rows[0].effect.text() == "−1.24"
-    assert rows[0].beside.text() == "100 % do less"
+    assert rows[0].beside.text() == "> 20 of 20 random"
     assert "The layer was not reached." in rows[3].accessibleDescription()
     filled.list.choose((0,))
     details = rows[0].details
-    assert "100 % of 20 random features do less" in details.state.text()
+    assert "more than any of 20 random features" in details.state.text()
     assert "Ran once; changed its layer by 3.2" in details.state.text()
     assert not details.strip.isHidden()
     assert details.strip.place_of(-1.24) < min(map(details.strip.place_of, controls))

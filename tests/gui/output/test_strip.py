@@ -95,9 +95,10 @@ def test_under_edits_changes_and_flips_are_shown(strip, state, client, qtbot, an
     asked(client, state, qtbot)
     answer({})
     state.set_edits(EDITS)
-    assert strip.cards[PATHS[0]].stale
+    qtbot.waitUntil(lambda: strip.cards[PATHS[0]].stale)
     asked(client, state, qtbot)
     answer({PATHS[0]: (-1.0, 1.0), PATHS[1]: (1.5, 0.0)})
+    strip.refresh()
     first, second, third = strip.cards.values()
     assert first.flipped
     assert first.answer == "tabby → lynx"
