@@ -5,6 +5,7 @@ a whole-layer patch that holds one value a row: a sweep then costs the layers be
 edits together cost less than one by one.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,13 +15,17 @@ from numpy.typing import NDArray
 from interp_gui.analyses.asked import check_number, main_output
 from interp_gui.core.analysis import Context
 from interp_gui.core.edit import Edit, EditStack
-from interp_gui.core.errors import EditProblem, OutOfMemory
+from interp_gui.core.errors import EditProblem, InterpError, OutOfMemory
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.runtime import Array
 
 ROWS_CPU, ROWS_OTHER = 8, 64
-"""Rows a pass: more save little and make the first pass, through all layers, long."""
+"""Rows a pass: more save little and make passes long."""
+QUICK_S = 0.08
+"""Passes of a paced sweep take no longer where one row allows it: a request by hand that comes
+meanwhile waits for one of them."""
+_ALIKE = 1e-3  # of the answer's scale: rows in a batch are rounded otherwise than alone
 _SOURCE = "rows of a sweep"
 """Stands where the hash of a patch's image stands; no hash is like it."""
 
@@ -55,6 +60,8 @@ class Variants:
         Whose value is varied; the edits asked for are in force before and behind it.
     rows
         At most so many rows a pass (at least one for each image); fewer after memory was short.
+    paced
+        Whether there are fewer rows where a pass would take long (`QUICK_S`).
 
     Attributes
     ----------
@@ -65,11 +72,14 @@ class Variants:
     """
 
     def __init__(
-        self, context: Context, batch: Array, layer: LayerInfo, *, rows: int = ROWS_CPU
-    ) -> None:
+        self, context: Context, batch: Array, layer: LayerInfo, *, rows: int = ROWS_CPU,
+        paced: bool = False,
+    ) -> None:  # fmt: skip
         require_writable(layer)
         self._context, self._batch, self._layer = context, np.asarray(batch), layer
         self._copies = max(1, rows // len(self._batch))
+        self._paced = paced
+        self._alone: Any = None
         self._prefix: Any = None
         self._base: NDArray[Any] | None = None
         plain = context.model.forward(
@@ -81,7 +91,7 @@ class Variants:
 
     @property
     def at_once(self) -> int:
-        """How many values one pass takes."""
+        """How many values one pass takes; known once `base` was asked for."""
         return self._copies
 
     def answers(self, values: Sequence[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -104,6 +114,7 @@ class Variants:
         """
         done = 0
         while done < len(values):
+            self.base()
             part = values[done : done + self._copies]
             self._context.check()
             try:
@@ -122,29 +133,74 @@ class Variants:
         """
         while self._base is None:
             try:
-                self._base = self._run([self.value] * self._copies)
+                self.begin()
+                self._base = self._first()
             except OutOfMemory as problem:
                 self._fewer(problem)
         return self._base
 
+    def begin(self) -> None:
+        """Keep what lies before the layer, by a pass with one value: a short step before `base`."""
+        if self._alone is not None:
+            return
+        from interp_gui.runtimes.prefix import CachedPrefix
+
+        alone = CachedPrefix(self._context.model, self._batch)
+        self._answered(alone, [self.value])
+        if self._paced and self._copies > 1:
+            started_s = time.perf_counter()
+            self._answered(alone, [self.value])
+            took_s = time.perf_counter() - started_s
+            while self._copies > 1 and self._copies * took_s > QUICK_S:
+                self._copies //= 2
+        self._alone = alone
+
+    def _first(self) -> NDArray[Any]:
+        """The images' own value at each place: from what is kept of one, else through all."""
+        own = [self.value] * self._copies
+        if self._copies == 1:
+            self._prefix = self._alone
+            return self._answered(self._prefix, own)
+        self._prefix = self._alone.repeated(self._copies)
+        if self._prefix is not None:
+            found = self._tried(own)
+            if found is not None:
+                return found
+        from interp_gui.runtimes.prefix import CachedPrefix
+
+        batch = np.tile(self._batch, (self._copies, 1, 1, 1))
+        self._prefix = CachedPrefix(self._context.model, batch)
+        return self._answered(self._prefix, own)
+
+    def _tried(self, own: Sequence[NDArray[Any]]) -> NDArray[Any] | None:
+        """The same, if rows are apart from each other in this network; else None."""
+        try:
+            found = self._answered(self._prefix, own)
+        except OutOfMemory:
+            raise
+        except (InterpError, RuntimeError, ValueError):  # what is kept does not fit more rows
+            return None
+        scale = max(1.0, float(np.abs(self.answer).max()))
+        if found.shape[1:] != self.answer.shape:
+            return None
+        return found if np.abs(found - self.answer).max() <= _ALIKE * scale else None
+
     def _run(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         # What is missing in the last pass is filled up: the batch stays the same, and what lies
         # before the layer is kept.
-        filled = [*values, *[self.value] * (self._copies - len(values))]
-        stacked = np.concatenate([np.asarray(each, np.float32) for each in filled])
+        return self._answered(self._prefix, [*values, *[self.value] * (self._copies - len(values))])
+
+    def _answered(self, prefix: Any, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """(n, c, K) the main output for n values, by a prefix for as many."""
+        stacked = np.concatenate([np.asarray(each, np.float32) for each in values])
         patch = Edit(feature=Feature(layer=self._layer.name), kind="patch", source=_SOURCE)
         asked = self._context.inputs.edits.in_force()
         # behind the edits asked for: at this layer they are part of the value already
         stack = EditStack(edits=(*asked.edits, patch))
         source = stacked if len(stacked) > 1 else stacked[0]
         sources = {**self._context.sources, (self._layer.name, _SOURCE): source}
-        if self._prefix is None:
-            from interp_gui.runtimes.prefix import CachedPrefix
-
-            batch = np.tile(self._batch, (self._copies, 1, 1, 1))
-            self._prefix = CachedPrefix(self._context.model, batch)
-        outputs = self._output(self._prefix.forward(edits=stack, sources=sources).outputs)
-        return outputs.reshape(self._copies, len(self._batch), *outputs.shape[1:])
+        outputs = self._output(prefix.forward(edits=stack, sources=sources).outputs)
+        return outputs.reshape(len(values), len(self._batch), *outputs.shape[1:])
 
     def _output(self, outputs: dict[str, Array]) -> NDArray[Any]:
         name = main_output(self._context)
@@ -153,7 +209,7 @@ class Variants:
     def _fewer(self, problem: OutOfMemory) -> None:
         from interp_gui.runtimes.memory import free_memory
 
-        self._prefix = self._base = None
+        self._alone = self._prefix = self._base = None
         free_memory(self._context.model.device)
         if self._copies <= 1:
             raise problem

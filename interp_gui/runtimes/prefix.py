@@ -16,7 +16,15 @@ from interp_gui.core.layer import Address
 from interp_gui.core.runtime import Array, Capture, CaptureLike, Forward, Runtime, Sources
 from interp_gui.runtimes.onnx.runtime import OnnxRuntime
 from interp_gui.runtimes.onnx.splitting import SplitPasses
-from interp_gui.runtimes.recording import Call, CallKey, Recorder, Recording, replaying, skipped
+from interp_gui.runtimes.recording import (
+    Call,
+    CallKey,
+    Recorder,
+    Recording,
+    repeated,
+    replaying,
+    skipped,
+)
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 LIMIT_BYTES = 256 * 2**20
@@ -72,6 +80,22 @@ class CachedPrefix:
         if self._recordings is not None:
             return self._recordings.kept_bytes
         return self._split.kept_bytes if self._split is not None else 0
+
+    def repeated(self, times: int) -> "CachedPrefix | None":
+        """The same for the batch repeated, without computing anew what is kept; None if it cannot.
+
+        One row in a batch of several is rounded otherwise than alone: answers are those of the
+        runtime within rounding, and no longer bit for bit. That a network treats rows apart from
+        each other is for the caller to check, by what it answers.
+        """
+        if self._recordings is None:
+            return None
+        recordings = self._recordings.repeated(times, rows=len(self._batch))
+        if recordings is None:
+            return None
+        more = CachedPrefix(self._runtime, np.tile(self._batch, (times, 1, 1, 1)))
+        more._recordings = recordings
+        return more
 
     def forward(
         self,
@@ -149,6 +173,18 @@ class _Recordings:
             return run()
         self._forget()
         return run()
+
+    def repeated(self, times: int, *, rows: int) -> "_Recordings | None":
+        """What is held, for a batch that is repeated; None where nothing is, or it cannot be."""
+        found = _Recordings(self._runtime, self._limit)
+        for held in self._held:
+            room = self._limit - found.kept_bytes
+            recording = repeated(held.recording, times, rows=rows, limit_bytes=room)
+            if recording is None:
+                return None
+            found._held.append(_Held(recording, 0))
+        found._made, found._state = set(self._made), self._state
+        return found if found._held else None
 
     def _check(self, modules: Mapping[str, nn.Module]) -> None:
         """Drop everything if a weight or a setting has changed."""

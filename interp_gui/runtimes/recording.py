@@ -7,7 +7,7 @@ the module was given, and the module wrote into none of that.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from interp_gui.core.layer import Address
 from interp_gui.runtimes.describers.sites import is_virtual
-from interp_gui.runtimes.structures import can_be_copied, copy_of, tensors_of
+from interp_gui.runtimes.structures import can_be_copied, copy_of, mapped, tensors_of
 
 CallKey = tuple[str, int]
 """Path of a module, and which of its calls."""
@@ -89,6 +89,26 @@ class Recording:
         if call in self.over:
             return not address.site and self.end == (call, False)
         return call not in self.under_way or not address.site
+
+
+def repeated(recording: Recording, times: int, *, rows: int, limit_bytes: int) -> Recording | None:
+    """What was kept for a batch, for that batch repeated; None where it cannot be.
+
+    It cannot where a result has not a part of equal size for each of the batch's `rows`, or where
+    it would take more than `limit_bytes`.
+    """
+    kept: dict[CallKey, Call] = {}
+    size = 0
+    for key, call in recording.kept.items():
+        tensors = tensors_of(call.result) or []
+        if any(not t.dim() or t.shape[0] % rows for t in tensors):
+            return None
+        size += times * call.size_bytes
+        if size > limit_bytes:
+            return None
+        result = mapped(call.result, lambda tensor: torch.cat([tensor] * times))
+        kept[key] = replace(call, result=result, size_bytes=times * call.size_bytes)
+    return replace(recording, kept=kept)
 
 
 def skipped(calls: Mapping[CallKey, Call]) -> int:

@@ -1,5 +1,6 @@
 """What modules are given and return: tensors in plain collections."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,11 +38,16 @@ def can_be_copied(tensor: Tensor) -> bool:
 
 def copy_of(value: Any) -> Any:
     """A structure with copies of its tensors, laid out like the originals."""
+    return mapped(value, copied)
+
+
+def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A structure with other tensors in it."""
     if isinstance(value, Tensor):
-        return copied(value)
+        return change(value)
     if isinstance(value, dict):
-        return {key: copy_of(item) for key, item in value.items()}
+        return {key: mapped(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple) and type(value) not in _PLAIN:
-        items = [copy_of(item) for item in value]
+        items = [mapped(item, change) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return value

@@ -1,8 +1,12 @@
 """Many values of one layer in one pass: each row is what a pass of its own gives."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
+from interp_gui.analyses import variants as variants_module
 from interp_gui.analyses.variants import ROWS_CPU, Variants, rows_at_once
 from interp_gui.core.analysis import Context, Inputs
 from interp_gui.core.edit import Baseline, Edit, EditStack
@@ -10,6 +14,7 @@ from interp_gui.core.errors import EditProblem, OutOfMemory
 from interp_gui.core.feature import Feature
 from interp_gui.core.interventions.changes import change_of
 from interp_gui.core.preprocessing import load_batch
+from interp_gui.runtimes import prefix, recording
 
 
 def _ablate(layer, unit, mean=None):
@@ -50,6 +55,63 @@ def test_the_images_own_value_changes_nothing_at_all(runtimes, pictures):
         base = variants.base()[: len(outputs)]
         assert np.array_equal(outputs, base), start
         np.testing.assert_allclose(base[0], variants.answer, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cnn", "vit", "swin"])
+def test_what_lies_before_runs_for_one_row_and_is_repeated(
+    runtimes, maps_layer, pictures, monkeypatch, name
+):
+    runtime = runtimes[name]
+    batch = load_batch(pictures[:1], runtime.preprocessing)
+    info = runtime.description.layer(maps_layer[name])
+    first = next(m for m in runtime.module.modules() if isinstance(m, torch.nn.Conv2d))
+    forward, seen = torch.nn.Conv2d.forward, []
+
+    def noted(module, x):
+        if module is first:
+            seen.append(len(x))
+        return forward(module, x)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", noted)
+    variants = Variants(Context(model=runtime, inputs=Inputs()), batch, info, rows=4)
+    assert variants.base().shape[0] == 4
+    assert seen
+    assert set(seen) == {1}
+
+
+def test_a_network_whose_results_cannot_be_repeated_runs_as_a_whole(
+    monkeypatch, runtimes, pictures
+):
+    runtime = runtimes["cnn"]
+    batch = load_batch(pictures[:1], runtime.preprocessing)
+    info = runtime.description.layer("act")
+    context = Context(model=runtime, inputs=Inputs())
+    proper = Variants(context, batch, info, rows=4).base()
+    made = recording.repeated
+
+    def wrong(*args, **more):  # as if rows stood elsewhere than in front
+        found = made(*args, **more)
+        calls = {key: dataclasses.replace(c, result=c.result * 2) for key, c in found.kept.items()}
+        return dataclasses.replace(found, kept=calls)
+
+    monkeypatch.setattr(prefix, "repeated", wrong)
+    np.testing.assert_allclose(Variants(context, batch, info, rows=4).base(), proper, atol=1e-5)
+
+
+def test_passes_that_take_long_have_fewer_rows_where_they_are_paced(
+    runtimes, pictures, monkeypatch
+):
+    runtime = runtimes["cnn"]
+    batch = load_batch(pictures[:1], runtime.preprocessing)
+    context, info = Context(model=runtime, inputs=Inputs()), runtime.description.layer("act")
+    monkeypatch.setattr(variants_module, "QUICK_S", 0.0)
+    assert Variants(context, batch, info, rows=8).base().shape[0] == 8  # as it was asked for
+    slow = Variants(context, batch, info, rows=8, paced=True)
+    assert slow.base().shape[0] == slow.at_once == 1
+    np.testing.assert_allclose(slow.base()[0], slow.answer, atol=1e-5)
+    monkeypatch.setattr(variants_module, "QUICK_S", 1e9)
+    quick = Variants(context, batch, info, rows=8, paced=True)
+    assert quick.base().shape[0] == quick.at_once == 8
 
 
 def test_memory_that_is_short_halves_the_rows_and_is_remembered(runtimes, pictures, monkeypatch):

@@ -30,7 +30,9 @@ def measure_effects(
         gaps = np.flatnonzero(~np.isfinite(tally.effects[place]))
         if not len(gaps):
             continue
-        variants = Variants(context, seen.batch, subjects.layer, rows=rows_at_once(context, batch))
+        variants = Variants(
+            context, seen.batch, subjects.layer, rows=rows_at_once(context, batch), paced=not batch
+        )
         value = variants.value[0]
         moving = []
         for index in map(int, gaps):
@@ -41,6 +43,8 @@ def measure_effects(
             else:  # nothing changes, so nothing has to be run
                 tally.effects[place, index] = 0.0
             context.check()
+        yield Progress(done=place * subjects.count, total=total, text="Keeping what lies before")
+        variants.begin()
         yield Progress(done=place * subjects.count, total=total, text="Keeping what lies before")
         variants.base()
         yield Progress(done=place * subjects.count, total=total, text="Keeping what lies before")
@@ -65,8 +69,12 @@ def measure_own(
     sums = {index: np.zeros(0) for index in left}
     done, total = 0, len(left) * len(images)
     for seen in images:
-        variants = Variants(context, seen.batch, subjects.layer, rows=rows_at_once(context, batch))
+        variants = Variants(
+            context, seen.batch, subjects.layer, rows=rows_at_once(context, batch), paced=not batch
+        )
         value = variants.value[0]
+        variants.begin()
+        yield Progress(done=done, total=total, text="Changing random others as much")
         for index in left:
             values = own_values(context, subjects, index, value, count)
             found = np.zeros(len(values))

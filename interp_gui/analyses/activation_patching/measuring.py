@@ -135,8 +135,10 @@ def confirm(
         if not jobs:
             continue
         rows = min(rows_at_once(context, batch), len(jobs))
-        variants = Variants(context, way.base.batch, layer, rows=rows)
+        variants = Variants(context, way.base.batch, layer, rows=rows, paced=not batch)
         base, source = variants.value[0], way.values[layer.name]
+        yield Progress(done=done, total=total, text="Patching cells")
+        variants.begin()
         yield Progress(done=done, total=total, text="Patching cells")
         variants.base()
         yield Progress(done=done, total=total, text="Patching cells")

@@ -80,7 +80,7 @@ def remove(
             batch = see(context, image.entry.path).batch
         except ImageProblem:
             continue  # read a moment ago
-        network = Variants(context, batch, layer, rows=rows_at_once(context))
+        network = Variants(context, batch, layer, rows=rows_at_once(context), paced=True)
         value = network.value[0]
         change = change_of(edit, value, layer.axes)
         # the same ones for every image
@@ -89,6 +89,8 @@ def remove(
         for picked, basis in others(change, controls, random):
             values.append(change.onto(value, picked=picked, basis=basis)[None])
         moved = np.empty(len(values))
+        network.begin()
+        yield Progress(done=done, total=len(images), text=f"Removing {direction.feature.title}")
         as_it_is = network.base()
         for first, outputs in network.answers(values):
             for i in range(len(outputs)):

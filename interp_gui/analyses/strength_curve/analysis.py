@@ -97,7 +97,10 @@ def run(context: Context, parameters: Parameters) -> Steps:
     seen = current_image(context)
     yield Progress(text="Looking at the layer")
     target = fixed_target(context, seen.batch)
-    variants = Variants(context, seen.batch, layer, rows=rows_at_once(context, parameters.batch))
+    variants = Variants(
+        context, seen.batch, layer, rows=rows_at_once(context, parameters.batch),
+        paced=not parameters.batch,
+    )  # fmt: skip
     value = variants.value[0]
     yield Progress(text="Looking at the layer")
     known = yield from observed(context, feature, layer, value, most=parameters.observed)
@@ -117,6 +120,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     title = target.title(context.model.description)
     jobs = [(-1, at) for at in range(len(x))]
     jobs += [(control, at) for at in range(len(x)) for control in range(len(drawn))]
+    variants.begin()
+    yield Progress(text="Trying strengths", total=len(jobs))
     variants.base()
     yield Progress(text="Trying strengths", total=len(jobs))
     done, shown_s, note = 0, time.monotonic(), ""
