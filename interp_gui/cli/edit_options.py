@@ -15,7 +15,7 @@ class _Typed(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         kind = (option_string or "").lstrip("-")
-        namespace.typed_edits = [*namespace.typed_edits, (kind, str(values))]
+        namespace.typed_edits = [*namespace.typed_edits, *((kind, str(each)) for each in values)]
 
 
 def add_edit_options(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +37,8 @@ def add_edit_options(parser: argparse.ArgumentParser) -> None:
     }
     for kind, (metavar, text) in kinds.items():
         parser.add_argument(
-            f"--{kind}", metavar=metavar, action=_Typed, dest="typed_edits", default=[],
-            help=f"{text}; repeat for several",
+            f"--{kind}", metavar=metavar, nargs="+", action=_Typed, dest="typed_edits",
+            default=[], help=f"{text}; several may follow, in the order in which they act",
         )  # fmt: skip
     parser.add_argument(
         "--baseline",

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from interp_gui.cli.atlas_files import AtlasFiles
+from interp_gui.core.edit import EditStack
 from interp_gui.core.export import export_bytes, make_folder, write_atomically
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
@@ -23,6 +24,7 @@ _BESIDE = {
 """Where the numbers of a picture go; a heat map has too many for a table."""
 
 
+EDITS_FILE = "edits.json"
 _OF_ALL = ("classes", "truth_sha256")
 
 
@@ -45,6 +47,7 @@ class ResultFolder:
         self._features: dict[str, str] = {}
         self._atlases: dict[str, AtlasFiles] = {}
         self._images: dict[str, None] = {}
+        self._edits = ""
         self.recipe: Recipe | None = None
 
     def add(self, result: AnyResult, recipe: Recipe) -> None:
@@ -87,6 +90,14 @@ class ResultFolder:
         self._write(f"{stem}.npy", held.getvalue())
         return {"file": f"{stem}.npy", "feature": f"{feature.layer}:@{stem}.npy"}
 
+    def keep_edits(self, stack: EditStack) -> None:
+        """Write the edits that the run is made under, as `--edits` and `bake` take them."""
+        if not stack.edits and not stack.image_edits:
+            return
+        encoded = msgspec.json.format(stack.to_json().encode(), indent=2)
+        self._write(EDITS_FILE, encoded + b"\n")
+        self._edits = EDITS_FILE
+
     def completes(self, result: AnyResult) -> bool:
         """Whether a result is pictures of an atlas that came before; then they are taken."""
         return isinstance(result, Sheet) and any(a.takes(result) for a in self._atlases.values())
@@ -111,6 +122,7 @@ class ResultFolder:
             "analysis": self._analysis,
             "results": [self._entries[key] for key in keys],
             "recipe": msgspec.to_builtins(recipe),
+            **({"edits_file": self._edits} if self._edits else {}),
         }
 
     def finish(self, document: dict[str, Any]) -> Path:

@@ -1,12 +1,16 @@
 """The options of `run` and `harvest`, and which of them go together."""
 
 import argparse
+import os
+import re
 
 from interp_gui.cli.edit_options import add_edit_options, edit_options_given
 from interp_gui.cli.examples import add_example_options
 from interp_gui.cli.opening import add_choices
 
 _MOST_THREADS, _MOST_DIGITS = 512, 9
+_BARE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+"""How the ids of analyses are written."""
 
 
 def run_options(run: argparse.ArgumentParser) -> None:
@@ -15,8 +19,8 @@ def run_options(run: argparse.ArgumentParser) -> None:
         "interp-gui run ANALYSIS --model MODEL [--images PATH...] [--image IMAGE]\n"
         "                      [--layer LAYER] [--feature LAYER:UNIT]... [--target CLASS]\n"
         "                      [--class LABEL=CLASS]... [--set KEY=VALUE]... [--seed N]\n"
-        "                      [--edits FILE] [--ablate FEATURE]... [--scale FEATURE=FACTOR]...\n"
-        "                      [--steer FEATURE=STRENGTH]... [--baseline mean|zero]\n"
+        "                      [--edits FILE] [--ablate FEATURE...] [--scale FEATURE=FACTOR...]\n"
+        "                      [--steer FEATURE=STRENGTH...] [--baseline mean|zero]\n"
         "                      [--with PATH... --without PATH...] [--layers all]\n"
         "                      [--arch LIBRARY:NAME] --out DIR [--estimate] [--json]\n"
         "       interp-gui run --recipe PICTURE_OR_JSON [--model MODEL] [--images PATH...]\n"
@@ -161,6 +165,8 @@ def harvest_options(harvest: argparse.ArgumentParser) -> None:
 def check_run(options: argparse.Namespace) -> None:
     """Raise Usage where options of `run` do not go together."""
     parser: argparse.ArgumentParser = options.parser
+    if not options.recipe and not options.analysis:
+        options.analysis = _swallowed(options)
     if options.recipe and options.analysis:
         parser.error("give an analysis or --recipe, not both")
     if not options.recipe and not options.analysis:
@@ -182,6 +188,25 @@ def check_run(options: argparse.Namespace) -> None:
         parser.error("--estimate is for an analysis, not for a recipe")
     if not options.out and not options.estimate:
         parser.error("--out is missing")
+
+
+def _swallowed(options: argparse.Namespace) -> str | None:
+    """The analysis where it stands last behind an option that takes several words.
+
+    Taken out of what the option was given: only a bare word that is no file and no feature of a
+    place, a unit or a strength.
+    """
+    for words in (options.images, options.with_, options.without):
+        for word in words:
+            if _BARE.fullmatch(word) and not os.path.lexists(word):
+                words.remove(word)
+                return str(word)
+    typed: list[tuple[str, str]] = options.typed_edits
+    for i, (kind, word) in enumerate(typed):
+        if i and typed[i - 1][0] == kind and _BARE.fullmatch(word):
+            options.typed_edits = [*typed[:i], *typed[i + 1 :]]
+            return word
+    return None
 
 
 def _threads(text: str) -> int:

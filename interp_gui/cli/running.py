@@ -89,6 +89,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
         if options.estimate:
             return tell_estimate(engine, request, output)
         folder = ResultFolder(options.out, options.analysis)
+        folder.keep_edits(inputs.edits)
         effects = Interventions(model)
         _execute(engine, request, folder, output, tell=effects.add)
     _tell(folder, folder.document(inputs.features) | effects.document(), output)

@@ -51,6 +51,11 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     window: tuple[float, float] | None = None
 
     @property
+    def varying(self) -> bool:
+        """Whether images keep sizes of their own, so that inputs differ in size."""
+        return not self.crop and self.resize in ("none", "shorter")
+
+    @property
     def seen_as(self) -> str:
         """What the network looks at, in words: `RGB`, `BGR`, `grey`, `6 planes`."""
         if self.channels == "planes":

@@ -248,3 +248,59 @@ def test_broken_images_do_not_stop_the_others(intervene, photographs):
     assert code == 0, document
     assert len(document["images"]) == 4
     assert json.dumps(document["images"])
+
+
+def names_of(document):
+    return [edit["name"] for edit in document["edits"]]
+
+
+def test_several_features_follow_one_option_in_the_order_typed(intervene):
+    code, document = intervene(
+        "--ablate", f"{LAYER}:1", f"{LAYER}:2", "--scale", f"{LAYER}:3=0.5", f"{LAYER}:4=2",
+        "--ablate", f"{LAYER}:5", "--steer", f"{LAYER}:6=-1", f"{LAYER}:7@1,1=2",
+        "--controls", "0",
+    )  # fmt: skip
+    assert code == 0, document
+    assert names_of(document) == [
+        f"Switch off {LAYER}:1", f"Switch off {LAYER}:2", f"Scale × 0.5 {LAYER}:3",
+        f"Scale × 2 {LAYER}:4", f"Switch off {LAYER}:5", f"Steer − 1 σ {LAYER}:6",
+        f"Steer + 2 σ {LAYER}:7 @1,1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("last", ["--ablate", "--images"])
+def test_the_analysis_may_stand_behind_options_of_several_words(
+    run_json, small, photographs, tmp_path, last
+):
+    options = {
+        "--ablate": ["--ablate", f"{LAYER}:1", LAYER],
+        "--images": ["--images", photographs],
+    }  # fmt: skip
+    first = next(name for name in options if name != last)
+    code, document = run_json(
+        "run", "--model", small, *options[first], "--baseline", "zero", "--out", tmp_path / "out",
+        *options[last], "intervene", "--set", "controls=0",
+    )  # fmt: skip
+    assert code == 0, document
+    assert document["analysis"] == "intervene"
+    assert names_of(document) == [f"Switch off {LAYER}:1", f"Switch off {LAYER}"]
+
+
+def test_the_edits_of_a_run_are_kept_as_a_file_that_others_take(intervene, tmp_path):
+    code, document = intervene(
+        "--ablate", UNIT, "--steer", f"{LAYER}:2=1", "--controls", "0"
+    )  # fmt: skip
+    assert code == 0, document
+    assert document["edits_file"] == "edits.json"
+    kept = tmp_path / "out" / "edits.json"
+    stack = EditStack.from_json(kept.read_bytes())
+    assert [edit.kind for edit in stack.edits] == ["ablate", "add"]
+    assert stack.edits[0].baseline.kind == "mean"
+    assert stack.edits[1].deviation
+    code, again = intervene("--edits", kept, "--controls", "0", out="again")
+    assert code == 0, again
+    assert again["images"] == document["images"]
+    assert again["edits"] == document["edits"]
+    code, plain = intervene(analysis="predict", out="plain")
+    assert "edits_file" not in plain
+    assert not (tmp_path / "plain" / "edits.json").exists()

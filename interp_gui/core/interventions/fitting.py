@@ -33,7 +33,7 @@ def why_no_place(edit: Edit, model: ModelDescription) -> str:
         edit.feature.check(layer)
         if not layer.writable:
             return f"{layer.name} can be read but not changed in this model."
-        _check_place(edit, layer)
+        _check_place(edit, layer, varying=model.preprocessing.varying)
     except InterpError as problem:
         return f"{problem.message} {problem.hint}".strip()
     return ""
@@ -50,6 +50,23 @@ def fitted(stack: EditStack, model: ModelDescription) -> EditStack:
     return stack if edits == stack.edits else msgspec.structs.replace(stack, edits=edits)
 
 
-def _check_place(edit: Edit, layer: LayerInfo) -> None:
-    if edit.place.kind != "everywhere":
-        edit.place.mask(layer.axes, layer.shape)
+def _check_place(edit: Edit, layer: LayerInfo, *, varying: bool) -> None:
+    """Raise EditProblem for a place that the layer does not have.
+
+    Where images keep sizes of their own (`varying`), a layer's extents are those for one of them
+    only: whether a position lies within is said when an image is run.
+    """
+    place = edit.place
+    if place.kind == "everywhere":
+        return
+    shape = layer.shape
+    if varying:
+        reach = {
+            "y": 1 + max((y for y, _ in place.positions), default=0),
+            "x": 1 + max((x for _, x in place.positions), default=0),
+            "token": max((t + 1 if t >= 0 else -t for t in place.tokens), default=0),
+        }
+        shape = tuple(
+            max(n, reach.get(axis, 0)) for axis, n in zip(layer.axes, shape, strict=True)
+        )  # fmt: skip
+    place.mask(layer.axes, shape)
