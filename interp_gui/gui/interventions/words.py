@@ -5,17 +5,9 @@ from collections.abc import Sequence
 from interp_gui.core.edit import LEGAL_KINDS, Edit, EditKind, EditStack
 from interp_gui.core.feature import Feature
 from interp_gui.core.image_edit import ImageEdit
+from interp_gui.core.interventions.words import KIND_TITLES as KIND_TITLES
 from interp_gui.core.place import Place
 
-KIND_TITLES: dict[EditKind, str] = {
-    "ablate": "Switch off",
-    "scale": "Scale",
-    "add": "Steer",
-    "clamp": "Limit",
-    "project_out": "Remove direction",
-    "patch": "Patch",
-}
-"""In the order of menus."""
 KIND_HINTS: dict[EditKind, str] = {
     "ablate": "Put a value that says nothing in place of the feature's own",
     "scale": "Multiply the feature's value",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.edit import EditStack
+from interp_gui.core.interventions.words import KIND_TITLES
 
 AGREEMENT = 1e-5
 """Largest difference between baked and edited network, in parts of the largest number that the
@@ -109,13 +110,6 @@ def difference(
     return largest
 
 
-KIND_WORDS = {
-    "ablate": "Switch off", "scale": "Scale", "clamp": "Limit", "add": "Steer",
-    "project_out": "Remove direction", "patch": "Patch",
-}  # fmt: skip
-"""How the interface calls the kinds of edits."""
-
-
 def outcome_of_images(stack: EditStack) -> tuple[Outcome, ...]:
     """Changes of images, which no weights can hold."""
     count = len(stack.active_image_edits)
@@ -131,4 +125,4 @@ def text_of(stack: EditStack, index: int) -> str:
     """An edit in words."""
     edit = stack.edits[index]
     amount = f" {edit.amount:g}" if edit.kind in ("scale", "add") else ""
-    return f"{KIND_WORDS[edit.kind]}{amount} {edit.feature.text}"
+    return f"{KIND_TITLES[edit.kind]}{amount} {edit.feature.text}"
