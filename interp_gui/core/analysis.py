@@ -34,6 +34,7 @@ Need = Literal[
     "other",
     "edits",
     "examples",
+    "region",
 ]
 ParameterKind = Literal["int", "float", "bool", "text", "choice"]
 
@@ -131,6 +132,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Brushed place on the current image: rows of weights on a grid over the network's input.
     examples
         By heading (`with`, `without`), for analyses that compare collections.
+    sources
+        Paths of further images that edits may take values from, beside those asked about and
+        those at hand. No part of a recipe: the edits name them by content.
     """
 
     images: tuple[str, ...] = ()
@@ -142,6 +146,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: tuple[tuple[float, ...], ...] = ()
     examples: dict[str, tuple[Example, ...]] = {}
     seed: int = 0
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from interp_gui.analyses.dataset_pass import broken_notes
 from interp_gui.analyses.rank_one_edit.figures import accuracy, class_rows, price, rows_of
 from interp_gui.analyses.rank_one_edit.passing import Measured, answers, measure
 from interp_gui.analyses.rank_one_edit.settings import Settings
+from interp_gui.analyses.unit_maps import region_place
 from interp_gui.core.analysis import Analysis, Context, Need, Progress, Step, Steps
 from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.layer import LayerInfo
@@ -98,7 +99,7 @@ def _key(
     held = runtime.forward(image.batch, capture=[keyed.reads]).captured[keyed.reads]
     place = Place.parse(text)
     if not text and brushed and context.inputs.region:
-        place = Place("region", region=context.inputs.region)
+        place = region_place(context.inputs.region, info, image.size)
     return _mean_at(held[0], info, place)
 
 
@@ -255,7 +256,7 @@ ANALYSIS = Analysis(
     parameters=Settings,
     run=_run,
     needs=("image", "source", "layer", "dataset"),
-    uses=("features",),
+    uses=("features", "region"),
     unedited=True,
     spares=_spares,
     produces=("table",),

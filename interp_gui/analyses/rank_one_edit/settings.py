@@ -12,8 +12,8 @@ class Settings:
 
     place: str = parameter(
         "",
-        help="place of the key on the layer's grid, as @row,column or @t5; empty for the mean over "
-        "the whole image",
+        help="where the layer's input is the key, on its grid as @row,column or @t5; empty: what is "
+        "brushed on the image, or the mean over all of it",
         title="place of the key",
     )
     value: Literal["image", "direction"] = parameter(

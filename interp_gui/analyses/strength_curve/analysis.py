@@ -287,7 +287,7 @@ ANALYSIS = Analysis(
     "random features changed as much.",
     parameters=Parameters,
     needs=("image", "features", "target"),
-    uses=("dataset",),
+    uses=("dataset", "region"),
     produces=("curve", "table"),
     run=run,
     estimate=estimate,

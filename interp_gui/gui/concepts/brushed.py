@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # it brings the drawing of maps, which the first paint need n
     from interp_gui.gui.widgets.region import RegionCanvas
 
 Box = tuple[float, float, float, float]
+Region = tuple[tuple[float, ...], ...]
 
 
 def box_of(weights: NDArray[np.float32]) -> Box | None:
@@ -49,12 +50,17 @@ class BrushedExample(QObject):
     def __init__(self, state: AppState) -> None:
         super().__init__(state)
         self.example: Example | None = None
+        self._region: Region = ()
 
-    def set(self, example: Example | None) -> None:
-        """Take another one."""
-        if example != self.example:
-            self.example = example
+    def set(self, example: Example | None, region: Region = ()) -> None:
+        """Take another one; `region` is what is brushed, as `Inputs.region` takes it."""
+        if (example, region) != (self.example, self._region):
+            self.example, self._region = example, region
             self.changed.emit()
+
+    def region_on(self, image: str | None) -> Region:
+        """What is brushed on an image; empty if nothing is, or on another one."""
+        return self._region if self.example is not None and self.example.path == image else ()
 
 
 def brushed_of(state: AppState) -> BrushedExample:
@@ -73,6 +79,9 @@ def follow_brush(canvas: "RegionCanvas", state: AppState, path: Callable[[], str
 
     def note() -> None:
         box, shown = box_of(canvas.region.weights), path()
-        brushed_of(state).set(Example(shown, box) if box is not None and shown else None)
+        if box is None or not shown:
+            brushed_of(state).set(None)
+        else:
+            brushed_of(state).set(Example(shown, box), canvas.region.rows())
 
     canvas.region_changed.connect(note)

@@ -25,6 +25,7 @@ from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.concepts.brushed import brushed_of
 from interp_gui.gui.export_ui import ask_and_export
 from interp_gui.gui.jobs.cost_label import CostLabel
 from interp_gui.gui.output.mark import FollowEdits
@@ -147,13 +148,14 @@ class AnalysisTab(QWidget):
         rows: list[tuple[Need | None, str, Callable[[], str]]] = [
             (None, "Model", self._model_text),
             ("image", "Image", self._image_text),
+            ("region", "Place", self._place_text),
             ("dataset", "Images", self._dataset_text),
             ("features", "Feature", self._feature_text),
             ("target", "Target", self._target_text),
         ]
         self.edits_mark = FollowEdits(self._state)
         for need, words, text in rows:
-            used = need == "features" and need in self.info.uses
+            used = need in ("features", "region") and need in self.info.uses
             if need is None or need in needs or used:
                 value = label(text())
                 value.setAccessibleName(words)
@@ -192,6 +194,8 @@ class AnalysisTab(QWidget):
         self._edits_later = QTimer(self, singleShot=True, interval=FOLLOW_MS)
         self._edits_later.timeout.connect(self._subject_changed)
         state.edits_changed.connect(self._edits_later.start)
+        if "region" in self.info.uses:
+            brushed_of(state).changed.connect(self._edits_later.start)
         self.other.chosen.connect(self._subject_changed)
         self.source.chosen.connect(self._subject_changed)
         self.form.changed.connect(self._settings_changed)
@@ -214,6 +218,10 @@ class AnalysisTab(QWidget):
 
     def _image_text(self) -> str:
         return Path(self._state.image).name if self._state.image else "–"
+
+    def _place_text(self) -> str:
+        brushed = brushed_of(self._state).region_on(self._state.image)
+        return "What is brushed on the image" if brushed else "All of the image: nothing is brushed"
 
     def _dataset_text(self) -> str:
         data = self._state.dataset
@@ -312,6 +320,7 @@ class AnalysisTab(QWidget):
         inputs = Inputs(
             images=self._images(),
             layer=state.layer,
+            region=brushed_of(state).region_on(state.image) if "region" in wanted else (),
             features=(state.feature,) if "features" in wanted and state.feature else (),
             target=state.target,
             edits=self._edits(),

@@ -105,3 +105,28 @@ def test_a_failure_is_a_toast_with_details(tab, state, engine, running, qtbot):
 def test_a_closed_tab_gives_up_its_run(tab, engine, running):
     tab.close()
     assert running in engine.cancelled
+
+
+def test_what_is_brushed_reaches_analyses_that_use_it(
+    state, bridge, actions, ready, model, image, qtbot
+):
+    import msgspec
+
+    from interp_gui.core.examples import Example
+    from interp_gui.gui.concepts.brushed import brushed_of
+
+    info = bridge.analyses["grad-cam"]
+    uses = msgspec.structs.replace(info, uses=("region",))
+    tabs = [AnalysisTab(state, bridge, actions, each) for each in (info, uses)]
+    for each in tabs:
+        qtbot.addWidget(each)
+    state.set_layer("late")
+    plain, placed = tabs
+    assert "nothing is brushed" in placed._values["Place"][0].text()
+    rows = ((0.0, 1.0), (0.0, 0.0))
+    brushed_of(state).set(Example(state.image, (0.0, 0.5, 0.5, 1.0)), rows)
+    qtbot.waitUntil(lambda: "is brushed on" in placed._values["Place"][0].text())
+    assert placed.request().inputs.region == rows
+    assert plain.request().inputs.region == ()
+    brushed_of(state).set(Example("/pictures/another.png", (0.0, 0.5, 0.5, 1.0)), rows)
+    assert placed.request().inputs.region == ()
