@@ -119,7 +119,7 @@ def write_weights(
     OutputProblem, FileProblem, MissingAbility
         It cannot be written, or the original cannot be read again.
     """
-    from interp_gui.checkpoints.baked_record import KEY, made_of
+    from interp_gui.checkpoints.baked_record import KEY, made_of, record_of
     from interp_gui.checkpoints.baked_weights import read_original, with_changes
     from interp_gui.checkpoints.opening import open_checkpoint
     from interp_gui.checkpoints.staging import (
@@ -135,7 +135,7 @@ def write_weights(
     out = Path(target).expanduser()
     original = read_original(description, tell=_tell(context))
     check_target(out, description.path, folder=original.is_folder)
-    record = made_of(description, **about)
+    record = made_of(description, record_of(original.file), **about)
     tensors, renamed = with_changes(original, model.module, changes, widen=widen)
     metadata = {**_hints(description), **original.metadata, KEY: record.to_json()}
     notes: list[str] = []
@@ -189,7 +189,8 @@ def write_onnx(
     """
     import onnx
 
-    from interp_gui.checkpoints.baked_record import KEY, made_of
+    from interp_gui.checkpoints.baked_record import KEY, made_of, record_in, record_of
+    from interp_gui.checkpoints.formats import inspect_file
     from interp_gui.checkpoints.opening import open_checkpoint
     from interp_gui.checkpoints.staging import check_target, staged
 
@@ -201,8 +202,12 @@ def write_onnx(
         )
     check_target(out, description.path, folder=False)
     model = make(_original_graphs(context) if description.runtime == "onnx" else ())
-    record = made_of(description, **about)
     kept = {entry.key: entry.value for entry in model.metadata_props}
+    if description.runtime == "onnx":
+        before = record_in(kept)
+    else:
+        before = record_of(inspect_file(description.path))
+    record = made_of(description, before, **about)
     if description.class_names and not ({"names", "classes", "class_names"} & {*kept}):
         kept["names"] = msgspec.json.encode(dict(enumerate(description.class_names))).decode()
     del model.metadata_props[:]

@@ -25,6 +25,17 @@ VERSION = 1
 
 _LONGEST = 8 << 20  # letters
 _SHOWN = 4
+_MOST_EARLIER = 64
+
+
+class EarlierBake(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the steps that led to the original of a baked file; fields as of `BakedRecord`."""
+
+    source: str = ""
+    source_sha256: str = ""
+    edits: EditStack = EditStack()
+    told: tuple[str, ...] = ()
+    rank_one: dict[str, Any] = {}
 
 
 class BakedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +58,8 @@ class BakedRecord(msgspec.Struct, frozen=True, kw_only=True):
         How the original was opened.
     rank_one
         Of an edit in closed form: what it was made from; empty for others.
+    earlier
+        How the original came to be, where it was baked itself: the first step first.
     """
 
     version: int = VERSION
@@ -62,23 +75,50 @@ class BakedRecord(msgspec.Struct, frozen=True, kw_only=True):
     preprocessing: Preprocessing | None = None
     choice: OpenChoice = OpenChoice()
     rank_one: dict[str, Any] = {}
+    earlier: tuple[EarlierBake, ...] = ()
 
     def to_json(self) -> str:
-        """As it stands in a file."""
-        return msgspec.json.encode(self).decode()
+        """As it stands in a file; of very long histories only the words."""
+        text = msgspec.json.encode(self).decode()
+        if len(text) <= _LONGEST or not self.earlier:
+            return text
+        short = tuple(
+            EarlierBake(source=e.source, source_sha256=e.source_sha256, told=e.told)
+            for e in self.earlier
+        )
+        return msgspec.json.encode(msgspec.structs.replace(self, earlier=short)).decode()
+
+    @property
+    def steps(self) -> tuple[EarlierBake, ...]:
+        """All that was baked, in order; what stands here is the last step."""
+        own = EarlierBake(
+            source=self.source, source_sha256=self.source_sha256, edits=self.edits,
+            told=self.told, rank_one=self.rank_one,
+        )  # fmt: skip
+        return (*self.earlier, own)[-_MOST_EARLIER:]
 
     @property
     def note(self) -> str:
         """A sentence for the model's notes."""
-        shown = "; ".join(self.told[:_SHOWN])
-        more = f"; and {len(self.told) - _SHOWN} more" if len(self.told) > _SHOWN else ""
+        before = f" Before that: {_words(self.earlier[-1].told)}." if self.earlier else ""
+        if len(self.earlier) > 1:
+            count = len(self.earlier) - 1
+            before += f" And {count} more before." if count > 1 else " And one more before."
         return plain_line(
-            f"Baked from '{self.source}' (weights {self.source_sha256[:12]}): {shown}{more}."
+            f"Baked from '{self.source}' (weights {self.source_sha256[:12]}): "
+            f"{_words(self.told)}.{before}"
         )
 
 
-def made_of(original: ModelDescription, **values: Any) -> BakedRecord:
-    """A record of what is made of an opened model."""
+def _words(told: tuple[str, ...]) -> str:
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    return "; ".join(told[:_SHOWN]) + more
+
+
+def made_of(
+    original: ModelDescription, before: BakedRecord | None = None, **values: Any
+) -> BakedRecord:
+    """A record of what is made of an opened model; `before` is the record of its own file."""
     from interp_gui import __version__
 
     choice = OpenChoice(
@@ -89,7 +129,8 @@ def made_of(original: ModelDescription, **values: Any) -> BakedRecord:
     return BakedRecord(
         program=__version__, source=original.name, source_sha256=original.weights_sha256,
         architecture=original.architecture, library=original.library,
-        preprocessing=original.preprocessing, choice=choice, **values,
+        preprocessing=original.preprocessing, choice=choice,
+        earlier=before.steps if before is not None else (), **values,
     )  # fmt: skip
 
 

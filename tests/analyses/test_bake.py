@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from interp_gui.analyses.bake import ANALYSIS
 from interp_gui.checkpoints.baked_record import KEY, BakedRecord, record_in, record_of
@@ -147,6 +149,7 @@ def shapes():
     return shapes_model()
 
 
+@pytest.mark.thorough
 def test_mobilenet_with_published_weights(tmp_path):
     from interp_gui.samples.mobilenet import mobilenet_path
 
@@ -196,7 +199,22 @@ def test_a_network_of_our_own_and_one_baked_before(tmp_path):
     second = [Edit(feature=units("block2", 3), kind="scale", amount=0.5)]
     again, _ = hold(tmp_path / "one.safetensors", second, tmp_path / "two.safetensors")
     assert again.description.architecture == "shapes_cnn"
-    assert sum("Baked from" in note for note in again.description.notes) == 1
+    (note,) = [note for note in again.description.notes if "Baked from" in note]
+    assert "Scale 0.5 block2:3. Before that: Scale 0 mean:3." in note
+    record = record_of(inspect_file(tmp_path / "two.safetensors"))
+    assert [step.edits.edits for step in record.steps] == [tuple(first), tuple(second)]
+    assert record.earlier[0].source == opened(shapes()).description.name
+    again_first = [Edit(feature=units("block3", 3), kind="scale", amount=0.5)]
+    hold(tmp_path / "two.safetensors", again_first, tmp_path / "three.onnx")
+    layers = opened(tmp_path / "three.onnx").description.layers
+    deep = next(x.name for x in layers if x.writable and x.spatial and x.units > 3)
+    third = [Edit(feature=units(deep, 3), kind="clamp", low=0.2)]
+    hold(tmp_path / "three.onnx", third, tmp_path / "four.onnx")
+    import onnx
+
+    held = {each.key: each.value for each in onnx.load(tmp_path / "four.onnx").metadata_props}
+    assert len(record_in(held).steps) == 4
+    assert "And 2 more before." in record_in(held).note
 
 
 def test_an_onnx_file_and_a_network_exported_with_its_edits(saved, tmp_path):
@@ -270,23 +288,42 @@ def test_a_folder_is_asked_for_where_one_is_needed(saved, tmp_path):
         run(runtime, edit, path=str(saved("hf") / "inner"))
 
 
-def test_half_precision_is_kept_where_it_can_say_it(saved, tmp_path):
-    state = torch.load(saved("torchvision"), weights_only=True)["state_dict"]
+def test_half_precision_is_kept_where_it_can_say_it(tmp_path):
+    with safe_open(shapes(), "pt") as file:
+        header = file.metadata()
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-    torch.save(half, tmp_path / "half.pth")
-    runtime = opened(tmp_path / "half.pth", "torchvision:resnet18")
-    off = [Edit(feature=units("layer1.0.conv1", 2), kind="ablate")]
+    save_file(half, tmp_path / "half.safetensors", header)
+    runtime = opened(tmp_path / "half.safetensors")
+    off = [Edit(feature=units("mean", 2), kind="ablate")]
     run(runtime, off, path=str(tmp_path / "off.safetensors"))
     entries = read_header(tmp_path / "off.safetensors").entries
-    assert entries["layer1.0.conv1.weight"].dtype == "F16"
-    third = [Edit(feature=units("layer4.1", *range(512)), kind="scale", amount=0.3)]
+    assert entries["head.weight"].dtype == "F16"
+    count = runtime.description.layer("mean").units
+    third = [Edit(feature=units("mean", *range(count)), kind="scale", amount=0.3)]
     with pytest.raises(EditProblem, match="is off by") as refused:
         run(runtime, third, path=str(tmp_path / "third.safetensors"))
     assert "widen" in refused.value.hint
     run(runtime, third, path=str(tmp_path / "third.safetensors"), widen=True)
     entries = read_header(tmp_path / "third.safetensors").entries
-    assert entries["fc.weight"].dtype == "F32"
-    assert entries["conv1.weight"].dtype == "F16"
+    assert entries["head.weight"].dtype == "F32"
+    assert "F16" in {entry.dtype for entry in entries.values()}
+
+
+@pytest.mark.thorough
+def test_an_exported_program_is_baked_into_onnx_only(tmp_path):
+    module = Small().eval()
+    randomised(module)
+    program = torch.export.export(module, (torch.zeros(1, 3, 32, 32),))
+    torch.export.save(program, tmp_path / "small.pt2")
+    runtime = opened(tmp_path / "small.pt2")
+    layer = next(x.name for x in runtime.description.layers if x.writable and x.units > 4)
+    edit = [Edit(feature=units(layer, 2), kind="ablate")]
+    with pytest.raises(MissingAbility, match="within its graph") as refused:
+        run(runtime, edit, path=str(tmp_path / "x.safetensors"))
+    assert "ONNX" in refused.value.hint
+    assert os.listdir(tmp_path) == ["small.pt2"]
+    hold(tmp_path / "small.pt2", edit, tmp_path / "x.onnx")
 
 
 def test_an_onnx_model_has_no_other_form(saved, tmp_path):
