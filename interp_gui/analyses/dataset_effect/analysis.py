@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interp_gui.analyses.asked import edit_notes
+from interp_gui.analyses.dataset_effect.answers import Compared, prepared
 from interp_gui.analyses.dataset_effect.figures import (
     CLASS_COLUMNS,
     CONFUSION_COLUMNS,
@@ -23,8 +24,9 @@ from interp_gui.analyses.dataset_effect.flipped import (
     flipped_order,
     image_rows,
 )
+from interp_gui.analyses.dataset_effect.keeping import unknown_images
 from interp_gui.analyses.dataset_effect.measures import Ints
-from interp_gui.analyses.dataset_effect.passing import Compared, compare, prepared, unknown_images
+from interp_gui.analyses.dataset_effect.passing import compare
 from interp_gui.analyses.dataset_pass import (
     Known,
     broken_notes,

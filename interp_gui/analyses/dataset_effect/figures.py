@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.analyses.dataset_effect.answers import Answers, Compared
 from interp_gui.analyses.dataset_effect.measures import (
     Ints,
     accuracy,
@@ -16,7 +17,6 @@ from interp_gui.analyses.dataset_effect.measures import (
     mean_of,
     mean_recall,
 )
-from interp_gui.analyses.dataset_effect.passing import Answers, Compared
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.model import ModelDescription
 from interp_gui.core.proportions import mcnemar_exact

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.analyses.dataset_effect.answers import Compared
 from interp_gui.analyses.dataset_effect.measures import Ints, flips
-from interp_gui.analyses.dataset_effect.passing import Compared
 from interp_gui.core.analysis import Context
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.errors import ImageProblem
