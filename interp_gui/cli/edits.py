@@ -164,11 +164,13 @@ def _measured(
 ) -> dict[Feature, FeatureStatistics]:
     """Means and deviations of the features that need them, over the images at hand."""
     needs_mean = options.baseline != "zero"
+    seen = dataset is not None and bool(dataset.images)  # a factor needs no images
     features = tuple(
         dict.fromkeys(
             feature
             for kind, feature, _, _ in wanted
-            if not feature.whole_layer and (kind == "steer" or (kind == "ablate" and needs_mean))
+            if not feature.whole_layer
+            and (kind == "steer" or (kind == "ablate" and needs_mean) or (kind == "scale" and seen))
         )
     )
     if any(f.whole_layer for kind, f, _, _ in wanted if kind == "ablate" and needs_mean):
@@ -216,12 +218,18 @@ def _asked(
 def _made(
     kind: str, feature: Feature, place: Place, amount: float, known: FeatureStatistics | None
 ) -> Edit:
+    observed = known.observed if known is not None else None
     if kind == "scale":
-        return Edit(feature=feature, kind="scale", place=place, amount=amount)
+        return Edit(feature=feature, kind="scale", place=place, amount=amount, observed=observed)
     if kind == "steer":
         deviation = known.deviation if known is not None else ()
-        return Edit(feature=feature, kind="add", place=place, amount=amount, deviation=deviation)
+        return Edit(
+            feature=feature, kind="add", place=place, amount=amount, deviation=deviation,
+            observed=observed,
+        )  # fmt: skip
     baseline = Baseline()
     if known is not None:
         baseline = Baseline("mean", values=known.mean, source=known.source)
-    return Edit(feature=feature, kind="ablate", place=place, baseline=baseline)
+    return Edit(
+        feature=feature, kind="ablate", place=place, baseline=baseline, observed=observed
+    )  # fmt: skip

@@ -50,6 +50,22 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
 
 
+class Observed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Between which values a feature's coordinates lie in a dataset.
+
+    Parameters
+    ----------
+    low, high
+        Least and greatest value of each coordinate ``B⁺x``.
+    images
+        In how many images.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    images: int = 0
+
+
 class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One change: Feature × Place × kind.
 
@@ -77,6 +93,9 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         A disabled edit stays in the stack and does nothing.
     group
         Edits that bear the same name are shown, switched and moved together; empty for none.
+    observed
+        Values that the dataset has, beyond which it is said; None where they are not known. What
+        the edit does is the same.
     """
 
     feature: Feature
@@ -90,6 +109,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     enabled: bool = True
     group: str = ""
+    observed: Observed | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in LEGAL_KINDS[self.basis_kind]:
@@ -108,6 +128,9 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             self._check_count(self.baseline.values, "means")
         if self.deviation:
             self._check_count(self.deviation, "deviations")
+        if self.observed is not None:
+            self._check_count(self.observed.low, "least values")
+            self._check_count(self.observed.high, "greatest values")
         self._check_numbers()
 
     def _check_numbers(self) -> None:

@@ -71,6 +71,7 @@ def test_the_document_is_as_promised(intervene, photographs, tmp_path):
     kept = document["recipe"]["edits"]["edits"]
     assert kept[0]["baseline"]["kind"] == "mean"
     assert len(kept[2]["deviation"]) == 1
+    assert [edit["observed"]["images"] for edit in kept] == [3, 3, 3]
     written = tmp_path / "out" / document["results"][0]["file"]
     rows = list(csv.reader(written.with_suffix(".csv").open()))
     assert rows[0] == ["output", "before", "after", "difference"]
@@ -92,7 +93,7 @@ def test_lines_for_people(run, small, photographs, tmp_path):
 
 def test_a_picture_is_made_again_with_equal_numbers(intervene, run_json, small, photographs,
                                                     tmp_path):  # fmt: skip
-    code, document = intervene("--ablate", UNIT, "--steer", f"{LAYER}:2=1", "--controls", "3")
+    code, document = intervene("--ablate", UNIT, "--steer", f"{LAYER}:2=99", "--controls", "3")
     assert code == 0, document
     picture = tmp_path / "out" / document["results"][2]["file"]
     recipe = read_recipe(picture)
@@ -114,9 +115,9 @@ def test_a_picture_is_made_again_with_equal_numbers(intervene, run_json, small, 
         photographs, "--out", tmp_path / "every",
     )  # fmt: skip
     assert code == 0, every
-    # whether a value was ever observed is known of images at hand, which are no part of it
-    told = [{k: v for k, v in edit.items() if k != "warning"} for edit in document["edits"]]
-    assert every["edits"] == told
+    # what was ever observed is part of what was asked
+    assert "beyond any observed" in document["edits"][1]["warning"]
+    assert every["edits"] == document["edits"]
     assert [one["numbers"] for one in every["results"]] == [
         one["numbers"] for one in document["results"]
     ]

@@ -1,6 +1,5 @@
 """How strong features are in the images at hand: what strengths and baselines are measured in."""
 
 from interp_gui.analyses.feature_statistics.analysis import ANALYSIS
-from interp_gui.analyses.feature_statistics.gathering import known_statistics
 
-__all__ = ["ANALYSIS", "known_statistics"]
+__all__ = ["ANALYSIS"]

@@ -85,20 +85,7 @@ def statistics_of(
         for basis, spread in passed.items() if not partial else ():
             if context.cache is not None:
                 context.cache.put(_key(plain, basis, source), spread.state())
-    told = tuple(_told(feature, found[Basis.of(feature)], source) for feature in features)
-    for feature, one in zip(features, told, strict=True):
-        context.lasting.put(context.model, _lasting_key(feature), one, size_bytes=1024)
-    return told
-
-
-def known_statistics(context: Context, feature: Feature) -> FeatureStatistics | None:
-    """What was last found out about a feature of the open model; None if nothing was."""
-    found: FeatureStatistics | None = context.lasting.get(context.model, _lasting_key(feature))
-    return found
-
-
-def _lasting_key(feature: Feature) -> tuple[str, str]:
-    return "feature-statistics", feature.text
+    return tuple(_told(feature, found[Basis.of(feature)], source) for feature in features)
 
 
 def _key(context: Context, basis: Basis, source: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from interp_gui.analyses.feature_statistics import known_statistics
 from interp_gui.core.analysis import Context
 from interp_gui.core.edit import Edit
 from interp_gui.core.interventions.changes import Change
@@ -34,15 +33,18 @@ def warning_of(context: Context, edit: Edit, change: Change, *, behind: str) -> 
             f"A norm takes the value of {edit.feature.layer}, so that this does not switch it off "
             f"there: {behind} is the place behind it."
         )
-    beyond = _beyond(context, edit, change)
+    beyond = _beyond(edit, change)
     if beyond:
         found.append(beyond)
     return " ".join(found)
 
 
-def _beyond(context: Context, edit: Edit, change: Change) -> str:
-    """A sentence where values become larger or smaller than any that was observed."""
-    known = known_statistics(context, edit.feature)
+def _beyond(edit: Edit, change: Change) -> str:
+    """A sentence where values become larger or smaller than any that was observed.
+
+    By what the edit says of that, so that the same edit is told the same wherever it runs.
+    """
+    known = edit.observed
     if known is None or len(known.low) != change.delta.shape[-1]:
         return ""
     low, high = np.asarray(known.low), np.asarray(known.high)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from interp_gui.core.edit import Observed
 from interp_gui.core.feature import Feature
 
 
@@ -27,3 +28,8 @@ class FeatureStatistics(msgspec.Struct, frozen=True, kw_only=True):
     high: tuple[float, ...]
     images: int = 0
     source: str = ""
+
+    @property
+    def observed(self) -> Observed:
+        """Its range, as edits carry it."""
+        return Observed(low=self.low, high=self.high, images=self.images)

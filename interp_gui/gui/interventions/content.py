@@ -72,6 +72,7 @@ def filled(content: Content, find: Find) -> Content:
 
 def with_statistics(edit: Edit, known: FeatureStatistics) -> Edit:
     """An edit in terms of what images have: their mean, their standard deviation, their range."""
+    edit = msgspec.structs.replace(edit, observed=known.observed)
     if edit.kind == "ablate":
         baseline = Baseline(kind="mean", values=known.mean, source=known.source)
         return msgspec.structs.replace(edit, baseline=baseline)

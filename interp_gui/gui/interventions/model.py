@@ -260,9 +260,11 @@ class Interventions(QObject):
         feature = msgspec.structs.replace(edit.feature, layer=address, name="")
         try:
             new = (
-                msgspec.structs.replace(edit, feature=feature, baseline=Baseline(), deviation=())
+                msgspec.structs.replace(
+                    edit, feature=feature, baseline=Baseline(), deviation=(), observed=None
+                )
                 if edit.baseline.kind != "image"
-                else msgspec.structs.replace(edit, feature=feature)
+                else msgspec.structs.replace(edit, feature=feature, observed=None)
             )
         except InterpError as problem:
             self._state.notify_problem(problem)

@@ -3,10 +3,7 @@
 import pytest
 from torch import nn
 
-from interp_gui.analyses.feature_statistics import ANALYSIS as STATISTICS
-from interp_gui.core.analysis import Context, Inputs
-from interp_gui.core.edit import Baseline
-from interp_gui.core.feature import Feature
+from interp_gui.core.edit import Baseline, Observed
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 from tests.analyses.conftest import describe, randomise
 from tests.analyses.intervene.conftest import unit
@@ -37,15 +34,14 @@ def test_an_edit_before_a_norm_names_the_place_behind_it(normed, intervene):
     assert effects[2].warning == effects[4].warning == ""
 
 
-def test_values_beyond_any_observed_are_told(told, intervene, dataset):
-    feature = Feature(layer="act", units=(1,))
-    inputs = Inputs(dataset=dataset, features=(feature,))
-    context = Context(model=told, inputs=inputs)
-    strong, weak = (unit("act", 1, kind="add", amount=amount) for amount in (1000.0, 0.0))
-    assert intervene(told, strong, context=context, controls=0)[-1].effects[0].warning == ""
-    for _ in STATISTICS.run(context, STATISTICS.settings({})):
-        pass
-    beyond = intervene(told, strong, context=context, controls=0)[-1].effects[0].warning
-    assert beyond.startswith("Values beyond any observed in 12 images (")
-    assert beyond.endswith("at 100 % of positions.")
-    assert intervene(told, weak, context=context, controls=0)[-1].effects[0].warning == ""
+def test_values_beyond_any_observed_are_told_wherever_the_edit_runs(told, intervene):
+    observed = Observed(low=(0.0,), high=(9.0,), images=12)
+
+    def warning(amount, *, observed=observed):
+        edit = unit("act", 1, kind="add", amount=amount, observed=observed)
+        return intervene(told, edit, controls=0)[-1].effects[0].warning
+
+    assert warning(1000.0).startswith("Values beyond any observed in 12 images (0 to 9)")
+    assert warning(1000.0).endswith("at 100 % of positions.")
+    assert warning(0.0) == ""
+    assert warning(1000.0, observed=None) == ""
