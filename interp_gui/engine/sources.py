@@ -117,7 +117,7 @@ def _paths(
     wanted: tuple[str, ...], inputs: Inputs, check: Check
 ) -> Generator[Progress, None, dict[str, str]]:
     """By hash: where an image lies; those that are nowhere are left out."""
-    at_hand = (*inputs.images, *(inputs.dataset.paths if inputs.dataset else ()))
+    at_hand = (*inputs.images, *inputs.sources, *(inputs.dataset.paths if inputs.dataset else ()))
     missing, found = set(wanted), {}
     told_s = time.monotonic()
     for done, (path, digest) in enumerate(hashing(at_hand)):

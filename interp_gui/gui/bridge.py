@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import msgspec
 from PySide6.QtCore import QObject, Qt, Signal
 
 from interp_gui.core.analysis import AnalysisInfo, Progress
 from interp_gui.core.cost import LONG_S, Cost
+from interp_gui.core.edit import EditStack
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult
 from interp_gui.engine.messages import (
@@ -120,6 +122,8 @@ class EngineBridge(QObject):
         """Why there is no engine and none is being started; None while there is hope."""
         self.reopened = Reopening()
         """Which of the models that were open a new engine opens again now."""
+        self.sources_for: Callable[[EditStack], tuple[str, ...]] = lambda _edits: ()
+        """Where the images lie that edits take values from, as far as the window knows."""
         self.confirm_after_s = LONG_S
         """Runs that are estimated to take longer are asked about."""
         self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
@@ -161,6 +165,10 @@ class EngineBridge(QObject):
         """
         if view:
             self.drop(view)
+        if isinstance(request, Run):
+            request = self._with_sources(request)
+        elif isinstance(request, Estimate):
+            request = msgspec.structs.replace(request, run=self._with_sources(request.run))
         self._views.generation += 1
         generation = self._views.generation
         job = self._client.submit(request, priority=priority, generation=generation, title=title)
@@ -171,6 +179,14 @@ class EngineBridge(QObject):
             self._views.jobs[view] = job
         self._change(JobRow(job=job, title=title, priority=priority, view=view, request=request))
         return job
+
+    def _with_sources(self, request: Run) -> Run:
+        """The same, with the paths of the images that its edits take values from."""
+        if not request.inputs.edits.image_sources:
+            return request
+        paths = self.sources_for(request.inputs.edits)
+        inputs = msgspec.structs.replace(request.inputs, sources=paths)
+        return msgspec.structs.replace(request, inputs=inputs)
 
     def estimate(self, request: Run, on_cost: OnCost, *, view: str = "") -> int:
         """Ask what a run would cost; answered within about a second.

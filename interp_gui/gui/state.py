@@ -85,7 +85,7 @@ class AppState(QObject):
         self._models: tuple[OpenModelState, ...] = ()
         self._edits = EditStack()
         self._fits: list[tuple[EditStack, OpenModelState | None, EditStack]] = []
-        """What was found to fit, newest last: a dragged slider asks for it a hundred times a move."""
+        """What was found to fit, newest last: asked for a hundred times a move of a slider."""
         self._held: tuple[Edit, ...] = ()
         self._follows_edits = False
         self._watched: tuple[str, ...] = ()

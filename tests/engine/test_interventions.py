@@ -188,3 +188,13 @@ def test_an_answer_crosses_to_the_window_and_back(tmp_path):
     assert back.edits == result.edits
     np.testing.assert_array_equal(back.before, result.before)
     assert (back.target_after, back.divergence) == (2.0, 0.25)
+
+
+def test_a_patch_finds_its_image_where_the_window_says_it_lies(workspace, images):
+    edit = Edit(feature=Feature(layer="last"), kind="patch", source=image_sha256(images[2]))
+    inputs = Inputs(images=tuple(images[:1]), edits=EditStack((edit,)))
+    request = Run(analysis="predict", model="m", inputs=inputs)
+    with pytest.raises(InvalidValue, match="not at hand"):
+        done(workspace.execute(request))
+    known = msgspec.structs.replace(inputs, sources=(str(images[2]),))
+    done(workspace.execute(msgspec.structs.replace(request, inputs=known)))

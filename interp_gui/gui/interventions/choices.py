@@ -168,7 +168,7 @@ class PlaceBox(_List):
                 self.clear()
                 self.addItems(entries)
             if not self.line.hasFocus():
-                self.setEditText(words.place_words(edit.place))
+                self._write(edit.place)
 
     def _take(self, text: str) -> None:
         text = text.strip()
@@ -177,13 +177,17 @@ class PlaceBox(_List):
         try:
             place = self._read(text)
         except InterpError as problem:
-            self.setEditText(words.place_words(self._place))
+            self._write(self._place)
             self.refused.emit(problem)
             return
         if place != self._place:
             self._place = place
             self.chosen.emit(place)
+        self._write(place)
+
+    def _write(self, place: Place) -> None:
         self.setEditText(words.place_words(place))
+        self.line.setCursorPosition(0)  # a narrow one shows how it begins
 
     def _read(self, text: str) -> Place:
         if text.lower() in ("", _EVERYWHERE):

@@ -23,6 +23,7 @@ from interp_gui.core.result import AnyResult
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import Ended, Run
 from interp_gui.gui.bridge import EngineBridge
+from interp_gui.gui.interventions.sources import sources_of
 from interp_gui.gui.shared import child_of
 from interp_gui.gui.state import AppState
 
@@ -95,6 +96,8 @@ class LiveAnswers(QObject):
         self._done: set[_Asked] = set()
         """Not asked again: nothing else would come of it."""
         self._problem = ""
+        self._lent: tuple[str, ...] = ()
+        """Images that were known when it was asked last, from which edits take values."""
         self._settled = QTimer(self, singleShot=True, interval=SETTLED_MS)
         self._settled.timeout.connect(self._on_settled)
         for signal in (
@@ -109,6 +112,7 @@ class LiveAnswers(QObject):
             self._bridge = bridge
             bridge.ready.connect(lambda _hello: self._on_change())
             bridge.lost.connect(lambda _lost: self._drop())
+            sources_of(self._state).changed.connect(self._on_sources)
             self._on_change()
 
     # --- what is known -------------------------------------------------------------------------
@@ -302,6 +306,7 @@ class LiveAnswers(QObject):
         if wanted is None:
             return
         self._running, self._has_answered = wanted, False
+        self._lent = self._lendable()
         request = Run(
             analysis=ANALYSIS,
             model=wanted.model,
@@ -313,6 +318,14 @@ class LiveAnswers(QObject):
             request, view=VIEW, on_result=partial(self._came, wanted),
             on_end=partial(self._ended, wanted),
         )  # fmt: skip
+
+    def _on_sources(self) -> None:
+        """Where images of edits lie is known only now, as after a session was opened."""
+        if self._lent != self._lendable():
+            self.ask_again()
+
+    def _lendable(self) -> tuple[str, ...]:
+        return sources_of(self._state).paths_for(self._state.edits_in_force)
 
     def _drop(self) -> None:
         if self._bridge is not None:

@@ -21,6 +21,7 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.interventions import content as contents
 from interp_gui.gui.interventions import words
 from interp_gui.gui.interventions.content import Content
+from interp_gui.gui.interventions.sources import sources_of
 from interp_gui.gui.interventions.statistics import StatisticsBook
 from interp_gui.gui.shared import child_of
 from interp_gui.gui.state import AppState
@@ -56,8 +57,9 @@ class Interventions(QObject):
         state.model_changed.connect(self._want_statistics)
 
     def attach(self, bridge: EngineBridge) -> None:
-        """Say whom to ask for statistics."""
+        """Say whom to ask for statistics, and where images lie that edits take values from."""
         self.book.attach(bridge)
+        bridge.sources_for = sources_of(self._state).paths_for
 
     @property
     def stack(self) -> EditStack:

@@ -32,6 +32,7 @@ class SourceImages(QObject):
         self._looked: frozenset[tuple[str, ...]] = frozenset()
         state.edits_changed.connect(self._look)
         state.dataset_changed.connect(self._look)
+        state.watched_changed.connect(self._look)
 
     @property
     def offered(self) -> tuple[str, ...]:
@@ -50,6 +51,10 @@ class SourceImages(QObject):
     def path_of(self, sha256: str) -> str:
         """Path of an image; empty where it is not known."""
         return self._paths.get(sha256, "")
+
+    def paths_for(self, edits: EditStack) -> tuple[str, ...]:
+        """Where the images lie that edits in force take values from, as far as that is known."""
+        return tuple(filter(None, map(self.path_of, edits.image_sources)))
 
     def find(self, path: str, then: Callable[[str], object]) -> None:
         """Hash an image and go on with that; one that cannot be read is told."""

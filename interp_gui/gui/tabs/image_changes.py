@@ -178,7 +178,7 @@ class ImageChanges(QWidget):
             return
         if path not in self.offered:
             self._state.notify(
-                "info", "A place can be swapped with one of the open images only.",
+                "info", "A place can be swapped with an open or a watched image only.",
                 "Open that image first.",
             )  # fmt: skip
             return
@@ -202,12 +202,11 @@ class ImageChanges(QWidget):
 
     @property
     def offered(self) -> tuple[str, ...]:
-        """Images to swap with: those at hand, watched ones first."""
+        """Images to swap with: the watched ones, then those at hand."""
         dataset = self._state.dataset
         at_hand = dataset.paths if dataset is not None else ()
-        known = set(at_hand)
-        first = [path for path in self._state.watched if path in known]
-        return tuple(p for p in dict.fromkeys((*first, *at_hand)) if p != self._shown())
+        every = dict.fromkeys((*self._state.watched, *at_hand))
+        return tuple(path for path in every if path != self._shown())
 
     def _fill(self) -> None:
         self.menu.clear()

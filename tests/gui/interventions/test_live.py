@@ -13,6 +13,8 @@ from interp_gui.core.interventions.kinds import EditEffect, Intervention
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import EngineLost, ErrorInfo, Produced, Run
 from interp_gui.gui.interventions.live import SETTLED_MS, LiveAnswers, live_of
+from interp_gui.gui.interventions.model import interventions_of
+from interp_gui.gui.interventions.sources import sources_of
 
 CAT, DOG, OWL = "/x/cat.png", "/x/dog.png", "/x/owl.png"
 
@@ -322,3 +324,14 @@ def test_edits_that_take_from_other_images_are_asked_with_the_images_at_hand(liv
     patch = msgspec.structs.replace(edit(), kind="patch", source="ab" * 32)
     state.set_edits(stack(patch))
     assert engine.request.dataset == "images-1"
+
+
+def test_requests_say_where_a_watched_image_lies_that_is_not_open(live, engine, state, bridge):
+    interventions_of(state).attach(bridge)
+    patch = msgspec.structs.replace(edit(), kind="patch", source="ab" * 32)
+    state.set_edits(stack(patch))
+    assert engine.request.inputs.sources == ()
+    engine.finish()
+    sources = sources_of(state)
+    sources._on_hashes({"ab" * 32: DOG})  # found only now: asked again
+    assert engine.request.inputs.sources == (DOG,)
