@@ -86,6 +86,12 @@ class ConceptExamples(QObject):
             swapped = {WITH: self._sides[WITHOUT], WITHOUT: self._sides[WITH]}
             self._change("swap With and Without", swapped)
 
+    def take_over(self, sides: Sides) -> None:
+        """Take other examples for all that were collected."""
+        new = {name: tuple(dict.fromkeys(sides.get(name, ())))[:MOST] for name in self._sides}
+        if new != self._sides:
+            self._change("take over the examples of a concept", new)
+
     def _grouped(self, example: Example) -> Example:
         """With the group that the image has among the images at hand."""
         dataset = self._state.shared.dataset

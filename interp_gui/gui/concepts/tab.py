@@ -1,5 +1,6 @@
 """The Concepts tab: examples with and without something, and the direction between them."""
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -20,13 +21,15 @@ from interp_gui.core.result import AnyResult, Grid, Table
 from interp_gui.engine.messages import Run
 from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
-from interp_gui.gui.concepts.collected import WITH, WITHOUT, concept_examples_of
+from interp_gui.gui.concepts.collected import WITH, WITHOUT, Sides, concept_examples_of
 from interp_gui.gui.concepts.direction import DirectionCard
 from interp_gui.gui.concepts.running import Asked
 from interp_gui.gui.concepts.side import ExampleSide
+from interp_gui.gui.concepts.taking_over import matched, paths_at_hand
 from interp_gui.gui.export_ui import Exportable
 from interp_gui.gui.jobs.cost_label import CostLabel
 from interp_gui.gui.parts import column, label, row, show_busy
+from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
 from interp_gui.gui.theme import SPACE_L
@@ -83,6 +86,9 @@ class ConceptsTab(QWidget):
         self._said = ""
         self.found = Asked(state, bridge, "concepts", self)
         self.asked = Asked(state, bridge, "concepts:dependence", self)
+        self._key = f"concept-recipe:{id(self)}"
+        background, key = background_of(state), self._key
+        self.destroyed.connect(lambda: background.forget(key))
         self._arrange()
         self._connect()
         self._make_form()
@@ -343,12 +349,35 @@ class ConceptsTab(QWidget):
     # --- for sessions, copies and recipes --------------------------------------------------------
 
     def adopt(self, recipe: Recipe, *, run: bool) -> None:
-        """Take over the settings of a recipe; its examples are found only where they are open."""
+        """Take over the settings of a recipe, and its examples where their files are at hand."""
         if self.form is not None and self.history is not None:
             with self.history.one_step("take over the settings of a concept"):
                 self.form.reset()
                 self.form.set_values(recipe.parameters)
-        if run:
+        if not recipe.examples:
+            if run:
+                self.run()
+            return
+        paths = paths_at_hand(self._state, self.examples)
+        background_of(self._state).run(
+            partial(matched, recipe.examples, paths), partial(self._examples_found, run=run),
+            key=self._key,
+        )  # fmt: skip
+
+    def _examples_found(self, found: tuple[Sides, int], *, run: bool) -> None:
+        """Put the examples of a recipe on their sides, and say what is missing."""
+        sides, missing = found
+        if any(sides.values()):
+            self.examples.take_over(sides)
+        if missing:
+            which = "None" if not any(sides.values()) else f"{missing:,}"
+            verb = "is" if which in ("None", "1") else "are"
+            self._state.notify(
+                "info", f"{which} of the recipe's examples {verb} at hand."
+                if which == "None" else f"{which} of the recipe's examples {verb} not at hand.",
+                "Open the folder that holds their images, and take over the settings again.",
+            )  # fmt: skip
+        elif run:
             self.run()
 
     def snapshot(self) -> dict[str, Any]:

@@ -260,3 +260,30 @@ def test_a_run_is_cancelled(filled, client):
     assert filled.cancel_button.isVisible()
     filled.cancel_button.click()
     assert ("cancel", client.last(Run)) in client.calls
+
+
+def test_a_recipes_examples_are_taken_over_where_their_files_are(tab, state, paths, qtbot):
+    from types import SimpleNamespace
+
+    from interp_gui.core.images import image_sha256
+    from interp_gui.core.recipe import RecipeExample
+
+    box = (0.0, 0.0, 0.5, 0.5)
+    first = RecipeExample(image_sha256(paths[0]), box, "1")
+    other, gone = RecipeExample(image_sha256(paths[1])), RecipeExample("0" * 64)
+    asked = {"with": (first, gone), "without": (other,)}
+    recipe = SimpleNamespace(parameters={"name": "stripes"}, examples=asked)
+    told = []
+    state.notified.connect(lambda *words: told.append(str(words)))
+    tab.adopt(recipe, run=False)  # nothing is open
+    qtbot.waitUntil(lambda: any("None of the recipe's examples is at hand" in t for t in told))
+    assert tab.examples.empty
+    assert tab.form.values()["name"] == "stripes"
+    state.set_dataset(Dataset(images=tuple(ImageEntry(path=path) for path in paths)), "d")
+    tab.adopt(recipe, run=False)
+    qtbot.waitUntil(lambda: not tab.examples.empty)
+    assert tab.examples.side(WITH) == (Example(paths[0], box, "1"),)
+    assert tab.examples.side(WITHOUT) == (Example(paths[1]),)
+    assert any("1 of the recipe's examples is not at hand" in t for t in told)
+    state.undo.undo()
+    assert tab.examples.empty
