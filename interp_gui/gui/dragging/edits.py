@@ -25,6 +25,7 @@ from interp_gui.gui.dragging.drag import (
 LONGEST_TEXT = 500
 MOST_EDITS = 1024
 EDITS_SUFFIX = ".edits.json"
+RECIPE_SUFFIXES = frozenset({".png", ".svg", ".pdf", ".npz"})
 
 
 def read_edits(data: str | bytes) -> EditStack:
@@ -126,14 +127,23 @@ def is_edits_file(path: str) -> bool:
     return Path(path).suffix.lower() == ".json"
 
 
+def may_hold_recipe(path: str) -> bool:
+    """Whether a file may be something exported, with its recipe in it, by its name alone."""
+    return Path(path).suffix.lower() in RECIPE_SUFFIXES
+
+
 def read_edits_file(path: str) -> EditStack:
-    """Edits out of a file.
+    """Edits out of a file of edits, or those that something exported was made with.
 
     Raises
     ------
     EditProblem
         It cannot be read, or holds something else.
+    FileProblem, RecipeMismatch
+        A picture cannot be read, or holds no recipe.
     """
+    if may_hold_recipe(path):
+        return _edits_of_recipe(path)
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -143,6 +153,18 @@ def read_edits_file(path: str) -> EditStack:
         return read_edits(data)
     except EditProblem as problem:
         raise EditProblem(f"{Path(path).name}: {problem.message}", hint=problem.hint) from None
+
+
+def _edits_of_recipe(path: str) -> EditStack:
+    from interp_gui.core.export import read_recipe
+
+    stack = read_recipe(path).edits
+    if not stack.edits and not stack.image_edits:
+        raise EditProblem(
+            f"{Path(path).name} was made without any edits.",
+            hint="Drop something that was exported while edits were in force.",
+        )
+    return read_edits(stack.to_json())
 
 
 def _stack(edits: EditStack | Sequence[Edit], title: str) -> EditStack:

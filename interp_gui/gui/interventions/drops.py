@@ -1,5 +1,6 @@
 """What is dropped on the panel becomes an edit; which kind, is said by where it is dropped."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ from interp_gui.core.feature import Feature
 from interp_gui.gui import theme
 from interp_gui.gui.dragging.drag import features_from_mime
 from interp_gui.gui.dragging.drop_hint import DropHint, Refusal
-from interp_gui.gui.dragging.edits import edits_from_mime, is_edits_file
+from interp_gui.gui.dragging.edits import edits_from_mime, is_edits_file, may_hold_recipe
 from interp_gui.gui.dragging.sentences import local_paths
 from interp_gui.gui.interventions import words
+from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class PanelDrops(DropHint):
     def __init__(self, panel: "InterventionsPanel", state: AppState) -> None:
         self._panel, self._state = panel, state
         self._overlay_of_zones = _Zones(panel)
+        self._edits_in: dict[str, int | None] = {}
         super().__init__(panel, self._sentence, by_place=True)
 
     # --- what will happen ----------------------------------------------------------------------
@@ -103,7 +106,24 @@ class PanelDrops(DropHint):
             target = self._panel.takes_image_at(self.position)
             if target:
                 return f"Take the value of {target} from {name}"
+        if may_hold_recipe(paths[0]):
+            return self._of_exported(paths[0])
         return ""
+
+    def _of_exported(self, path: str) -> str:
+        """What is known of a file that may hold a recipe; it is read off the event loop."""
+        if path not in self._edits_in:
+            self._edits_in[path] = None
+            background_of(self._state).run(
+                partial(_edits_in, path), partial(self._edits_in.__setitem__, path),
+                key="exported-edits",
+            )  # fmt: skip
+        count, name = self._edits_in[path], Path(path).name
+        if count is None:
+            return ""  # a picture like any other, or not read yet
+        if not count:
+            return Refusal(f"{name} was made without any edits.")
+        return f"Put the edits that {name} was made with on the panel"
 
     def kinds_for(self, features: tuple[Feature, ...]) -> tuple[EditKind, ...]:
         """Kinds that all of some features can be changed by now."""
@@ -158,6 +178,17 @@ class PanelDrops(DropHint):
         else:
             path = local_paths(mime)[0]
             self._panel.take_file(path, position)
+
+
+def _edits_in(path: str) -> int | None:
+    """How many edits something exported was made with; None where it holds no recipe."""
+    from interp_gui.core.export import read_recipe
+
+    try:
+        stack = read_recipe(path).edits
+    except InterpError:
+        return None
+    return len(stack.edits) + len(stack.image_edits)
 
 
 class _Zones(QWidget):

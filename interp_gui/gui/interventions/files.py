@@ -13,6 +13,7 @@ from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
 
 FILTER = "Edits (*.json)"
+OPENED = "Edits, or what was exported with them (*.json *.png *.svg *.pdf *.npz)"
 
 
 def save_edits(over: QWidget, state: AppState, stack: EditStack) -> None:
@@ -48,7 +49,7 @@ def write_edits(state: AppState, stack: EditStack, path: str) -> None:
 
 def open_edits(over: QWidget, state: AppState) -> None:
     """Ask for a file of edits, and put them on the panel."""
-    box = QFileDialog(over.window(), "Open edits", "", FILTER)
+    box = QFileDialog(over.window(), "Open edits", "", OPENED)
     box.setFileMode(QFileDialog.FileMode.ExistingFile)
     box.fileSelected.connect(lambda path: load_edits(state, path))
     box.open()

@@ -5,8 +5,8 @@ The same strip stands on the intervention panel and on the shelf.
 
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QApplication,
     QInputDialog,
@@ -27,10 +27,20 @@ from interp_gui.gui.state import AppState
 from interp_gui.gui.widgets.flow import FlowRow
 
 LONGEST = 22
+KEYS = {Qt.Key.Key_Delete: "remove", Qt.Key.Key_F2: "rename"}
 
 
 class StackChip(QToolButton):
-    """One kept stack: a click exchanges it, its arrow has the rest, a drag carries it away."""
+    """One kept stack: a click exchanges it, its arrow has the rest, a drag carries it away.
+
+    Signals
+    -------
+    remove_wanted, rename_wanted
+        Delete or F2 was pressed on it.
+    """
+
+    remove_wanted = Signal()
+    rename_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +68,27 @@ class StackChip(QToolButton):
         self.setAccessibleName(f"Kept edits {title}")
         state = "compared with the panel" if compared else "not compared"
         self.setAccessibleDescription(f"{count} edits, {state}; press to exchange with the panel")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if event.modifiers() == Qt.KeyboardModifier.NoModifier and key in KEYS:
+            (self.remove_wanted if KEYS[key] == "remove" else self.rename_wanted).emit()
+        elif key in (Qt.Key.Key_Menu, Qt.Key.Key_Down):
+            self.showMenu()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.showMenu()
+
+    def event(self, event: QEvent) -> bool:
+        """Take keys that mean something else in the rest of the window."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
+            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+            if plain and Qt.Key(event.key()) in KEYS:
+                event.accept()
+                return True
+        return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._start = event.position().toPoint()
@@ -92,6 +123,7 @@ class KeptStacks(QWidget):
         super().__init__(parent)
         self._state = state
         self._edits = interventions_of(state)
+        self._search = ""
         self.chips: list[StackChip] = []
         self.setAccessibleName("Kept edits")
         self._flow = FlowRow(self)
@@ -113,6 +145,8 @@ class KeptStacks(QWidget):
         while len(self.chips) < len(stacks):
             chip = StackChip()
             chip.clicked.connect(lambda _on=False, chip=chip: self._edits.exchange(chip.number))
+            chip.remove_wanted.connect(partial(self._remove, chip))
+            chip.rename_wanted.connect(partial(self._rename, chip))
             menu = QMenu(chip)
             menu.setToolTipsVisible(True)
             menu.aboutToShow.connect(partial(self._fill, menu, chip))
@@ -120,11 +154,18 @@ class KeptStacks(QWidget):
             self._flow.addWidget(chip)
             self.chips.append(chip)
         for i, chip in enumerate(self.chips):
-            chip.setVisible(i < len(stacks))
+            found = i < len(stacks) and fits(stacks[i], i, self._search)
+            chip.setVisible(found)
             if i < len(stacks):
                 chip.show_stack(i, stacks[i], compared=self._edits.compared == i)
-        self.setVisible(bool(stacks))
+        self.setVisible(any(not chip.isHidden() for chip in self.chips))
         self.updateGeometry()
+
+    def search(self, words: str) -> None:
+        """Show only stacks whose name or edits bear every one of some words."""
+        if words != self._search:
+            self._search = words
+            self.refresh()
 
     def _fill(self, menu: QMenu, chip: StackChip) -> None:
         edits, number = self._edits, chip.number
@@ -137,10 +178,23 @@ class KeptStacks(QWidget):
         compare.triggered.connect(lambda on: edits.compare(number if on else None))
         menu.addAction("&Add its edits to the panel", partial(edits.add_edits, chip.stack))
         menu.addSeparator()
-        menu.addAction("&Rename…", partial(self._rename, chip))
+        rename = menu.addAction("&Rename…", partial(self._rename, chip))
         menu.addAction("&Save to a file…", partial(save_edits, self, self._state, chip.stack))
         menu.addSeparator()
-        menu.addAction("Re&move", partial(edits.remove_stack, number))
+        remove = menu.addAction("Re&move", partial(self._remove, chip))
+        for action, key in ((rename, Qt.Key.Key_F2), (remove, Qt.Key.Key_Delete)):
+            # Shown only: the key is the chip's own, as it means something else elsewhere.
+            action.setShortcut(key)
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.setShortcutVisibleInContextMenu(True)
+
+    def _remove(self, chip: StackChip) -> None:
+        number, had_focus = chip.number, chip.hasFocus()
+        self._edits.remove_stack(number)
+        self.refresh()
+        left = [each for each in self.chips if not each.isHidden()]
+        if had_focus and left:
+            left[min(number, len(left) - 1)].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _rename(self, chip: StackChip) -> None:
         number = chip.number
@@ -148,6 +202,14 @@ class KeptStacks(QWidget):
             self, "Rename", "Name of the kept edits", chip.stack.name,
             lambda name: self._edits.rename_stack(number, name),
         )  # fmt: skip
+
+
+def fits(stack: EditStack, number: int, search: str) -> bool:
+    """Whether the name or the edits of a kept stack bear every word that is searched for."""
+    names = " ".join(edit.feature.name for edit in stack.edits)
+    title = words.title_of_stack(stack, number)
+    text = f"{title} {words.contents_of(stack)} {names}".casefold()
+    return all(word in text for word in search.casefold().split())
 
 
 def ask_name(over: QWidget, title: str, text: str, now: str, then: object) -> QInputDialog:

@@ -17,6 +17,7 @@ from interp_gui.gui.dragging.edits import (
     copy_edits,
     edits_on_clipboard,
     is_edits_file,
+    may_hold_recipe,
     start_edit_drag,
 )
 from interp_gui.gui.features.commands import feature_commands_of
@@ -226,12 +227,11 @@ class InterventionsPanel(QWidget):
 
     def take_file(self, path: str, position: QPoint) -> None:
         """Put the edits of a file on the panel, or take the value of a row from an image."""
-        if is_edits_file(path):
-            load_edits(self._state, path, at=self.place_at(position))
-            return
         row = self.list.row_at(self.list.mapFrom(self, position))
-        if row is not None:
+        if row is not None and not is_edits_file(path) and self.takes_image_at(position):
             self.list.deeds.take_value_from(row.index, path)
+        elif is_edits_file(path) or may_hold_recipe(path):
+            load_edits(self._state, path, at=self.place_at(position))
 
     def takes_image_at(self, position: QPoint) -> str:
         """What the row at a position would take an image's value for; empty for nothing."""

@@ -97,7 +97,9 @@ class ShelfPanel(QWidget):
     def _connect(self) -> None:
         state, cards = self._state, self.list
         # Several signals of one action are one refresh.
-        for signal in (self.shelf.changed, state.model_changed, state.models_changed):
+        for signal in (
+            self.shelf.changed, state.model_changed, state.models_changed, state.stacks_changed,
+        ):  # fmt: skip
             signal.connect(self._later.start)
         self.shelf.collected.connect(self._on_collected)
         self.search.textChanged.connect(self.refresh)
@@ -127,7 +129,8 @@ class ShelfPanel(QWidget):
     def refresh(self) -> None:
         """Show the items that fit the search and the tags."""
         self._later.stop()
-        items = self.shelf.items
+        items, stacks = self.shelf.items, self._state.stacks
+        self.kept.search(self.search.text())
         self.chips.set_tags(tag_counts(items))
         self.inspector.set_known_tags([tag for tag, _ in tag_counts(items)])
         wanted = self.chips.chosen
@@ -139,8 +142,9 @@ class ShelfPanel(QWidget):
         self.list.set_cards([self._card(item) for item in shown])
         count = f"{len(items):,} kept" if items else ""
         self.status.setText(count + (f" · {len(shown):,} shown" if len(shown) < len(items) else ""))
-        for widget in (self.search, self.status, self.copy, self.remove, self.inspector):
+        for widget in (self.status, self.copy, self.remove, self.inspector):
             widget.setVisible(bool(items))
+        self.search.setVisible(bool(items or stacks))
         self._show_chosen()
 
     def _card(self, item: ShelfItem) -> Card:

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
 
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.feature import Feature
@@ -169,6 +169,64 @@ def test_a_file_of_edits_is_read_and_a_bad_one_told(panel, tmp_path, messages, w
         assert drop(panel, mime) == f"Put the edits in {path.name} on the panel"
     qtbot.waitUntil(lambda: units(panel) == [5])
     qtbot.waitUntil(lambda: any("b.json" in text for text in messages(window)))
+
+
+def test_what_was_exported_under_edits_puts_them_on_the_panel(panel, tmp_path, qtbot):
+    import numpy as np
+
+    from interp_gui.core.export import export_result
+    from interp_gui.core.model import Preprocessing
+    from interp_gui.core.recipe import ModelIdentity, Recipe
+    from interp_gui.core.result import Picture
+
+    identity = ModelIdentity(name="m", weights_sha256="ab" * 32, architecture="n", library="t")
+    picture = Picture(key="p", title="A unit", pixels=np.zeros((8, 8, 3), np.uint8))
+    plain, edited = tmp_path / "plain.png", tmp_path / "edited.png"
+    for path, edits in ((plain, ()), (edited, (Edit(feature=unit(5), kind="scale"),))):
+        recipe = Recipe(
+            analysis="activation-maps", model=identity, preprocessing=Preprocessing(),
+            edits=EditStack(edits=edits),
+        )  # fmt: skip
+        export_result(picture, path, recipe=recipe)
+
+    def said(path):
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        return drag_over(panel, mime, panel.rect().center())
+
+    qtbot.waitUntil(lambda: said(plain) == "plain.png was made without any edits.")
+    assert panel.drops.refused
+    wanted = "Put the edits that edited.png was made with on the panel"
+    qtbot.waitUntil(lambda: said(edited) == wanted)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(edited))])
+    drop(panel, mime)
+    qtbot.waitUntil(lambda: units(panel) == [5])
+
+
+def test_kept_stacks_are_searched_renamed_and_removed_by_keys(filled, window, qapp):
+    stack = EditStack(edits=filled.edits.stack.edits[:2], name="edges")
+    other = EditStack(edits=filled.edits.stack.edits[2:], name="fur")
+    filled._state.set_stacks((stack, other))
+    qapp.processEvents()
+    shelf = window.shelf
+    shelf.search.setText("fur")
+    assert [chip.isHidden() for chip in shelf.kept.chips] == [True, False]
+    shelf.search.setText("features.14:0")
+    assert [chip.isHidden() for chip in shelf.kept.chips] == [False, True]
+    shelf.search.setText("nothing of it")
+    assert shelf.kept.isHidden()
+    assert not shelf.search.isHidden()
+    chip = filled.kept.chips[1]
+    QTest.keyClick(chip, Qt.Key.Key_F2)
+    dialog = window.findChild(QInputDialog)
+    dialog.setTextValue("paws")
+    dialog.accept()
+    assert filled._state.stacks[1].name == "paws"
+    QTest.keyClick(chip, Qt.Key.Key_Delete)
+    assert [kept.name for kept in filled._state.stacks] == ["edges"]
+    filled._state.undo.undo()
+    assert [kept.name for kept in filled._state.stacks] == ["edges", "paws"]
 
 
 def test_an_image_dropped_on_a_row_gives_its_value(filled, pictures, qtbot):
