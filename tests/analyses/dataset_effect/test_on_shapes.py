@@ -38,9 +38,11 @@ def rows_of(table):
 
 def test_a_class_goes_with_the_units_that_carry_it_and_the_others_stay(tmp_path, run_analysis):
     runtime = open_runtime(open_checkpoint(shapes_model()))
-    data = scenes(tmp_path / "s", runtime, 160, Spec())
-    settings = {"studied": "ring", "sizes": "20", "baseline": "zero", "batch": 80}
+    data = scenes(tmp_path / "s", runtime, 96, Spec())
+    settings = {"studied": "triangle", "sizes": "20", "baseline": "zero", "batch": 48}
+    # no unit alone changes an answer of a network this sure: the class's log-odds tell them apart
     study = run_analysis(unit_set_study.ANALYSIS, runtime, settings, dataset=data, layer="mean")
+    assert all(row[3] == 0 for row in study.last["ranking"].cells)
     row = rows_of(study.last["sets"])[20]
     assert study.last["sets"].numbers["balanced_accuracy"] > 0.95
     assert row["without them"] < 0.65
@@ -49,22 +51,22 @@ def test_a_class_goes_with_the_units_that_carry_it_and_the_others_stay(tmp_path,
     feature = next(f for f in study.last["sets"].features if len(f.units) == 20)
     edits = EditStack((Edit(feature=feature, kind="ablate"),))
     effect = run_analysis(
-        dataset_effect.ANALYSIS, runtime, {"batch": 80}, dataset=data, edits=edits
+        dataset_effect.ANALYSIS, runtime, {"batch": 48}, dataset=data, edits=edits
     )
     classes = rows_of(effect.last["classes"])
-    assert classes["ring"]["recall before"] > 0.95
-    assert classes["ring"]["recall after"] < 0.35
+    assert classes["triangle"]["recall before"] > 0.95
+    assert classes["triangle"]["recall after"] < 0.35
     for name, figures in classes.items():
-        if name != "ring":
+        if name != "triangle":
             assert figures["recall after"] > 0.85
-    spared = [figures["recall after"] for name, figures in classes.items() if name != "ring"]
+    spared = [figures["recall after"] for name, figures in classes.items() if name != "triangle"]
     assert np.mean(spared) > 0.95
 
 
 def test_a_shortcut_is_found_as_a_direction_and_removed(tmp_path, run_analysis):
     runtime = open_runtime(open_checkpoint(shapes_model(marker=True)))
     spec = Spec(spurious=Spurious().uncorrelated())
-    data = scenes(tmp_path / "m", runtime, 320, spec)
+    data = scenes(tmp_path / "m", runtime, 192, spec)
     star = runtime.description.class_names.index("star")
     true = np.array([data.classes[entry.label] for entry in data.images])
     borne = np.array([entry.metadata["marker"] == "yes" for entry in data.images])
