@@ -25,6 +25,7 @@ from interp_gui.analyses.unit_set_study.passing import Study, outcomes
 from interp_gui.core.analysis import Analysis, Context, Inputs, Progress, Saved
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Baseline, Edit, EditStack
+from interp_gui.core.examples import Example
 from interp_gui.core.export import export_bytes
 from interp_gui.core.feature import Feature, as_vectors
 from interp_gui.core.images import image_sha256
@@ -34,7 +35,7 @@ from interp_gui.core.runtime import Array, Runtime
 from interp_gui.core.target import Target
 from interp_gui.samples.shapes import Spec, Spurious
 
-SHAPES_LAYER, SHAPES_UNITS, SCENES = "block5", 20, 480
+SHAPES_LAYER, SHAPES_UNITS, MORE_UNITS, SCENES = "block5", 20, 40, 480
 MARKER_LAYER = "block2"
 RANDOM_SETS = 100
 BATCH = 80
@@ -71,10 +72,17 @@ def opened(path: Path) -> Runtime:
     return open_runtime(open_checkpoint(path))
 
 
-def finished(analysis: Analysis, context: Context, **settings: Any) -> dict[str, Any]:
-    """The last result of each key."""
-    steps = analysis.run(context, analysis.settings(settings))
-    return {step.key: step for step in steps if not isinstance(step, Progress | Saved)}
+def finished(
+    analysis: Analysis, context: Context, *, until: str = "", **settings: Any
+) -> dict[str, Any]:
+    """The last result of each key, of the whole run or up to a key."""
+    found: dict[str, Any] = {}
+    for step in analysis.run(context, analysis.settings(settings)):
+        if not isinstance(step, Progress | Saved):
+            found[step.key] = step
+            if step.key == until:
+                break
+    return found
 
 
 def scenes(folder: Path, model: Runtime, spec: Spec) -> Dataset:
@@ -128,15 +136,18 @@ def shapes(folder: Path, out: Path | None) -> None:
     rows = []
     for index, name in enumerate(model.description.class_names):
         context = Context(model=model, inputs=Inputs(dataset=dataset, layer=layer.name))
-        sizes = f"5,10,{SHAPES_UNITS},30"
+        drawn = name == "ring" and out is not None
         found = finished(
-            unit_set_study.ANALYSIS, context, studied=name, baseline="zero", sizes=sizes,
-            images=SCENES, batch=BATCH,
+            unit_set_study.ANALYSIS, context, until="" if drawn else "ranking", studied=name,
+            baseline="zero", sizes=f"5,10,{SHAPES_UNITS},30,{MORE_UNITS}", images=SCENES,
+            batch=BATCH,
         )  # fmt: skip
         ranking = found["ranking"]
-        top = tuple(int(row[0]) for row in ranking.cells[:SHAPES_UNITS])
+        order = [int(row[0]) for row in ranking.cells]
+        changed = sum(float(row[3]) != 0.0 for row in ranking.cells)
+        say(f"{name}: {changed} units change balanced accuracy alone")
         both = halves(dataset, known(dataset), index, column="", most=SCENES, seed=0)
-        sets = [(), tuple(sorted(top))]
+        sets = [(), *(tuple(sorted(order[:n])) for n in (SHAPES_UNITS, MORE_UNITS))]
         sets += [
             tuple(sorted(random.choice(layer.units, SHAPES_UNITS, replace=False).tolist()))
             for _ in range(RANDOM_SETS)
@@ -150,17 +161,19 @@ def shapes(folder: Path, out: Path | None) -> None:
             (
                 name, int(own.sum()), f"{mine[0]:.0%} → **{mine[1]:.0%}**",
                 f"{others[0]:.1%} → {others[1]:.1%}",
-                f"{mine[2:].mean():.0%} ({mine[2:].min():.0%} to {mine[2:].max():.0%})",
-                f"{int((mine[2:] <= mine[1]).sum())} of {RANDOM_SETS}",
+                f"{mine[3:].mean():.0%} ({mine[3:].min():.0%} to {mine[3:].max():.0%})",
+                f"{int((mine[3:] <= mine[1]).sum())} of {RANDOM_SETS}",
+                f"{mine[2]:.0%}", f"{others[2]:.1%}",
             )
         )  # fmt: skip
-        if name == "ring" and out is not None:
+        if drawn and out is not None:
             save(out / "evidence-ring.jpg", found["curve"])
     say(f"\n### Shapes: the {SHAPES_UNITS} of {layer.units} units of {layer.name} "
           "that a class needs most, set to zero\n")  # fmt: skip
     columns = (
         "class", "scenes", "its own scenes named rightly", "all other scenes", "its own scenes, "
         f"{RANDOM_SETS} random sets: mean (range)", "random sets as harmful",
+        f"its own without {MORE_UNITS}", f"all others without {MORE_UNITS}",
     )  # fmt: skip
     say(table(columns, rows))
 
@@ -169,27 +182,41 @@ def shapes(folder: Path, out: Path | None) -> None:
 
 
 def marker(folder: Path, out: Path | None) -> None:
-    """The direction of the spurious marker, and the answers without it."""
+    """The direction of the spurious marker, as Concepts finds it, and the answers without it."""
+    from interp_gui.api import open_model
     from interp_gui.runtimes.prefix import CachedPrefix
     from interp_gui.samples.places import shapes_model
 
-    model = opened(shapes_model(marker=True))
+    path = shapes_model(marker=True)
+    model = opened(path)
     dataset = scenes(folder / "marker", model, Spec(spurious=Spurious().uncorrelated()))
     star = model.description.class_names.index("star")
     true = np.array([dataset.classes[entry.label] for entry in dataset.images])
     borne = np.array([entry.metadata["marker"] == "yes" for entry in dataset.images])
     first = np.arange(len(true)) // len(model.description.class_names) % 2 == 0
-    batch = load_batch(dataset.paths, model.preprocessing)
+
+    # without stars, so that the answer is no part of the direction
+    def examples(where: np.ndarray) -> list[Example]:
+        chosen = [dataset.images[i] for i in np.flatnonzero(first & where & (true != star))]
+        return [Example(path=e.path, group=f"{e.label} {e.metadata['marker']}") for e in chosen]
+
+    asked: dict[str, Any] = {"examples": {"with": examples(borne), "without": examples(~borne)}}
+    asked["settings"] = {"name": "marker"}
+    asking = open_model(path, cached=False)
+    every = asking.run("concept", **{**asked, "settings": {"name": "marker", "layers": "all"}})
+    say("\n### Shapes with a shortcut: how well each layer tells the marker\n")
+    columns = ("layer", "held-out AUC", "random labels: mean", "95 of 100 below", "p")
+    cells = every["layers"].cells
+    say(table(columns, [(f"`{row[1]}`", *(f"{x:.2f}" for x in row[2:6])) for row in cells]))
+    found = asking.run("concept", layer=MARKER_LAYER, **asked)["direction"].feature
+    counts = [len(each) for each in asked["examples"].values()]
+    say(f"\n{counts[0]} scenes with the marker, {counts[1]} without, none of them a star")
+
     layer = model.description.layer(MARKER_LAYER)
+    batch = load_batch(dataset.paths, model.preprocessing)
     value = model.forward(batch, capture=[layer.name], until=layer.name).captured[layer.name]
     pooled = value.astype(np.float64).mean(axis=(2, 3))
-    # within classes, so that no shape is part of it; without stars, so that no answer is either
-    between = [
-        pooled[first & borne & (true == k)].mean(0) - pooled[first & ~borne & (true == k)].mean(0)
-        for k in np.unique(true)
-        if k != star
-    ]
-    direction = unit_length(np.mean(between, axis=0))
+    direction = unit_length(found.basis(layer.units)[:, 0])
     usual = float((pooled[first & ~borne] @ direction).mean())
     groups = {
         "other shapes with marker": ~first & borne & (true != star),
@@ -197,7 +224,6 @@ def marker(folder: Path, out: Path | None) -> None:
         "stars with marker": ~first & borne & (true == star),
         "stars without": ~first & ~borne & (true == star),
     }
-
     prefix = CachedPrefix(model, batch[~first])
 
     def judged(edit: Edit | None) -> list[float]:
@@ -214,28 +240,32 @@ def marker(folder: Path, out: Path | None) -> None:
 
     random = np.random.default_rng(0)
     drawn = [unit_length(random.standard_normal(layer.units)) for _ in range(RANDOM_SETS)]
-    rows = [("as it is", *map(share, judged(None)))]
+    rows = [("as it is", *map(share, judged(None)), "")]
     for title, at in (("set to its mean without marker", True), ("projected out", False)):
-        rows.append(
-            (f"direction {title}", *map(share, judged(without(direction, usual if at else None))))
-        )
+        real = judged(without(direction, usual if at else None))
         levels = [float((pooled[first & ~borne] @ each).mean()) if at else None for each in drawn]
         others = np.array(
             [judged(without(each, level)) for each, level in zip(drawn, levels, strict=True)]
         )
+        rows.append((f"direction {title}", *map(share, real), ""))
         spread = [
             f"{column.mean():.0%} ({column.min():.0%} to {column.max():.0%})" for column in others.T
         ]
-        rows.append((f"{RANDOM_SETS} random directions {title}: mean (range)", *spread))
+        good = f"{int((others[:, 0] >= real[0]).sum())} of {RANDOM_SETS}"
+        rows.append((f"{RANDOM_SETS} random directions {title}: mean (range)", *spread, good))
     say(f"\n### Shapes with a shortcut: the direction of the marker in {layer.name}, removed\n")
-    counts = [f"{name} ({int(where.sum())})" for name, where in groups.items()]
-    say(table(("scenes named rightly", *counts), rows))
+    named = [f"{name} ({int(where.sum())})" for name, where in groups.items()]
+    say(table(("scenes named rightly", *named, "random ones as good against the marker"), rows))
+    misled = np.flatnonzero(groups["other shapes with marker"]).tolist()
+    part = Dataset(images=tuple(dataset.images[i] for i in misled), classes=dataset.classes)
+    inputs = Inputs(dataset=part, edits=EditStack((without(direction, usual),)))
+    effect = finished(
+        dataset_effect.ANALYSIS, Context(model=model, inputs=inputs), shown=24, controls=20
+    )
+    accuracy = dict(zip(effect["summary"].columns, effect["summary"].cells[0], strict=True))
+    say("\nother shapes with marker, beside changes of equal size: " + str(accuracy))
     if out is not None:
-        wrong = np.flatnonzero(groups["other shapes with marker"]).tolist()
-        part = Dataset(images=tuple(dataset.images[i] for i in wrong), classes=dataset.classes)
-        inputs = Inputs(dataset=part, edits=EditStack((without(direction, usual),)))
-        found = finished(dataset_effect.ANALYSIS, Context(model=model, inputs=inputs), shown=24)
-        save(out / "evidence-marker.jpg", found["flips"])
+        save(out / "evidence-marker.jpg", effect["flips"])
 
 
 def unit_length(vector: np.ndarray) -> np.ndarray:
