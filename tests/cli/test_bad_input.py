@@ -248,7 +248,13 @@ def test_direction_from_a_file(run_json, weights, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("words", [["inspect", "missing.pth", "--json"], ["analyses"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "missing.pth", "--json"],
+        pytest.param(["analyses"], marks=pytest.mark.thorough),  # loads every library
+    ],
+)
 def test_a_full_standard_output_is_one_line(words, tmp_path):
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -85,6 +85,7 @@ def test_an_architecture_that_does_not_fit(run_json, resnet):
     assert "LIBRARY:NAME" in document["error"]["hint"]
 
 
+@pytest.mark.thorough
 def test_labelled_images_decide(run_json, resnet, tmp_path):
     import timm
 
@@ -123,6 +124,7 @@ def test_labelled_images_decide(run_json, resnet, tmp_path):
         assert document["candidates"][0]["score"] == 1.0
 
 
+@pytest.mark.thorough
 def test_a_recipe_says_which_network_it_was(
     run, run_json, resnet, photographs, tmp_path, monkeypatch
 ):
