@@ -202,6 +202,9 @@ class EditList(QScrollArea):
                 lambda on, i=index: self.edits.change_image_edit(i, enabled=on)
             )  # fmt: skip
             row.remove_wanted.connect(partial(self.edits.remove_image_edits, index))
+            row.radius_chosen.connect(
+                lambda px, i=index: self.edits.change_image_edit(i, radius_px=px)
+            )  # fmt: skip
             self.image_rows.append(row)
         for row in self.image_rows[len(stack.image_edits) :]:
             row.setParent(None)

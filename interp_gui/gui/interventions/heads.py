@@ -1,13 +1,15 @@
 """The other lines of the panel: the name over a group, and a change of an image."""
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QFrame, QWidget
 
 from interp_gui.core.image_edit import ImageEdit
 from interp_gui.gui import parts, theme
 from interp_gui.gui.interventions import words
+from interp_gui.gui.interventions.strength import NumberBox
 
+MOST_BLUR_PX = 200.0
 _TIGHT = "QCheckBox { padding: 0 2px 0 0; }"
 
 
@@ -87,10 +89,13 @@ class ImageRow(QFrame):
         Its switch was used.
     remove_wanted
         Its button was pressed.
+    radius_chosen
+        Another width of a blur, in pixels of the network's input.
     """
 
     toggled = Signal(bool)
     remove_wanted = Signal()
+    radius_chosen = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +105,13 @@ class ImageRow(QFrame):
         self.switch.setToolTip("Put this change of the image in or out of force")
         self.switch.setAccessibleDescription(self.switch.toolTip())
         self.words = parts.label()
+        self.radius = NumberBox("Width of the blur", self._on_radius)
+        self.radius.setRange(0.5, MOST_BLUR_PX)
+        self.radius.setSingleStep(1.0)
+        self.radius.setSuffix(" px")
+        tip = "How far it is blurred: a standard deviation, in pixels of the network's input"
+        self.radius.setToolTip(tip)
+        self.radius.setAccessibleDescription(tip)
         self.remove = parts.icon_button("close", "Take this change of the image back")
         self.remove.setAccessibleDescription(self.remove.toolTip())
         row = parts.row()
@@ -107,6 +119,7 @@ class ImageRow(QFrame):
         row.setContentsMargins(edge, theme.SPACE_XS, theme.SPACE_XS, theme.SPACE_XS)
         row.addWidget(self.switch)
         row.addWidget(self.words, 1)
+        row.addWidget(self.radius)
         row.addWidget(self.remove)
         self.setLayout(row)
         self.switch.clicked.connect(lambda: self.toggled.emit(self.switch.isChecked()))
@@ -119,3 +132,9 @@ class ImageRow(QFrame):
         self.words.setEnabled(live)
         self.switch.setChecked(edit.enabled)
         self.switch.setAccessibleName(f"In force: {text}")
+        self.radius.setVisible(edit.kind == "blur")
+        with QSignalBlocker(self.radius):
+            self.radius.setValue(edit.radius_px)
+
+    def _on_radius(self, value: float) -> None:
+        self.radius_chosen.emit(value)

@@ -478,6 +478,9 @@ def test_changes_of_images_stand_below_the_edits(filled, qapp):
     filled.edits.add_image_edits((change,))
     row = filled.list.image_rows[0]
     assert row.words.text() == "Blur a region of image aaaaaaaa"
+    assert row.radius.text() == "8 px"
+    row.radius.setValue(20)
+    assert filled.edits.stack.image_edits[0].radius_px == 20
     row.switch.click()
     assert not filled.edits.stack.image_edits[0].enabled
     row.remove.click()
