@@ -52,9 +52,7 @@ def test_a_constant_answer_scores_exactly_one_half(answer):
 def test_units_are_ordered_by_what_they_cost_and_equal_ones_by_its_odds():
     def made(balanced, odds):
         zeros = np.zeros(len(balanced))
-        return type(whole)(
-            balanced=np.array(balanced), odds=np.array(odds), accuracy=zeros
-        )
+        return type(whole)(balanced=np.array(balanced), odds=np.array(odds), accuracy=zeros)
 
     whole = scores(
         np.array([[0], [1]], np.int32), np.array([[1.0], [0.0]], np.float32), np.array([0, 1]), 0
