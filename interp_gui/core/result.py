@@ -47,6 +47,9 @@ class GridItem(msgspec.Struct, kw_only=True, eq=False):
     """Path of the image it was cut from, on this machine; never exported unless asked."""
     group: str = ""
     """Heading under which it stands; items of a group are adjacent."""
+    box: tuple[float, float, float, float] | None = None
+    """The part of the image that is shown: top, left, bottom, right as shares of what the network
+    sees; None for all of it, or where that is not known."""
 
 
 class Grid(Result, tag="grid"):

@@ -12,8 +12,8 @@ class Settings:
 
     place: str = parameter(
         "",
-        help="where the layer's input is the key, on its grid as @row,column or @t5; empty: what is "
-        "brushed on the image, or the mean over all of it",
+        help="where the layer's input is the key, on its grid as @row,column or @t5; empty: what "
+        "is brushed on the image, or the mean over all of it",
         title="place of the key",
     )
     value: Literal["image", "direction"] = parameter(

@@ -4,11 +4,15 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from interp_gui.analyses.asked import asked_features, asked_layer, edit_notes, unit
 from interp_gui.analyses.passes import identity
-from interp_gui.analyses.real_examples.crops import LayerMaps, example_picture, field_box
+from interp_gui.analyses.real_examples.crops import (
+    Cut,
+    LayerMaps,
+    example_picture,
+    field_box,
+    shares_of,
+)
 from interp_gui.analyses.real_examples.survey import Survey, survey
 from interp_gui.analyses.unit_maps import require_units
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
@@ -20,7 +24,7 @@ from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import Grid, GridItem, Number
 
-PICTURES_VERSION = 2
+PICTURES_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +129,10 @@ def _grid(
             numbers |= {"row": row, "column": column}
         items.append(
             GridItem(
-                title=readable(value), pixels=picture, numbers=numbers, feature=feature, image=path
+                title=readable(value), pixels=picture.pixels, numbers=numbers, feature=feature,
+                image=path, box=picture.box,
             )
-        )
+        )  # fmt: skip
     notes = list(found.notes)
     if dead:
         notes.insert(0, "Dead: the unit is the same number in every image at hand.")
@@ -184,14 +189,14 @@ def _pictures(
     ranks: list[int],
     floor: float,
     maps: LayerMaps,
-) -> Generator[Progress, None, list[Any]]:
+) -> Generator[Progress, None, list[Cut]]:
     runner = found.runners.get(layer.name, "")
     key = pictures_key(context, parameters, layer, u, found.sha256, runner=runner)
     stored = None if found.partial else context.recall(key)
     if stored is not None:
-        return [np.asarray(stored[f"picture_{rank}"]) for rank in ranks]
+        return [Cut.of(stored, f"_{rank}") for rank in ranks]
     statistics = found.layers[layer.name]
-    pictures: list[Any] = []
+    pictures: list[Cut] = []
     for rank in ranks:
         context.check()
         pixels, values = maps.get(found.paths[int(statistics.top.items[u, rank])])
@@ -199,15 +204,15 @@ def _pictures(
         box = (0, 0, *pixels.shape[:2])
         if parameters.cropped:
             box = field_box(context, layer, place, pixels.shape[:2])
-        pictures.append(
-            example_picture(
-                pixels, values[u], box, size_px=parameters.size, floor=floor,
-                shaded=parameters.shaded,
-            )
+        cut = example_picture(
+            pixels, values[u], box, size_px=parameters.size, floor=floor,
+            shaded=parameters.shaded,
         )  # fmt: skip
+        pictures.append(Cut(cut, shares_of(box, pixels.shape[:2])))
         yield Progress(done=rank, total=len(ranks), text="Cutting examples")
     if context.cache is not None and not found.partial:
-        context.cache.put(key, {f"picture_{r}": p for r, p in zip(ranks, pictures, strict=True)})
+        arrays = [p.arrays(f"_{r}") for r, p in zip(ranks, pictures, strict=True)]
+        context.cache.put(key, {name: a for each in arrays for name, a in each.items()})
     return pictures
 
 

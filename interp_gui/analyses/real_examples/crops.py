@@ -2,6 +2,8 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,37 @@ def field_box(context: Context, layer: LayerInfo, position: tuple[int, int], siz
     top, left = max(int(box[0]), 0), max(int(box[1]), 0)
     bottom, right = min(int(box[2]), whole[2]), min(int(box[3]), whole[3])
     return (top, left, bottom, right) if bottom > top and right > left else whole
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A picture of an example, and the part of the image that it shows; None for all of it."""
+
+    pixels: Pixels
+    box: tuple[float, float, float, float] | None
+
+    def arrays(self, suffix: str = "") -> dict[str, NDArray[Any]]:
+        """As the store keeps it."""
+        found: dict[str, NDArray[Any]] = {f"picture{suffix}": self.pixels}
+        return found if self.box is None else {**found, f"box{suffix}": np.array(self.box)}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any], suffix: str = "") -> "Cut":
+        """What `arrays` gave."""
+        box = stored.get(f"box{suffix}")
+        pixels = np.asarray(stored[f"picture{suffix}"], np.uint8)
+        if box is None:
+            return cls(pixels, None)
+        top, left, bottom, right = (float(side) for side in np.asarray(box))
+        return cls(pixels, (top, left, bottom, right))
+
+
+def shares_of(box: Box, size: Any) -> tuple[float, float, float, float] | None:
+    """A box of pixels as shares of a picture of a size (H, W); None for all of it."""
+    height, width = int(size[0]), int(size[1])
+    if tuple(box) == (0, 0, height, width):
+        return None
+    return box[0] / height, box[1] / width, box[2] / height, box[3] / width
 
 
 def example_picture(

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.dataset_pass import Known
 from interp_gui.analyses.passes import identity
-from interp_gui.analyses.real_examples.crops import LayerMaps, example_picture, field_box
+from interp_gui.analyses.real_examples.crops import (
+    Cut,
+    LayerMaps,
+    example_picture,
+    field_box,
+    shares_of,
+)
 from interp_gui.analyses.top_examples.choosing import Places, Ranking
 from interp_gui.analyses.top_examples.peaks import Peaks, feature_key
 from interp_gui.analyses.top_examples.settings import LABEL, Parameters, Wanted
@@ -20,7 +26,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import GridItem, Number
 
-PICTURES_VERSION = 1
+PICTURES_VERSION = 2
 
 
 class Example(NamedTuple):
@@ -116,7 +122,7 @@ class CardMaker:
             yield Progress(done=done, total=len(examples), text="Cutting examples")
             image = self._images[example.image]
             try:
-                pixels = self._picture(image, example)
+                cut = self._picture(image, example)
             except ImageProblem as problem:
                 self.lost[example.image] = problem.message
                 continue
@@ -125,8 +131,9 @@ class CardMaker:
             made.append(
                 GridItem(
                     title=f"{called} · {label}" if label and self._wanted.by != LABEL else called,
-                    pixels=pixels, numbers=self._numbers(example, label, ranking),
+                    pixels=cut.pixels, numbers=self._numbers(example, label, ranking),
                     feature=self._feature, image=image.entry.path, group=title,
+                    box=cut.box,
                 )
             )  # fmt: skip
         return made
@@ -148,25 +155,26 @@ class CardMaker:
         found: NDArray[np.float32] = feature_maps(maps[None], self._feature)[0]
         return found
 
-    def _picture(self, image: Known, example: Example) -> NDArray[np.uint8]:
+    def _picture(self, image: Known, example: Example) -> Cut:
         key: dict[str, Any] = {
             **self._key, "image": image.sha256, "position": example.position
         }  # fmt: skip
         kept = self._context.recall(key)
         if kept is not None:
-            return np.asarray(kept["pixels"], np.uint8)
+            return Cut.of(kept)
         pixels, maps = self._maps.get(image.entry.path, image.sha256)
         values = feature_maps(maps[None], self._feature)[0]
         box = (0, 0, *pixels.shape[:2])
         if self._parameters.cropped:
             place = divmod(example.position, self._columns)
             box = field_box(self._context, self._layer, place, pixels.shape[:2])
-        made = example_picture(
+        pixels_shown = example_picture(
             pixels, values, box, size_px=self._parameters.size, floor=self._floor,
             shaded=self._parameters.shaded,
         )  # fmt: skip
+        made = Cut(pixels_shown, shares_of(box, pixels.shape[:2]))
         if self._context.cache is not None:
-            self._context.cache.put(key, {"pixels": made})
+            self._context.cache.put(key, made.arrays())
         return made
 
 

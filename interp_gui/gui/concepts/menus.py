@@ -46,9 +46,10 @@ def add_to(state: AppState, side: str, examples: Sequence[Example]) -> None:
 
 
 def examples_of_items(state: AppState, items: Sequence[GridItem]) -> tuple[Example, ...]:
-    """Cards of images as examples; with the place where a feature is strongest, where it has one.
+    """Cards of images as examples: the part of the image that a card shows.
 
-    The place is one position of the feature's layer: what a vector of that layer stands for.
+    Of a card that shows all of it, the place where its feature is strongest: one position of the
+    feature's layer.
     """
     found = []
     for item in items:
@@ -58,6 +59,8 @@ def examples_of_items(state: AppState, items: Sequence[GridItem]) -> tuple[Examp
 
 
 def _box(state: AppState, item: GridItem) -> tuple[float, float, float, float] | None:
+    if item.box is not None:
+        return item.box
     model, row, column = state.model, item.numbers.get("row"), item.numbers.get("column")
     if model is None or item.feature is None:
         return None

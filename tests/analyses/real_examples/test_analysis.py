@@ -132,6 +132,7 @@ def test_the_next_run_only_reads_the_cache(runtimes, dataset, run_analysis, memo
         for a, b in zip(one.items, two.items, strict=True):
             np.testing.assert_array_equal(a.pixels, b.pixels)
             assert a.numbers == b.numbers
+            assert a.box == b.box
     summary = run_analysis(SUMMARY, runtime, {"k": 4}, **inputs)
     assert runtime.images == 0
     assert summary.results[0].numbers["images"] == 12
@@ -289,8 +290,20 @@ def test_a_card_shows_the_pixels_that_made_the_unit_respond(runtimes, dataset, r
         place = (item.numbers["row"], item.numbers["column"])
         box = field_box(context, layer, place, seen.shape[:2])
         assert box[2] - box[0] <= 7
+        height, width = seen.shape[:2]
+        assert item.box == tuple(np.array(box) / [height, width, height, width])
         np.testing.assert_array_equal(item.pixels, fit(crop(seen, box), 48))
         assert max(item.pixels.shape) == 48
+
+
+def test_cards_out_of_the_store_know_what_they_show(runtimes, dataset, run_analysis, memory):
+    inputs = {"dataset": dataset, "layer": "last", "cache": memory}
+    settings = {"k": 3, "size": 48, "units": "2"}
+    first, again = (
+        run_analysis(ANALYSIS, runtimes["cnn"], settings, **inputs).results[0] for _ in range(2)
+    )
+    assert [item.box for item in first.items] == [item.box for item in again.items]
+    assert all(item.box is not None for item in first.items)
 
 
 def test_what_the_unit_does_not_respond_to_is_dimmed():

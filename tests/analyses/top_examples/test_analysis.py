@@ -250,6 +250,9 @@ def test_cards_are_cut_to_the_pixels_that_autograd_finds(
         box = box_by_autograd(runtime, feature, place)
         seen = as_seen(read_image(item.image), runtime.preprocessing)
         np.testing.assert_array_equal(item.pixels, fit(crop(seen, box), 48))
+        height, width = seen.shape[:2]
+        shown = item.box or (0, 0, 1, 1)
+        np.testing.assert_array_equal(np.array(shown) * [height, width, height, width], box)
 
 
 def test_what_the_feature_does_not_respond_to_is_dimmed(

@@ -87,6 +87,20 @@ def test_a_box_lies_around_what_is_brushed():
     assert box_of(faint) == (0.75, 0.75, 1.0, 1.0)
 
 
+def test_a_card_that_is_cut_out_stands_for_what_it_shows(state, model):
+    from interp_gui.core.feature import Feature
+
+    state.set_models((model,))
+    state.set_model(model)
+    cut = (0.1, 0.2, 0.6, 0.7)
+    item = GridItem(
+        title="x", pixels=np.zeros((4, 4, 3), np.uint8), image=A.path, box=cut,
+        feature=Feature(layer="features.14", units=(3,)), numbers={"row": 0, "column": 6},
+    )  # fmt: skip
+    (example,) = examples_of_items(state, [item])
+    assert example.box == cut
+
+
 def test_a_card_of_a_unit_stands_for_the_place_where_it_is_strongest(state, model):
     from interp_gui.core.feature import Feature
 
