@@ -105,9 +105,11 @@ class ImageRow(QFrame):
         self.switch.setToolTip("Put this change of the image in or out of force")
         self.switch.setAccessibleDescription(self.switch.toolTip())
         self.words = parts.label()
+        self.words.setMinimumWidth(20)
         self.radius = NumberBox("Width of the blur", self._on_radius)
         self.radius.setRange(0.5, MOST_BLUR_PX)
         self.radius.setSingleStep(1.0)
+        self.radius.setFixedWidth(56)  # the panel may be narrow
         self.radius.setSuffix(" px")
         tip = "How far it is blurred: a standard deviation, in pixels of the network's input"
         self.radius.setToolTip(tip)

@@ -64,6 +64,7 @@ class EditRow(QFrame):
         self._start: QPoint | None = None
         self._icon = ""
         self._drawn: tuple[object, ...] = ()
+        self._sign = told.UNKNOWN
         self.setProperty("card", True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -146,7 +147,7 @@ class EditRow(QFrame):
         drawn = (found.icon, found.tone, self.palette().cacheKey(), self.devicePixelRatioF())
         if drawn == self._drawn:
             return  # drawing signs anew is what costs most while a slider is dragged
-        self._drawn = drawn
+        self._drawn, self._sign = drawn, found
         palette, dark = self.palette(), theme.is_dark(self.palette())
         colour = {
             "error": theme.level_colour("error", dark=dark),
@@ -161,6 +162,11 @@ class EditRow(QFrame):
             pixels.setDevicePixelRatio(ratio)
             self.icon.setPixmap(pixels)
         self._icon = found.icon
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw(self._sign)
 
     @property
     def state_icon(self) -> str:
@@ -310,7 +316,7 @@ class _Elided(QWidget):
         return QSize(metrics.horizontalAdvance(self.text) + 2, metrics.height() + 1)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(40, self.sizeHint().height())
+        return QSize(10, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

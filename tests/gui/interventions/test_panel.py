@@ -5,7 +5,14 @@ from itertools import pairwise
 import msgspec
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QMouseEvent,
+    QPalette,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
 
@@ -376,6 +383,11 @@ def test_four_states_have_four_signs_and_words(filled):
     )  # fmt: skip
     rows = filled.list.rows
     assert [row.state_icon for row in rows] == ["effective", "inactive", "no-effect", "error"]
+    before = rows[2].icon.pixmap().toImage()
+    colours = QPalette(rows[2].palette())
+    colours.setColor(QPalette.ColorRole.WindowText, QColor("#ff00ff"))
+    rows[2].setPalette(colours)
+    assert rows[2].icon.pixmap().toImage() != before, "signs follow the theme"
     assert rows[0].effect.text() == "−1.24"
     assert rows[0].beside.text() == "> 20 of 20 random"
     assert "The layer was not reached." in rows[3].accessibleDescription()
