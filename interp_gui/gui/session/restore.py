@@ -16,6 +16,7 @@ from interp_gui.core.errors import InterpError
 from interp_gui.core.model_places import is_model_folder
 from interp_gui.core.opening import OpenChoice
 from interp_gui.core.session.document import ModelRef, SessionDocument
+from interp_gui.gui.concepts.collected import concept_examples_of
 from interp_gui.gui.interventions.files import tell_unfit
 from interp_gui.gui.opening.documents import Documents
 from interp_gui.gui.output.watched import MOST as MOST_WATCHED
@@ -106,6 +107,7 @@ class Restorer(QObject):
                 documents.close_model(model.handle)
         names_of(state).restore(document.names)
         shelf_of(state).restore(document.shelf)
+        concept_examples_of(state).restore({})  # their own come with the view of concepts
         kept_of(state).restore(document.kept, document.report)
         found = document.dataset
         documents.images.restore(

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import OutputProblem
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.core.model import OutputInfo
 from interp_gui.core.opening import OpenChoice
@@ -20,6 +21,7 @@ from interp_gui.core.session.document import ModelRef, SessionDocument
 from interp_gui.core.session.files import read_session, write_session
 from interp_gui.core.target import Target
 from interp_gui.engine.messages import CloseModel, ErrorInfo, OpenModel
+from interp_gui.gui.concepts.collected import concept_examples_of
 from interp_gui.gui.report.kept import kept_of
 from interp_gui.gui.session.missing import MissingModel
 from interp_gui.gui.session.owner import Hold, Owner
@@ -160,6 +162,27 @@ def test_a_session_brings_everything_back(opened, pictures, tmp_path, answer, qt
     assert not state.undo.canUndo(), "what was done before concerns another document"
     assert window.windowTitle() == "one[*] – small.pth – interp-gui"
     assert window.settings.values.recent_sessions == (str(path),)
+
+
+def test_a_session_brings_a_concept_back(opened, pictures, tmp_path, answer, qtbot):
+    window, state = opened, opened.state
+    state.set_tab("concepts")
+    tab = window.centre.tab("concepts")
+    paths = sorted(str(path) for path in pictures.rglob("*.png"))
+    part = Example(paths[0], (0.0, 0.25, 0.5, 1.0), "p")
+    tab.examples.add("with", [part])
+    tab.examples.add("without", [Example(paths[1])])
+    before = window.sessions.take()
+    path = tmp_path / "study" / "one.interp"
+    save(window, path, qtbot)
+    begin_anew(window, qtbot)
+    assert concept_examples_of(state).empty
+    window.sessions.open(str(path))
+    answer()
+    qtbot.waitUntil(lambda: not window.sessions.restorer.is_active)
+    assert concept_examples_of(state).sides == {"with": (part,), "without": (Example(paths[1]),)}
+    assert window.sessions.take().views == before.views
+    assert not window.sessions.is_modified
 
 
 def test_a_kept_result_of_a_session_can_be_shown_again(opened, tmp_path, answer, qtbot):
