@@ -18,8 +18,10 @@ from PIL import Image
 from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
+from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature
 from interp_gui.gui.commands.report import show_report
+from interp_gui.gui.concepts.collected import WITH, WITHOUT, concept_examples_of
 from interp_gui.gui.datasets.class_dialog import ClassDialog
 from interp_gui.gui.datasets.csv_dialog import CsvDialog
 from interp_gui.gui.interventions.bake_dialog import BakeDialog
@@ -62,6 +64,7 @@ class Walk(Tour):
         self._wait(lambda: bool(state.dataset and state.dataset.classes), "the classes")
         self._picture()
         self._units()
+        self._pages()
         self._off()
         self._watch()
         self._over_images()
@@ -93,6 +96,39 @@ class Walk(Tour):
         self._put(MORE)
         self._shot("more", "and seven more")
         self._figures("eight units")
+
+    def _pages(self) -> None:
+        """Pictures of two other pages, of the same model: concepts and patching."""
+        window, state = self._window, self._window.state
+        assert state.dataset is not None
+        marked = {image.path: dict(image.metadata) for image in state.dataset.images}
+        collected = concept_examples_of(state)
+        for side, word in ((WITH, "yes"), (WITHOUT, "no")):
+            found = [path for path, told in marked.items() if told.get("marker") == word]
+            collected.add(side, [Example(path) for path in found])
+        state.set_tab("concepts")
+        self._rest()
+        self._tab("concepts").run()
+        self._rest()
+        self._page("concepts")
+        other = next(i for i in state.dataset.images if i.label == "cross")
+        window.centre.show_analysis("activation-patching")
+        tab: Any = window.centre.tab("analysis:activation-patching")
+        self._rest()
+        tab.source.choose(other.path)
+        tab.run()
+        self._rest()
+        self._page("patching")
+        state.set_tab("image")
+        self._rest()
+
+    def _page(self, name: str) -> None:
+        """A picture that stands on a page of the guide."""
+        self._window.toasts.clear()
+        self._sleep(50)
+        path = self._folder / f"page-{name}.png"
+        self._window.grab().save(str(path))
+        self._tell(f"{path.name}: for the guide")
 
     def _put(self, units: tuple[int, ...]) -> None:
         state = self._window.state
@@ -189,8 +225,10 @@ def main() -> None:
         if given.folder is None:
             IMAGES.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.glob("*.png")):
-                picture = Image.open(path).convert("RGB")
-                picture.save(IMAGES / f"{path.stem}.jpg", quality=72, subsampling=0)
+                own_page = path.stem.startswith("page-")
+                name = f"{path.stem[5:]}-{given.theme}" if own_page else path.stem
+                kept = (IMAGES.parent if own_page else IMAGES) / f"{name}.jpg"
+                Image.open(path).convert("RGB").save(kept, quality=72, subsampling=0)
 
 
 def _say(line: str) -> None:
