@@ -12,6 +12,7 @@ from interp_gui.core.analysis import Analysis, Context, Progress, Steps, paramet
 from interp_gui.core.cost import Cost
 from interp_gui.core.edit import EditStack
 from interp_gui.core.errors import ImageProblem, InterpError, InvalidValue
+from interp_gui.core.interventions.fitting import own_name, resolved
 from interp_gui.core.interventions.kinds import Intervention
 from interp_gui.core.interventions.measures import divergence_of, entropy_of
 from interp_gui.core.model import ModelDescription, OutputInfo
@@ -52,11 +53,12 @@ def run(context: Context, parameters: Parameters) -> Steps:
     if not images:
         raise InvalidValue("An image is needed.", hint="Choose one or more images first.")
     problems: list[InterpError] = []
+    named = _by_own_names(context)
     for image in images:
         context.check()
         yield Progress(done=image.place, total=len(images), text="Asking the model")
         try:
-            image.asked = answering(context, image.path)
+            image.asked = answering(named, image.path)
             image.ran = first_pass(image.asked)
         except (ImageProblem, InvalidValue) as problem:
             problems.append(problem)
@@ -72,6 +74,21 @@ def run(context: Context, parameters: Parameters) -> Steps:
     if parameters.effects and parameters.controls:
         for image in images:
             yield from _controls(context, image, parameters)
+
+
+def _by_own_names(context: Context) -> Context:
+    """The same with all layers under their own names, so that edits of one layer are seen as such.
+
+    Results say the edits as they were asked for.
+    """
+    model = context.model.description
+    edits = resolved(context.inputs.edits, model)
+    if edits == context.inputs.edits:
+        return context
+    sources = {(own_name(layer, model), of): v for (layer, of), v in context.sources.items()}
+    return replace(
+        context, inputs=msgspec.structs.replace(context.inputs, edits=edits), sources=sources
+    )
 
 
 def _steps_left(image: _Image, parameters: Parameters) -> bool:

@@ -26,6 +26,7 @@ from interp_gui.analyses.unit_set_study.passing import Study, outcomes
 from interp_gui.analyses.unit_set_study.sets import (
     Plan,
     Scores,
+    free_units,
     importance,
     random_orders,
     scores,
@@ -37,6 +38,7 @@ from interp_gui.core.dataset import Dataset
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import InvalidValue, unknown_name
 from interp_gui.core.feature import Feature
+from interp_gui.core.interventions.fitting import resolved
 from interp_gui.core.layer import LayerInfo
 
 _FEW = 10
@@ -88,7 +90,8 @@ def run(context: Context, parameters: Parameters) -> Steps:
     require_units(layer)
     model = context.model.description
     index = studied_class(context, parameters.studied)
-    sizes = sizes_of(parameters.sizes, layer.units)
+    free = _free(context, layer)
+    sizes = sizes_of(parameters.sizes, len(free))
     broken: dict[int, str] = {}
     images = yield from identified(context, broken, labelled=True)
     both = halves(
@@ -101,21 +104,25 @@ def run(context: Context, parameters: Parameters) -> Steps:
     )  # fmt: skip
     title = f"class {model.class_name(index)} in {layer.name}"
     notes = _notes(context, parameters, both, index)
+    if len(free) < layer.units:
+        notes = (*notes, f"{_counted(layer.units - len(free))} that edits in force change already "
+                 "are in no set: to remove them would undo the edit.")  # fmt: skip
     truth = truth_provenance(context, (*both.ranking, *both.test))
-    single = tuple((u,) for u in range(layer.units))
+    single = tuple((u,) for u in free.tolist())
     text = "Removing units one by one"
     first = yield from outcomes(study, both.ranking, ((), *single), broken, text=text)
     found = scores(first.answers, first.odds, first.truths, index)
     whole, alone = _part(found, slice(0, 1)), _part(found, slice(1, None))
-    order = importance(alone, whole)
+    first_to_last = importance(alone, whole)
+    order = free[first_to_last]
     table = ranking_table(
-        layer, order, alone, whole, model=model.weights_sha256,
+        layer, order, _part(alone, first_to_last), whole, model=model.weights_sha256,
         title=f"Units that {title} needs, one by one", notes=notes,
     )  # fmt: skip
     yield _with(table, truth)
     plan = Plan(
         sizes=sizes, ranking=order,
-        orders=random_orders(layer.units, parameters.sets, seed=context.inputs.seed),
+        orders=random_orders(free, parameters.sets, seed=context.inputs.seed),
     )  # fmt: skip
     text = "Removing the most important"
     second = yield from outcomes(study, both.test, ((), *plan.ranked), broken, text=text)
@@ -170,8 +177,24 @@ def _means(
     return found
 
 
-def _part(found: Scores, where: slice) -> Scores:
+def _part(found: Scores, where: "slice | NDArray[np.int64]") -> Scores:
     return Scores(**{name: values[where] for name, values in vars(found).items()})
+
+
+def _free(context: Context, layer: LayerInfo) -> NDArray[np.int64]:
+    """Units that are studied."""
+    edits = resolved(context.inputs.edits, context.model.description).active
+    found = free_units([edit for edit in edits if edit.feature.layer == layer.name], layer)
+    if not len(found):
+        raise InvalidValue(
+            f"The edits in force change every unit of {layer.name}: none is left to study.",
+            hint="Switch some of them off, or choose another layer.",
+        )
+    return found
+
+
+def _counted(units: int) -> str:
+    return "One unit" if units == 1 else f"{units} units"
 
 
 def _with(result: Any, truth: dict[str, Any]) -> Any:
@@ -199,10 +222,11 @@ def estimate(context: Context, parameters: Parameters) -> Cost | None:
     whole_s = forward_s(context, path=dataset.images[0].path)
     what = {"what": "behind", "layer": layer.name, **identity(context)}
     behind_s = remembered(context, what, lambda: _behind_s(context, layer))
-    sizes = len(sizes_of(parameters.sizes, layer.units))
+    units = len(_free(context, layer))
+    sizes = len(sizes_of(parameters.sizes, units))
     labelled = sum(1 for entry in dataset.images if dataset.true_class(entry) is not None)
     half = min(parameters.images, labelled // 2)
-    sets = layer.units + 2 * sizes * (1 + parameters.sets)
+    sets = units + 2 * sizes * (1 + parameters.sets)
     return Cost(
         seconds=half * (4 * whole_s + sets * behind_s),
         disk_bytes=half * sets * 8,

@@ -75,12 +75,12 @@ def ranking_table(
     title: str,
     notes: tuple[str, ...],
 ) -> Table:
-    """The table `ranking`: every unit, the most important first."""
+    """The table `ranking`: every unit studied, the most important first, as `alone` has them."""
     fall = whole.balanced[0] - alone.balanced
     less = whole.odds[0] - alone.odds
     rows: list[tuple[Number, ...]] = [
-        (int(u), rank, float(alone.balanced[u]), float(fall[u]), float(less[u]))
-        for rank, u in enumerate(order.tolist(), start=1)
+        (int(u), i + 1, float(alone.balanced[i]), float(fall[i]), float(less[i]))
+        for i, u in enumerate(order.tolist())
     ]
     return Table(
         key="ranking",

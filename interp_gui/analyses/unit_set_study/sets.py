@@ -1,12 +1,17 @@
 """Which sets of units are removed: the most important, all but them, and random ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interp_gui.analyses.random_alike import taken_by
+from interp_gui.core.edit import Edit
+from interp_gui.core.edit_reference import edited_axis
 from interp_gui.core.errors import InvalidValue
+from interp_gui.core.feature import Feature
+from interp_gui.core.layer import LayerInfo
 
 UnitSet = tuple[int, ...]
 USUAL_SIZES = (1, 2, 3, 4, 5, 10, 20, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -20,11 +25,11 @@ class Plan:
     Parameters
     ----------
     sizes
-        Ascending, the last one being the whole layer.
+        Ascending, the last one being all units that are studied.
     ranking
         Units, the most important first.
     orders
-        (sets, units): each row an order of all units; its first n are a random set.
+        (sets, units): each row an order of the same units; its first n are a random set.
     """
 
     sizes: tuple[int, ...]
@@ -49,7 +54,7 @@ def _both(order: NDArray[np.int64], sizes: Sequence[int]) -> tuple[UnitSet, ...]
 
 
 def sizes_of(text: str, units: int) -> tuple[int, ...]:
-    """Sizes of sets: as asked, or the usual ones; always up to the whole layer."""
+    """Sizes of sets: as asked, or the usual ones; always up to all units there are."""
     try:
         asked = [int(part) for part in text.split(",") if part.strip()] or list(USUAL_SIZES)
     except ValueError:
@@ -61,10 +66,25 @@ def sizes_of(text: str, units: int) -> tuple[int, ...]:
     return tuple(sorted({n for n in asked if n < units} | {units}))
 
 
-def random_orders(units: int, count: int, *, seed: int) -> NDArray[np.int64]:
-    """(count, units) orders of the units, the same whatever the ranking."""
-    random = np.random.default_rng([seed, units])
+def random_orders(units: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
+    """(count, units) orders of some units, the same whatever the ranking."""
+    random = np.random.default_rng([seed, len(units)])
     return np.stack([random.permutation(units) for _ in range(count)])
+
+
+def free_units(edits: Iterable[Edit], layer: LayerInfo) -> NDArray[np.int64]:
+    """Units that no edit in force changes.
+
+    To remove another would undo its edit beside removing it: an effect of something else.
+
+    Parameters
+    ----------
+    edits
+        Those of the layer, whatever else they are.
+    """
+    one = Edit(feature=Feature(layer=layer.name, units=(0,)), kind="ablate")
+    taken = taken_by(edits, layer, axis=edited_axis(one, layer.axes), size=layer.units)
+    return np.setdiff1d(np.arange(layer.units), taken.units)
 
 
 @dataclass(frozen=True, kw_only=True)

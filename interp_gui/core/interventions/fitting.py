@@ -50,6 +50,31 @@ def fitted(stack: EditStack, model: ModelDescription) -> EditStack:
     return stack if edits == stack.edits else msgspec.structs.replace(stack, edits=edits)
 
 
+def resolved(stack: EditStack, model: ModelDescription) -> EditStack:
+    """The stack with each layer under the model's own name of it: `x#0` is `x`.
+
+    What compares layers of edits compares their names; one that the model does not have stays.
+    """
+    edits = tuple(_named(edit, model) for edit in stack.edits)
+    return stack if edits == stack.edits else msgspec.structs.replace(stack, edits=edits)
+
+
+def _named(edit: Edit, model: ModelDescription) -> Edit:
+    name = own_name(edit.feature.layer, model)
+    if name == edit.feature.layer:
+        return edit
+    feature = msgspec.structs.replace(edit.feature, layer=name)
+    return msgspec.structs.replace(edit, feature=feature)
+
+
+def own_name(layer: str, model: ModelDescription) -> str:
+    """A layer's name as a model says it; as it is where the model has no such layer."""
+    try:
+        return model.layer(layer).name
+    except InterpError:
+        return layer
+
+
 def _check_place(edit: Edit, layer: LayerInfo, *, varying: bool) -> None:
     """Raise EditProblem for a place that the layer does not have.
 

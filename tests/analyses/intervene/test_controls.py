@@ -181,3 +181,17 @@ def test_where_there_can_be_none_a_sentence_says_why(told, cnn, intervene):
     beside = [unit("last", 0), unit("last", *range(1, 12))]
     assert "leave too few" in intervene(cnn, *beside)[-1].effects[0].control_note
     assert "Nothing changes" in intervene(told, unit("act", 3))[-1].effects[0].control_note
+
+
+def test_a_layer_by_two_names_is_one_layer(cnn, intervene):
+    def of(second):
+        one, other = unit("last", 3), unit(second, 3, kind="add", amount=2.0)
+        return intervene(cnn, one, other, controls=11)[-1]
+
+    plain, mixed = of("last"), of("last#0")
+    assert mixed.edits.edits[1].feature.layer == "last#0"  # as it was asked for
+    for i in (0, 1):
+        assert mixed.effects[i].change == pytest.approx(plain.effects[i].change)
+        assert mixed.effects[i].effect == pytest.approx(plain.effects[i].effect)
+        np.testing.assert_allclose(mixed.effects[i].controls, plain.effects[i].controls, rtol=1e-5)
+        assert mixed.effects[i].control_note == plain.effects[i].control_note

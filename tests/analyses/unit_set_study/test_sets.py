@@ -22,13 +22,19 @@ def test_sizes_go_up_to_the_layer():
 
 
 def test_sets_of_a_plan_are_the_first_and_the_rest_of_each_order():
-    plan = Plan(sizes=(1, 3, 4), ranking=np.array([2, 0, 3, 1]), orders=random_orders(4, 2, seed=0))
+    plan = Plan(
+        sizes=(1, 3, 4),
+        ranking=np.array([2, 0, 3, 1]),
+        orders=random_orders(np.arange(4), 2, seed=0),
+    )
     assert plan.ranked == ((2,), (0, 2, 3), (0, 1, 2, 3), (0, 1, 3), (1,), ())
     assert len(plan.random) == 2 * 2 * 3
     for removed, kept in zip(plan.random[:3], plan.random[3:6], strict=True):
         assert sorted((*removed, *kept)) == [0, 1, 2, 3]
-    np.testing.assert_array_equal(random_orders(4, 3, seed=0)[:2], plan.orders)
-    assert not np.array_equal(random_orders(9, 3, seed=1), random_orders(9, 3, seed=2))
+    np.testing.assert_array_equal(random_orders(np.arange(4), 3, seed=0)[:2], plan.orders)
+    assert not np.array_equal(
+        random_orders(np.arange(9), 3, seed=1), random_orders(np.arange(9), 3, seed=2)
+    )
 
 
 def test_scores_by_hand():

@@ -183,3 +183,25 @@ def test_what_it_costs_is_told(runtimes, labelled):
     few = ANALYSIS.estimate(context, ANALYSIS.settings(SETTINGS))
     many = ANALYSIS.estimate(context, ANALYSIS.settings(SETTINGS | {"sets": 500}))
     assert 0 < few.seconds < many.seconds
+
+
+def test_units_that_edits_in_force_change_are_in_no_set(runtimes, labelled, run_analysis):
+    taken = (2, 9)
+    edits = EditStack(
+        tuple(
+            Edit(feature=Feature(layer=name, units=(u,)), kind="scale", amount=3.0)
+            for name, u in zip(("last", "last#0"), taken, strict=True)
+        )
+    )
+    settings = SETTINGS | {"sizes": "1,3"}
+    more = {"dataset": labelled, "layer": "last", "edits": edits}
+    ran = run_analysis(ANALYSIS, runtimes["cnn"], settings, **more)
+    rows = sets_of(ran.last["sets"])
+    assert [row["units"] for row in rows] == [1, 3, 10]
+    assert sorted(row[0] for row in ran.last["ranking"].cells) == sorted({*range(12)} - {*taken})
+    # without all the others nothing that is random is left: the most important are the same
+    assert rows[-1]["lowest random"] == rows[-1]["highest random"] == rows[-1]["without them"]
+    assert any("2 units that edits in force change" in note for note in ran.last["curve"].notes)
+    every = Edit(feature=Feature(layer="last", units=tuple(range(12))), kind="ablate")
+    with pytest.raises(InvalidValue, match="none is left"):
+        run_analysis(ANALYSIS, runtimes["cnn"], settings, **more | {"edits": EditStack((every,))})
