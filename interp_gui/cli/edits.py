@@ -13,6 +13,7 @@ import msgspec
 from interp_gui.cli.output import Output
 from interp_gui.core.analysis import parameter_infos
 from interp_gui.core.edit import Baseline, Edit, EditStack
+from interp_gui.core.edit_limits import MOST_BYTES, check_limits, stack_of_json
 from interp_gui.core.errors import EditProblem, FileProblem, InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.interventions.statistics import FeatureStatistics
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from interp_gui.engine.local import LocalEngine
 
 _PLACE = re.compile(r"@(?:-?\d+,-?\d+|t-?\d+|cls)(?:;(?:-?\d+,-?\d+|t-?\d+|cls))*$")
+
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_STARTS = (b"{", b"<", b"%PDF", b"PK", b"\x89PNG")
+"""How files begin that may hold edits."""
 
 
 def own_baseline(options: argparse.Namespace, analysis: "Analysis") -> dict[str, str]:
@@ -93,26 +99,39 @@ def read_edits(path: str) -> EditStack:
         It holds no edits, or those of a newer version.
     """
     from interp_gui.core.export import read_recipe
-    from interp_gui.core.paths import read_regular
+    from interp_gui.core.paths import open_regular
 
+    name = Path(path).name
     try:
-        data = read_regular(path)
+        with open_regular(path) as file:
+            data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise FileProblem(f"There is no file '{path}'.", hint="Check the path.") from None
     except OSError as problem:
         raise FileProblem(f"'{path}' cannot be read: {problem.strerror}.") from None
-    if not _is_stack(data):
+    if not data.lstrip(_BLANK).startswith(_STARTS):
+        raise EditProblem(
+            f"'{name}' holds no edits.",
+            hint="Give a file of edits, or a picture that was exported under some.",
+        )
+    try:
+        if _is_stack(data):
+            return stack_of_json(data)
         stack = read_recipe(path).edits
-        if not stack.edits and not stack.image_edits:
-            raise EditProblem(f"'{Path(path).name}' was made without edits.")
-        return stack
-    return EditStack.from_json(data)
+        check_limits(stack)
+    except EditProblem as problem:
+        raise EditProblem(f"'{name}': {problem.message}", hint=problem.hint) from None
+    if not stack.edits and not stack.image_edits:
+        raise EditProblem(f"'{name}' was made without edits.")
+    return stack
 
 
 def _is_stack(data: bytes) -> bool:
     """Whether a file's content is JSON of its own, rather than a recipe or what holds one."""
-    if data.lstrip()[:1] != b"{":
+    if data.lstrip(_BLANK)[:1] != b"{":
         return False
+    if len(data) > MOST_BYTES:  # too long for a stack, but a recipe holds more than edits
+        return not any(word in data[:MOST_BYTES] for word in (b'"analysis"', b'"recipe"'))
     try:
         found = msgspec.json.decode(data)
     except (msgspec.MsgspecError, RecursionError):

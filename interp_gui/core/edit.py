@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from interp_gui.core.errors import EditProblem, InvalidValue
-from interp_gui.core.feature import Feature
+from interp_gui.core.feature import LARGEST, Feature
 from interp_gui.core.image_edit import ImageEdit
 from interp_gui.core.place import Place
 
@@ -134,10 +134,19 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        if not all(map(math.isfinite, (self.amount, *self.deviation, *self.baseline.values))):
+        numbers = (self.amount, *self.deviation, *self.baseline.values)
+        if not all(map(math.isfinite, numbers)):
             raise InvalidValue(
                 f"The strength of the edit of {self.feature.text} is not a finite number.",
                 hint="Type a number.",
+            )
+        limits = [v for v in (self.low, self.high) if v is not None and math.isfinite(v)]
+        steps = [self.amount * size for size in self.deviation] if self.kind == "add" else []
+        if any(abs(number) > LARGEST for number in (*numbers, *limits, *steps)):
+            raise InvalidValue(
+                f"A number of the edit of {self.feature.text} is too large: networks compute "
+                f"with numbers up to {LARGEST:.2g}.",
+                hint="Type a smaller number.",
             )
         if any(limit is not None and math.isnan(limit) for limit in (self.low, self.high)):
             raise InvalidValue("A limit of a clamp is not a number.", hint="Type a number.")

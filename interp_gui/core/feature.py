@@ -13,6 +13,8 @@ from interp_gui.core.model import ModelDescription
 
 MIME_TYPE = "application/vnd.interp-gui.feature+json"
 Vectors = tuple[tuple[float, ...], ...]
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest number that networks compute with."""
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +51,13 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise InvalidValue("A unit's index is 0 or more.")
         if len({len(v) for v in self.vectors}) > 1:
             raise InvalidValue("All vectors of a feature have the same length.")
+        # told from NaN by asking what is within, and in Python: few vectors are long
+        if not all(-LARGEST <= v <= LARGEST for row in self.vectors for v in row):
+            raise InvalidValue(
+                f"A vector of the feature in '{self.layer}' holds what is no number, or one beyond "
+                f"{LARGEST:.2g}.",
+                hint="Networks compute with numbers of 32 bits.",
+            )
 
     @property
     def whole_layer(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from interp_gui.core.errors import InvalidValue
+from interp_gui.core.place import check_region
 
 
 class ImageEdit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,5 +41,6 @@ class ImageEdit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if not self.region or len({len(row) for row in self.region}) > 1 or not self.region[0]:
             raise InvalidValue("A change of an image needs a region: rows of the same length.")
+        check_region(self.region)
         if self.kind == "swap" and not self.source:
             raise InvalidValue("A swap needs the image that it takes its pixels from.")

@@ -9,6 +9,27 @@ from numpy.typing import NDArray
 from interp_gui.core.errors import EditProblem, InvalidValue
 from interp_gui.core.layer import Axis
 
+LONGEST_SIDE = 1024
+"""Most rows and columns of a region."""
+_ROUNDING = 1e-5
+
+
+def check_region(region: tuple[tuple[float, ...], ...]) -> None:
+    """Raise InvalidValue where rows are no weights in 0..1 on a grid.
+
+    They may be beyond by as much as a mean over areas is rounded.
+    """
+    if not region or not region[0] or len({len(row) for row in region}) > 1:
+        raise InvalidValue("A region needs rows of the same length, with a weight or more in each.")
+    if max(len(region), len(region[0])) > LONGEST_SIDE:
+        raise InvalidValue(
+            f"A region of {len(region):,} × {len(region[0]):,} weights is too fine.",
+            hint=f"A region has at most {LONGEST_SIDE:,} rows and columns.",
+        )
+    weights = np.asarray(region, dtype=np.float64)
+    if not ((weights >= -_ROUNDING) & (weights <= 1 + _ROUNDING)).all():
+        raise InvalidValue("The weights of a region are numbers from 0 to 1.")
+
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everywhere, some positions, a brushed region, or some tokens.
@@ -36,8 +57,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
         for kind, value in given.items():
             if bool(value) != (self.kind == kind):
                 raise InvalidValue(f"A place of kind '{self.kind}' does not fit its {kind}.")
-        if len({len(row) for row in self.region}) > 1:
-            raise InvalidValue("The rows of a region have the same length.")
+        if self.region:
+            check_region(self.region)
 
     @classmethod
     def parse(cls, text: str) -> "Place":

@@ -175,7 +175,19 @@ def stack_of(**fields):
         (stack_of(feature=Feature(layer="nowhere", units=(1,))), "no layer named 'nowhere'"),
         ('{"version": 99, "edits": []}', "newer version"),
         ('{"edits": []}', "not a stack of edits"),
-        ("[1, 2]", "holds no recipe"),
+        ("[1, 2]", "'edits.json' holds no edits"),
+        ("[]", "'edits.json' holds no edits"),
+        ("", "'edits.json' holds no edits"),
+        ("\x00\x01\x7f" * 50, "'edits.json' holds no edits"),
+        ('{"version": 2, "edits": ' + "[" * 100_000, "nested too deeply"),
+        ('{"version": 2, "edits": []}' + " " * (17 << 20), "too large"),
+        (stack_of().replace('"ablate"', '"scale","amount":1e39'), "is too large"),
+        (
+            EditStack(
+                (Edit(feature=Feature(layer=LAYER, units=(7,)), kind="ablate"),), solo=3
+            ).to_json(),
+            "stands alone",
+        ),
         ('{"version": 2, "edits": [{"feature": 3}]}', "cannot be read"),
         (stack_of().replace('"ablate"', '"add","amount":1e999'), ""),
         (EditStack().to_json(), "no edit in force"),

@@ -6,6 +6,8 @@ Results that the engine makes fit; those of a file may hold anything of the righ
 from collections.abc import Iterable
 
 from interp_gui.core.edit import EditStack
+from interp_gui.core.edit_limits import check_limits
+from interp_gui.core.errors import EditProblem
 from interp_gui.core.interventions.kinds import Intervention
 from interp_gui.core.result import (
     AnyResult,
@@ -80,8 +82,10 @@ def check_result(result: AnyResult) -> None:
 
 def check_stack(stack: EditStack) -> None:
     """Raise Damaged where a stack of edits does not fit together."""
-    if stack.solo is not None and not 0 <= stack.solo < len(stack.edits):
-        raise Damaged("the edit that stands alone is none of its edits")
+    try:
+        check_limits(stack, names=False)
+    except EditProblem as problem:
+        raise Damaged(f"its edits are none: {problem.message.rstrip('.')}") from None
 
 
 def _check_intervention(result: Intervention) -> None:

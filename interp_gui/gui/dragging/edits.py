@@ -12,18 +12,15 @@ from PySide6.QtGui import QDrag
 from PySide6.QtWidgets import QApplication, QWidget
 
 from interp_gui.core.edit import EDITS_MIME_TYPE, Edit, EditStack
-from interp_gui.core.errors import EditProblem, InterpError
+from interp_gui.core.edit_limits import MOST_BYTES, stack_of_json
+from interp_gui.core.errors import EditProblem
 from interp_gui.gui.dragging.drag import (
-    MAX_BYTES,
     MAX_FEATURES,
-    MAX_UNIT,
     drag_pixmap,
     mime_for,
     release_at_exit,
 )
 
-LONGEST_TEXT = 500
-MOST_EDITS = 1024
 EDITS_SUFFIX = ".edits.json"
 RECIPE_SUFFIXES = frozenset({".png", ".svg", ".pdf", ".npz"})
 
@@ -36,28 +33,7 @@ def read_edits(data: str | bytes) -> EditStack:
     EditProblem
         For anything that is not a list of well-formed edits, or of a newer version.
     """
-    if len(data) > MAX_BYTES:
-        raise EditProblem("This is too large to be a stack of edits.")
-    try:
-        stack = EditStack.from_json(data)
-    except InterpError:
-        raise
-    except (ValueError, RecursionError, OverflowError) as problem:
-        raise EditProblem(f"This is not a stack of edits: {problem}.") from None
-    if len(stack.edits) > MOST_EDITS or len(stack.image_edits) > MOST_EDITS:
-        raise EditProblem(f"There are more than {MOST_EDITS:,} edits in it.")
-    if stack.solo is not None and not 0 <= stack.solo < len(stack.edits):
-        raise EditProblem("The edit of it that stands alone is none of its edits.")
-    texts = [stack.name, *(edit.group for edit in stack.edits)]
-    for edit in stack.edits:
-        texts += [edit.feature.layer, edit.feature.model, edit.feature.name]
-        if any(unit > MAX_UNIT for unit in edit.feature.units):
-            raise EditProblem("One of the edits names a unit that no layer has.")
-        if not any((edit.feature.units, edit.feature.vectors)) and edit.feature.heads:
-            raise EditProblem("One of the edits names no head.")
-    if any(len(text) > LONGEST_TEXT or not text.isprintable() for text in texts):
-        raise EditProblem("One of the edits has a name that is not one.")
-    return stack
+    return stack_of_json(data)
 
 
 def edits_from_mime(mime: QMimeData) -> EditStack | None:
@@ -146,7 +122,7 @@ def read_edits_file(path: str) -> EditStack:
         return _edits_of_recipe(path)
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MOST_BYTES + 1)
     except OSError as problem:
         raise EditProblem(f"{Path(path).name} cannot be read: {problem.strerror}.") from None
     try:

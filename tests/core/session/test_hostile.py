@@ -382,3 +382,24 @@ def test_a_small_file_of_very_many_values_is_refused_before_it_is_decoded(
     many = cut + b',\n"more": [' + piece * 40_000 + b"0]\n}"
     assert isinstance(msgspec.json.decode(many), dict)
     refused(packed(tmp_path / "a.interp", {**members, "session.json": many}), "30,000 values")
+
+
+@pytest.mark.parametrize("field", ["edits", "stacks"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"solo": 99}, "stands alone"),
+        ({"edits": [{"feature": {"layer": "a", "units": [1 << 30]}, "kind": "ablate"}]},
+         "no layer"),
+        ({"edits": [{"feature": {"layer": "a", "units": [1]}, "kind": "ablate"}] * 4097},
+         "more than 4,096"),
+        ({"edits": [{"feature": {"layer": "a", "units": [1]}, "kind": "ablate",
+                     "place": {"kind": "region", "region": [[]]}}]}, ""),
+    ],
+)  # fmt: skip
+def test_edits_are_those_that_a_drag_may_bring(tmp_path, members, field, change, why):
+    def spoil(document):
+        stack = {"edits": [], "version": 2, **change}
+        document[field] = stack if field == "edits" else [stack]
+
+    refused(packed(tmp_path / "a.interp", {**members, **with_json(members, spoil)}), why)

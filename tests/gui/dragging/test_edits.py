@@ -79,8 +79,11 @@ def edit(**values):
         (changed(name="a" * 501), "name that is not one"),
         (changed(edits=[edit(group="\x07")], solo=None), "name that is not one"),
         (changed(edits=[edit(feature={"layer": "a", "units": [1 << 30]})], solo=None), "no layer"),
-        (changed(edits=[edit()] * 1025, solo=None), "more than 1,024"),
+        (changed(edits=[edit()] * 4097, solo=None), "more than 4,096"),
         (" " * (17 << 20), "too large"),
+        ('{"version": 1, "edits": ' + "[" * 100_000, "nested too deeply"),
+        (changed(edits=[edit(amount=1e39)], solo=None), "too large"),
+        (changed(edits=[edit(place={"kind": "region", "region": [[]]})], solo=None), "same length"),
     ],
 )
 def test_what_is_no_stack_of_edits_is_refused_with_a_reason(qapp, text, why):
