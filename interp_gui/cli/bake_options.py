@@ -21,6 +21,11 @@ def bake_options(bake: argparse.ArgumentParser) -> None:
         "this only says how each edit would be baked",
     )
     bake.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="put the new file in the place of one that exists; the original is never written over",
+    )
+    bake.add_argument(
         "--format",
         choices=("auto", "checkpoint", "onnx"),
         default="auto",
@@ -44,3 +49,4 @@ def bake_options(bake: argparse.ArgumentParser) -> None:
         default=[],
         help="images on which baked and edited network are compared (made-up ones)",
     )
+    bake.set_defaults(parser=bake)

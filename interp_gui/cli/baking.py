@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from interp_gui.cli.edits import asked_edits, require_edits
+from interp_gui.cli.edit_options import check_edit_options, refuse_baseline
+from interp_gui.cli.edits import asked_edits, edits_of_file, require_edits
 from interp_gui.cli.opening import choice_of
 from interp_gui.cli.output import Output
 from interp_gui.cli.session import check_file, images_at_hand, local_engine, open_model
 from interp_gui.core.analysis import Inputs, Progress
-from interp_gui.core.errors import InterpError
+from interp_gui.core.errors import InterpError, OutputProblem
 from interp_gui.engine.messages import Run
 
 if TYPE_CHECKING:
@@ -23,13 +24,17 @@ _HANDLE = "model"
 
 def bake(options: argparse.Namespace, output: Output) -> int:
     """Open, bake, compare, write and tell."""
+    check_edit_options(options)
+    refuse_baseline(options)
     check_file(options.model)
+    _refuse_to_write_over(options)
+    stack = edits_of_file(options)
     at_hand = images_at_hand(options.images, output)
     engine = local_engine(safe_mode=options.safe_mode)
     model = open_model(
         engine, options.model, output, choice=choice_of(options), labelled=at_hand
     )  # fmt: skip
-    stack = asked_edits(options, engine, model, at_hand, output)
+    stack = asked_edits(options, stack, engine, model, at_hand, output)
     require_edits(stack)
     settings = {
         "path": os.path.abspath(options.out) if options.out else "", "format": options.format,
@@ -57,6 +62,17 @@ def bake(options: argparse.Namespace, output: Output) -> int:
         return 1
     output.answer(_document(found[-1], options.out), _lines(found[-1], options.out))
     return 0
+
+
+def _refuse_to_write_over(options: argparse.Namespace) -> None:
+    """Raise OutputProblem where the file exists; that it is the original is said by `bake`."""
+    if options.overwrite or not os.path.isfile(options.out):
+        return
+    if not os.path.samefile(options.out, options.model):
+        raise OutputProblem(
+            f"'{options.out}' exists already.",
+            hint="Choose another name, or say --overwrite to put the new file in its place.",
+        )
 
 
 def _document(table: "AnyResult", out: str) -> dict[str, Any]:

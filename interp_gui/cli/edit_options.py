@@ -1,6 +1,7 @@
 """How edits are typed; what they mean is in `cli.edits`, which loads numpy."""
 
 import argparse
+import math
 from typing import Any
 
 
@@ -46,6 +47,33 @@ def add_edit_options(parser: argparse.ArgumentParser) -> None:
         help="what --ablate puts in place of a feature: its mean over the images at hand, or zero "
         "(the mean)",
     )
+
+
+def check_edit_options(options: argparse.Namespace) -> None:
+    """Raise Usage for edits that say no number: told before anything is opened."""
+    parser: argparse.ArgumentParser = options.parser
+    for kind, text in options.typed_edits:
+        if kind == "ablate":
+            continue
+        _, equals, number = text.rpartition("=")
+        try:
+            amount = float(number)
+        except ValueError:
+            equals = ""
+        if not equals:
+            parser.error(
+                f"'--{kind} {text}' does not say how much: write --{kind} FEATURE=NUMBER, as in "
+                f"--{kind} features.14:7=2"
+            )
+        if not math.isfinite(amount):
+            parser.error(f"'--{kind} {text}' is not a finite number")
+
+
+def refuse_baseline(options: argparse.Namespace) -> None:
+    """Raise Usage where `--baseline` is neither mean nor zero."""
+    if options.baseline not in (None, "mean", "zero"):
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(f"'{options.baseline}' is no baseline: say mean or zero")
 
 
 def edit_options_given(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from interp_gui.cli.edit_options import refuse_baseline
 from interp_gui.cli.output import Output
 from interp_gui.core.analysis import parameter_infos
 from interp_gui.core.edit import Baseline, Edit, EditStack
@@ -38,20 +39,25 @@ def own_baseline(options: argparse.Namespace, analysis: "Analysis") -> dict[str,
 
     Raises
     ------
-    InvalidValue
+    Usage
         It is neither mean nor zero, and the analysis has no such setting.
     """
     if options.baseline is None:
         return {}
     if "baseline" in {info.name for info in parameter_infos(analysis.parameters)}:
         return {"baseline": options.baseline}
-    if options.baseline not in ("mean", "zero"):
-        raise InvalidValue(f"'{options.baseline}' is no baseline.", hint="Say mean or zero.")
+    refuse_baseline(options)
     return {}
+
+
+def edits_of_file(options: argparse.Namespace) -> EditStack:
+    """What `--edits` names, read before anything is opened; see `read_edits`."""
+    return read_edits(options.edits) if options.edits else EditStack()
 
 
 def asked_edits(
     options: argparse.Namespace,
+    stack: EditStack,
     engine: "LocalEngine",
     model: "ModelDescription",
     dataset: "Dataset | None",
@@ -59,14 +65,18 @@ def asked_edits(
 ) -> EditStack:
     """The edits that were typed, proved to fit the model, with means and deviations filled in.
 
+    Parameters
+    ----------
+    stack
+        Those of `edits_of_file`, behind which those stand that are typed.
+
     Raises
     ------
     EditProblem
         One does not fit: which one, and why.
     InvalidValue
-        A strength is missing or not a number.
+        There is no mean that an edit asks for.
     """
-    stack = read_edits(options.edits) if options.edits else EditStack()
     check_fit(stack, model, options.edits)
     for sentence in stack.warnings(model.weights_sha256):
         output.note(sentence)
@@ -158,16 +168,8 @@ def _parsed(kind: str, text: str, model: "ModelDescription") -> tuple[str, Featu
     """Kind, feature, place and number of one typed edit."""
     amount = 0.0
     if kind != "ablate":
-        text, equals, number = text.rpartition("=")
-        try:
-            amount = float(number)
-        except ValueError:
-            equals = ""
-        if not equals:
-            raise InvalidValue(
-                f"'--{kind} {text or number}' does not say how much.",
-                hint=f"Write --{kind} FEATURE=NUMBER, as in --{kind} features.14:7=2.",
-            )
+        text, _, number = text.rpartition("=")
+        amount = float(number)  # as `check_edit_options` has seen
     place = _PLACE.search(text)
     where = Place.parse(place[0]) if place else Place()
     feature = Feature.resolve(text[: place.start()] if place else text, model)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
-from interp_gui.cli.edits import asked_edits, own_baseline, require_edits
+from interp_gui.cli.edit_options import check_edit_options
+from interp_gui.cli.edits import asked_edits, edits_of_file, own_baseline, require_edits
 from interp_gui.cli.examples import examples_of, settings_of
 from interp_gui.cli.interventions import Interventions, intervention_lines
 from interp_gui.cli.labels import with_classes
@@ -49,7 +50,9 @@ def run_analysis(options: argparse.Namespace, output: Output) -> int:
 def _fresh(options: argparse.Namespace, output: Output) -> int:
     from interp_gui.engine.replay import computing_with
 
+    check_edit_options(options)
     check_file(options.model)
+    stack = edits_of_file(options)
     choice = choice_of(options)
     at_hand = images_at_hand(options.images, output)
     current = images_at_hand(options.image, output)
@@ -76,7 +79,7 @@ def _fresh(options: argparse.Namespace, output: Output) -> int:
             layer=model.layer(options.layer).name if options.layer else "",
             features=tuple(Feature.resolve(text, model) for text in options.feature),
             target=_target(engine, options.target, model) if options.target else Target(),
-            edits=asked_edits(options, engine, model, at_hand, output),
+            edits=asked_edits(options, stack, engine, model, at_hand, output),
             examples=examples,
             seed=options.seed or 0,
         )

@@ -6,6 +6,7 @@ that.
 """
 
 import math
+import re
 from typing import Literal
 
 import msgspec
@@ -259,7 +260,7 @@ class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
         try:
             version = msgspec.json.decode(text, type=_Versioned).version
         except msgspec.MsgspecError as problem:
-            raise EditProblem(f"This is not a stack of edits: {problem}.") from None
+            raise _not_edits(text, problem) from None
         if version > EDIT_FORMAT_VERSION:
             raise EditProblem(
                 f"These edits were written by a newer version (format {version}).",
@@ -268,9 +269,46 @@ class EditStack(msgspec.Struct, frozen=True, omit_defaults=False):
         try:
             found = msgspec.json.decode(text, type=cls)
         except msgspec.MsgspecError as problem:
-            raise EditProblem(f"This stack of edits cannot be read: {problem}.") from None
+            raise _unreadable(problem) from None
         return msgspec.structs.replace(found, version=EDIT_FORMAT_VERSION)
 
 
 class _Versioned(msgspec.Struct):
     version: int
+
+
+_NO_NUMBER = re.compile(r"[:\[,]\s*-?(NaN|Infinity)\b")
+"""What some programs write in JSON, which has no words for it."""
+
+
+def _not_edits(text: str | bytes, problem: msgspec.MsgspecError) -> EditProblem:
+    """Why some text is no stack of edits, in words."""
+    if isinstance(problem, msgspec.ValidationError):
+        return EditProblem(
+            "This is not a file of edits: another program wrote it, or it holds something else.",
+            hint="The menu of the intervention panel saves edits, and exported pictures hold them.",
+        )
+    words = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    found = _NO_NUMBER.search(words)
+    if found:
+        return EditProblem(
+            f"One of the edits holds '{found[1]}' where a number belongs.",
+            hint="Put a number in its place in the file.",
+        )
+    return EditProblem(
+        "This is not a file of edits, or it is damaged: it cannot be read as JSON.",
+        hint="Save the edits again from the menu of the intervention panel.",
+    )
+
+
+def _unreadable(problem: msgspec.MsgspecError) -> EditProblem:
+    """Which edit of a stack is not well formed."""
+    said, _, where = str(problem).partition(" - at `$")
+    at = re.search(r"edits\[(\d+)\]", where)
+    which = f"Edit {int(at[1]) + 1} of the file" if at else "This file of edits"
+    field = where.rpartition("]")[2].strip(".`")
+    return EditProblem(
+        f"{which} cannot be read.",
+        hint=f"{said}{f' in {field!r}' if field else ''}. Save it again from the panel, or mend "
+        "the file.",
+    )

@@ -26,13 +26,13 @@ def stack_of_json(data: str | bytes) -> EditStack:
         version.
     """
     if len(data) > MOST_BYTES:
-        raise EditProblem("This is too large to be a stack of edits.")
+        raise EditProblem("This is too large to be a file of edits.")
     if isinstance(data, bytes):
         data = data.removeprefix(b"\xef\xbb\xbf")
     start = data.lstrip()[:1]
     if start not in ("{", b"{"):
         raise EditProblem(
-            "This is not a stack of edits: it holds none.",
+            "This is not a file of edits: it holds none.",
             hint="Edits are kept as JSON that begins with a brace.",
         )
     try:
@@ -40,9 +40,9 @@ def stack_of_json(data: str | bytes) -> EditStack:
     except InterpError as problem:
         raise EditProblem(problem.message, hint=problem.hint) from None
     except RecursionError:
-        raise EditProblem("This is not a stack of edits: it is nested too deeply.") from None
+        raise EditProblem("This is not a file of edits: it is nested too deeply.") from None
     except (ValueError, OverflowError, MemoryError) as problem:
-        raise EditProblem(f"This is not a stack of edits: {problem}.") from None
+        raise EditProblem(f"This is not a file of edits: {problem}.") from None
     check_limits(stack)
     return stack
 

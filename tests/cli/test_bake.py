@@ -7,6 +7,7 @@ import pytest
 from interp_gui.cli import main
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.feature import Feature
+from interp_gui.core.place import Place
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_without_a_file_it_only_says_how(shapes, edits, capsys):
     ("text", "said"),
     [
         ('{"version": 99, "edits": []}', "newer version"),
-        ("nonsense", "nonsense|cannot|not"),
+        ("nonsense", "holds no edits"),
         (
             '{"version": 2, "edits": [{"feature": {"layer": "block9", "units": [1]}, '
             '"kind": "ablate"}]}',
@@ -83,3 +84,35 @@ def test_bad_files_of_edits_are_told(shapes, tmp_path, capsys, text, said):
     error = capsys.readouterr().err
     assert re.search(said, error)
     assert "Traceback" not in error
+
+
+def test_a_file_that_exists_is_written_over_only_on_request(shapes, edits, tmp_path, capsys):
+    target = tmp_path / "out.safetensors"
+    target.write_bytes(b"precious")
+    words = ["bake", "--model", shapes, "--edits", edits(OFF), "--out", str(target)]
+    assert main(words) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert target.read_bytes() == b"precious"
+    assert main([*words, "--overwrite"]) == 0
+    assert target.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("words", [("--scale", "mean:3"), ("--baseline", "median")])
+def test_wrong_words_are_refused_before_a_model_is_opened(
+    shapes, edits, monkeypatch, capsys, words
+):
+    monkeypatch.setattr("interp_gui.cli.baking.open_model", None)
+    assert main(["bake", "--model", shapes, "--edits", edits(OFF), *words]) == 2
+
+
+def test_onnx_is_named_only_where_it_takes_the_edit(shapes, edits, tmp_path, capsys):
+    target = str(tmp_path / "out.safetensors")
+    placed = Edit(
+        feature=OFF.feature, kind="ablate", place=Place("positions", positions=((0, 0),))
+    )  # fmt: skip
+    assert main(["bake", "--model", shapes, "--edits", edits(placed), "--out", target]) == 1
+    said = capsys.readouterr().err
+    assert "acts at a place only" in said
+    assert "ONNX" not in said
+    assert main(["bake", "--model", shapes, "--edits", edits(LIMIT), "--out", target]) == 1
+    assert "An ONNX file takes it." in capsys.readouterr().err

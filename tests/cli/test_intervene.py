@@ -8,9 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from interp_gui.cli.interventions import _percentile
 from interp_gui.core.edit import Baseline, Edit, EditStack
 from interp_gui.core.export import read_recipe
 from interp_gui.core.feature import Feature
+from interp_gui.core.interventions.kinds import EditEffect
 from tests.cli.conftest import LAYER, randomise
 
 UNIT = f"{LAYER}:7"
@@ -174,7 +176,10 @@ def stack_of(**fields):
         (stack_of(feature=Feature(layer=LAYER, units=(900,))), "Edit 1 of 'edits.json' (ablate"),
         (stack_of(feature=Feature(layer="nowhere", units=(1,))), "no layer named 'nowhere'"),
         ('{"version": 99, "edits": []}', "newer version"),
-        ('{"edits": []}', "not a stack of edits"),
+        ('{"edits": []}', "not a file of edits"),
+        ('{"hello": 1}', "another program"),
+        ('{"version": 2, "edits": [{"amount": NaN}]}', "'NaN' where a number belongs"),
+        ('{"version": 2, "edi', "is damaged"),
         ("[1, 2]", "'edits.json' holds no edits"),
         ("[]", "'edits.json' holds no edits"),
         ("", "'edits.json' holds no edits"),
@@ -205,15 +210,10 @@ def test_files_that_do_not_fit(intervene, tmp_path, text, message):
     ("words", "message"),
     [
         (("--ablate", f"{LAYER}:900"), "has no unit 900"),
-        (("--scale", UNIT), "does not say how much"),
-        (("--scale", f"{UNIT}=much"), "does not say how much"),
-        (("--scale", f"{UNIT}=nan"), "not a finite number"),
-        (("--steer", f"{UNIT}=inf"), "not a finite number"),
         (("--ablate", f"{UNIT}@t3"), "needs a layer with tokens"),
         (("--scale", f"{UNIT}@90,0=2"), "Edit 1 (scale"),
         (("--edits", "/nowhere/edits.json"), "There is no file"),
         ((), "no edit in force"),
-        (("--ablate", UNIT, "--baseline", "median"), "is no baseline"),
         (("--ablate", LAYER, "--baseline", "mean"), "no one mean"),
     ],
 )
@@ -221,6 +221,36 @@ def test_options_that_do_not_fit(intervene, words, message):
     code, document = intervene(*words)
     assert code == 1
     assert message in document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--scale", UNIT), "does not say how much"),
+        (("--scale", f"{UNIT}=much"), "does not say how much"),
+        (("--scale", f"{UNIT}=nan"), "not a finite number"),
+        (("--steer", f"{UNIT}=inf"), "not a finite number"),
+        (("--ablate", UNIT, "--baseline", "median"), "is no baseline"),
+    ],
+)
+def test_what_is_typed_wrong_is_refused_before_a_model_is_opened(
+    intervene, monkeypatch, words, message
+):
+    monkeypatch.setattr("interp_gui.cli.running.open_model", None)
+    code, document = intervene(*words)
+    assert code == 2
+    assert message in document["error"]["message"]
+
+
+def test_shares_of_random_features_have_a_digit_that_means_something():
+    ran = [
+        EditEffect(
+            index=0, state="effective", effect=0.55, controls=tuple(i / 100 for i in range(100))
+        )
+    ]
+    assert _percentile(ran) == 55.0
+    three = [EditEffect(index=0, state="effective", effect=1.5, controls=(0.0, 1.0, 2.0))]
+    assert _percentile(three) == 66.7
 
 
 def test_without_images_at_hand_zero_is_said(run, small, photographs, tmp_path):
