@@ -120,16 +120,23 @@ def _refusal(found: Baked, work: _Work) -> EditProblem:
     first = refused[0]
     count, total = len(refused), len(found.outcomes)
     some = f"{count} of {total} edits" if total > 1 else "The edit"
-    others = "" if work.onnx else " An ONNX file takes more kinds of edits."
-    hint = (
-        f"The others can be written without (--partial).{others}"
-        if count < total
-        else others.strip()
-    )
+    more = _taken_by_onnx(work, [each.index for each in refused])
+    hint = f"The others can be written without (--partial). {more}" if count < total else more
     return EditProblem(
         f"{some} cannot be baked: {first.text}, because {first.why}. Nothing was written.",
-        hint=hint,
+        hint=hint.strip(),
     )
+
+
+def _taken_by_onnx(work: _Work, refused: Sequence[int]) -> str:
+    """Whether an ONNX file takes edits that weights do not, as a sentence; empty if none."""
+    if work.onnx:
+        return ""
+    _, nodes = plan_nodes(work.context.model, work.stack)
+    taken = sum(index in nodes for index in refused)
+    if taken == len(refused):
+        return f"An ONNX file takes {'it' if taken == 1 else 'them'}."
+    return f"An ONNX file takes {taken} of these {len(refused)}." if taken else ""
 
 
 def _about(work: _Work, found: Baked) -> dict[str, Any]:
@@ -195,14 +202,23 @@ def _write_nodes(work: _Work, found: Baked) -> Written:
         raise EditProblem(f"The edits cannot be baked: {problem}. Nothing was written.") from None
 
 
-def _compared(off: float, pictures: Pictures) -> str:
-    """What the comparison gave, in a sentence."""
+def _compared(off: float, pictures: Pictures, like: str) -> str:
+    """What the comparison with the network that was to be baked gave, in a sentence."""
     if off == 0:
-        return f"The baked network answers exactly as the edited one does, on {pictures.text}."
+        return f"The baked network answers exactly as {like}, on {pictures.text}."
     allowed = f"{off:.2g} of the largest number, on {pictures.text}; {AGREEMENT:.5f} is allowed."
     if off <= AGREEMENT:
-        return f"The baked network answers as the edited one does, to {allowed}"
+        return f"The baked network answers as {like}, to {allowed}"
     return f"The baked network's answers are off by {allowed}"
+
+
+def _like(found: Baked) -> str:
+    """What a baked network is compared with: where edits are left out, only the others."""
+    count, total = sum(each.baked for each in found.outcomes), len(found.outcomes)
+    if count == total:
+        return "the edited one does"
+    edits = "edit" if total == 1 else "edits"
+    return f"the network with {'this' if count == 1 else 'these'} {count} of {total} {edits} does"
 
 
 def _table(work: _Work, found: Baked, written: Written | None) -> Table:
@@ -216,7 +232,7 @@ def _table(work: _Work, found: Baked, written: Written | None) -> Table:
     )
     notes = [*work.stack.warnings(work.context.model.description.weights_sha256)]
     if compared:
-        notes.append(_compared(off, work.pictures))
+        notes.append(_compared(off, work.pictures, _like(found)))
         if found.precision == "double":
             notes.append(
                 "Compared in double precision: in single precision this network turns rounding "
