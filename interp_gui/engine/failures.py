@@ -79,7 +79,7 @@ def ending(code: int) -> str:
     if code == EXIT_DEVICE_LOST:
         return "The GPU reported an error after which the engine had to end."
     if code == -getattr(signal, "SIGKILL", 9):
-        return "The engine was killed by the system, most likely because memory ran out."
+        return "The engine was killed: by somebody, or by the system because memory ran out."
     if code < 0:
         try:
             name = signal.Signals(-code).name
@@ -101,9 +101,12 @@ def lost(reason: str, details: str, *, opening: str = "", down: bool = False) ->
     """
     hint = "The engine starts anew; try again, and what was computed before is used again."
     if down:
-        hint = "Restart the engine (menu Help), then try again."
+        hint = "Restart the engine (menu Help), then try again: it goes on from what was kept."
     elif "memory" in reason:
-        hint = "The engine starts anew. Close other models or programs, or ask for less at once."
+        hint = (
+            "The engine starts anew: run this again, and it goes on from what was kept. Close "
+            "other models or programs first if memory is short, or ask for less at once."
+        )
     if opening:
         hint = f"'{opening}' is not opened again by itself; what else was open is."
     return ErrorInfo(
