@@ -1,8 +1,9 @@
 """Writing a checkpoint that is opened and tried before it gets its name."""
 
+import errno
 import os
+import re
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from interp_gui.checkpoints.folders import CONFIG, is_huggingface
 from interp_gui.checkpoints.formats import CheckpointFile, inspect_file
 from interp_gui.checkpoints.match import Tensors
 from interp_gui.core.errors import FileProblem, OutputProblem
-from interp_gui.core.export.files import output_problem
+from interp_gui.core.export.files import aside_name, output_problem, refuse_special
 
 WEIGHTS = "model.safetensors"
 _LONGEST_SIDE_FILE = 16 << 20  # bytes
@@ -49,6 +50,15 @@ def check_target(target: Path, original: str, *, folder: bool) -> None:
     OutputProblem
         With the reason and what to do.
     """
+    try:
+        _check_target(target, original, folder=folder)
+    except OSError as problem:
+        raise output_problem(target, problem) from problem
+
+
+def _check_target(target: Path, original: str, *, folder: bool) -> None:
+    if not (folder and target.is_dir()):
+        refuse_special(target)
     parts = [Path(original)]
     with suppress(FileProblem):
         parts = [*parts, *inspect_file(original).parts]
@@ -61,7 +71,9 @@ def check_target(target: Path, original: str, *, folder: bool) -> None:
                 hint="Choose another name, in another folder for a Hugging Face model.",
             )
     if not target.parent.is_dir():
-        raise output_problem(target, FileNotFoundError(2, "no folder"))
+        raise output_problem(target, FileNotFoundError(errno.ENOENT, "no folder"))
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise output_problem(target, PermissionError(errno.EACCES, "no permission"))
     if folder:
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise OutputProblem(
@@ -73,8 +85,6 @@ def check_target(target: Path, original: str, *, folder: bool) -> None:
                 hint="Give the name of a folder, without a suffix.",
             )
         return
-    if target.is_dir():
-        raise OutputProblem(f"'{target}' is a folder.", hint="Give the name of a file inside it.")
     if is_huggingface(target.parent):
         raise OutputProblem(
             f"The folder of '{target.name}' holds a {CONFIG} of another model, which would be "
@@ -89,7 +99,7 @@ def staged(target: Path, *, folder: bool) -> Iterator[Stage]:
 
     Nothing is left of it where the block ends with an exception.
     """
-    place = target.parent / f".{target.name[:80]}.{uuid.uuid4().hex[:12]}"
+    place = target.parent / aside_name(target.name)
     try:
         place.mkdir()
         inner = place / target.name
@@ -115,7 +125,12 @@ def write_safetensors(path: Path, tensors: Tensors, metadata: Mapping[str, str])
     try:
         save_file(own, str(path), metadata={**metadata, "format": "pt"})
     except SafetensorError as problem:
-        raise OutputProblem(f"'{path.name}' cannot be written: {problem}.") from None
+        code = re.search(r"\(os error (\d+)\)", str(problem))
+        if code is not None:  # told as every other file that cannot be written
+            raise OSError(int(code[1]), os.strerror(int(code[1]))) from problem
+        raise OutputProblem(
+            f"'{path.name}' cannot be written: {problem}.", hint="Choose another folder."
+        ) from None
 
 
 def copy_beside(file: CheckpointFile, folder: Path) -> None:

@@ -39,12 +39,11 @@ def open_atomically(path: Path | str, *, durable: bool = True) -> Iterator[IO[by
         As `write_atomically`.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputProblem(f"'{target}' is a folder.", hint="Give the name of a file inside it.")
+    refuse_special(target)
     # through a link, as every program writes: it stays, and what it leads to is written
     place = Path(os.path.realpath(target))
     # made by os.open and not by tempfile, which gives 0600 whatever the user's mask says
-    temporary = place.parent / f".{place.name[:80]}.{uuid.uuid4().hex[:12]}"
+    temporary = place.parent / aside_name(place.name)
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
@@ -60,6 +59,38 @@ def open_atomically(path: Path | str, *, durable: bool = True) -> Iterator[IO[by
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def refuse_special(target: Path) -> None:
+    """Refuse a target that is there and no plain file: a rename would put one in its place.
+
+    Raises
+    ------
+    OutputProblem
+        It is a folder, a device or a pipe, its name is too long, or it may not be looked at.
+    """
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as problem:
+        raise output_problem(target, problem) from problem
+    except ValueError:
+        raise OutputProblem(
+            f"'{target}' is no name of a file.", hint="Choose another name."
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise OutputProblem(f"'{target}' is a folder.", hint="Give the name of a file inside it.")
+    if not stat.S_ISREG(mode):
+        raise OutputProblem(
+            f"'{target}' is a device or a pipe, not a file.", hint="Give the name of a file."
+        )
+
+
+def aside_name(name: str) -> str:
+    """A hidden name beside a file of that name, which nothing else has and every disk takes."""
+    short = os.fsencode(name)[:80].decode(errors="ignore")
+    return f".{short}.{uuid.uuid4().hex[:12]}"
 
 
 def make_folder(path: Path | str) -> Path:
