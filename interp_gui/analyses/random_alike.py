@@ -105,16 +105,19 @@ def others(
 def _turned(
     basis: NDArray[np.float64], count: int, random: np.random.Generator, taken: Taken
 ) -> Iterator[Other]:
-    q, r = np.linalg.qr(basis)
-    size, vectors = q.shape
+    r = np.linalg.qr(basis)[1]
+    size, vectors = basis.shape
     span = taken.span if taken.span is not None else np.zeros((size, 0))
-    if vectors < basis.shape[1] or size - span.shape[1] < vectors:
+    # with no room to spare every one would span the same, which may be what the edit itself does
+    if size - span.shape[1] <= vectors:
         return
     for _ in range(count):
-        drawn = random.standard_normal(q.shape)
+        drawn = random.standard_normal(basis.shape)
         if span.shape[1]:
             drawn -= span @ (span.T @ drawn)
-        yield (), np.linalg.qr(drawn)[0] @ r
+        q, triangle = np.linalg.qr(drawn)
+        # QR fixes the signs: without this no direction and its opposite would be as likely
+        yield (), (q * np.where(np.diag(triangle) < 0, -1.0, 1.0)) @ r
 
 
 def _sets(

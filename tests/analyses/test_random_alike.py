@@ -107,3 +107,29 @@ def test_sets_are_all_different(size):
     assert len({frozenset(picked) for picked, _ in drawn}) == len(drawn)
     # of 8 - size units
     assert len(drawn) == {2: 15, 3: 10, 4: 1}[size]
+
+
+def test_a_vector_and_its_opposite_are_as_likely():
+    feature = Feature(layer="a", vectors=SLANTED)
+    change = change_of(Edit(feature=feature, kind="project_out"), VALUE, AXES)
+    random = np.random.default_rng(0)
+    signs = [np.sign(basis) for _, basis in others(change, 400, random)]
+    ahead = np.mean(np.stack(signs) > 0, axis=0)
+    assert (np.abs(ahead - 0.5) < 0.1).all()
+
+
+def test_vectors_without_room_to_spare_have_no_others():
+    """One unit has one direction: another one would be itself."""
+    value = VALUE[:1]
+    change = change_of(
+        Edit(feature=Feature(layer="a", vectors=((2.0,),)), kind="project_out"), value, AXES
+    )
+    assert others(change, 3, np.random.default_rng(0)) == []
+    change = change_of(
+        Edit(feature=Feature(layer="a", vectors=SLANTED[:1]), kind="project_out"), VALUE, AXES
+    )
+    # the one direction that is left may be what is edited
+    left = taken(Feature(layer="a", units=tuple(range(8))))
+    assert others(change, 3, np.random.default_rng(0), taken=left) == []
+    room = taken(Feature(layer="a", units=tuple(range(7))))
+    assert len(others(change, 3, np.random.default_rng(0), taken=room)) == 3

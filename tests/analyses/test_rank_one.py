@@ -33,10 +33,13 @@ def labelled(pictures):
     return Dataset(name="d", images=images, classes={"circle": 0, "star": 6})
 
 
-def run(runtime, dataset, *, layer="head", images=None, features=(), edits=EditStack(), **settings):
+def run(
+    runtime, dataset, *, layer="head", images=None, features=(), edits=EditStack(), measured=8,
+    **settings,
+):  # fmt: skip
     chosen = dataset.paths[:2] if images is None else images
     inputs = Inputs(images=chosen, dataset=dataset, layer=layer, features=features, edits=edits)
-    made = ANALYSIS.settings({"images": 8, "controls": 2, **settings})
+    made = ANALYSIS.settings({"images": measured, "controls": 2, **settings})
     check_needs(ANALYSIS, runtime, inputs, made)
     before = weights_sha256(runtime.module.state_dict())
     steps = list(ANALYSIS.run(Context(model=runtime, inputs=inputs), made))
@@ -108,3 +111,60 @@ def test_other_edits_and_a_missing_image_are_refused(shapes, labelled):
         run(shapes, labelled, edits=EditStack(edits=(edit,)))
     with pytest.raises(InvalidValue, match="second"):
         run(shapes, labelled, images=labelled.paths[:1])
+
+
+def test_random_keys_are_never_the_key(shapes, labelled, monkeypatch):
+    """Among few images the key itself would be drawn, and stand beside itself as a control."""
+    from interp_gui.analyses.rank_one_edit import analysis
+
+    keys = []
+    true = analysis.rank_one
+
+    def seen(matrix, key, value, inverse):
+        keys.append(key / np.linalg.norm(key))
+        return true(matrix, key, value, inverse)
+
+    monkeypatch.setattr(analysis, "rank_one", seen)
+    found = run(shapes, labelled, controls=20, measured=100)
+    own, *others = keys
+    # the key is that of one of twelve images
+    assert len(others) == 11
+    assert max(abs(own @ other) for other in others) < 1 - 1e-6
+    notes = " ".join(found["price"].notes)
+    assert "Of 20 controls asked for there are 11" in notes
+    assert "controls asked for" not in " ".join(run(shapes, labelled)["price"].notes)
+
+
+def test_no_input_of_the_key_s_image_is_a_control():
+    from interp_gui.analyses.dataset_pass import Known
+    from interp_gui.analyses.rank_one_edit.analysis import _other_keys
+    from interp_gui.analyses.rank_one_edit.passing import Measured
+
+    images = [Known(i, ImageEntry(path=f"{i}.png"), sha, -1) for i, sha in enumerate("aba")]
+    keys = np.array([[1.0, 0], [0, 1], [1, 1], [-3, 0], [0, 0], [1, 2], [2, 1]])
+    owners = np.array([0, 0, 1, 1, 1, 1, 2])
+    measured = Measured(images, np.eye(2), keys, owners, 1.0, np.zeros((3, 4)))
+    found = _other_keys(np.array([2.0, 0.0]), measured, "a")
+    # the third picture is the first once more; (-3, 0) is the key turned round
+    np.testing.assert_array_equal(found, [[1, 1], [1, 2]])
+
+
+def test_inputs_know_their_image(shapes, labelled):
+    from interp_gui.analyses.rank_one_edit.passing import measure
+    from interp_gui.runtimes.baking.rank_one import keyed_layer
+
+    batch = load_batch(labelled.paths, shapes.preprocessing)
+    keyed = keyed_layer(shapes, "head", batch[:1])
+    context = Context(model=shapes, inputs=Inputs(dataset=labelled))
+    steps = measure(context, shapes, keyed, 8, None)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as stop:
+        measured = stop.value
+    for key, owner in zip(measured.keys, measured.owners, strict=True):
+        path = measured.images[owner].entry.path
+        one = load_batch([path], shapes.preprocessing)
+        held = shapes.forward(one, capture=[keyed.reads]).captured[keyed.reads]
+        np.testing.assert_allclose(held.reshape(-1), key, atol=1e-4)
+    assert sorted(set(measured.owners.tolist())) == list(range(8))

@@ -48,7 +48,7 @@ class Parameters:
     """Settings of `dataset-effect`."""
 
     controls: int = parameter(
-        3, help="Times that the same changes are made to other, random features for comparison.",
+        10, help="Times that the same changes are made to other, random features for comparison.",
         minimum=0, maximum=100,
     )  # fmt: skip
     shown: int = parameter(
@@ -123,7 +123,9 @@ def _notes(
         times = len(compared.controls)
         notes.append(
             f"Controls: {times} {'time' if times == 1 else 'times'} the same change at each "
-            "position of each image, made to other, random features of the layer."
+            "position of each image, made to other, random features of the layer. If none of them "
+            f"changes as much, chance alone does so once in {times + 1} times (p = "
+            f"{1 / (times + 1):.2g}): no more can be said with so many."
         )
     notes += [compared.drawn.note] if compared.drawn.note else []
     if not (true >= 0).any():
@@ -135,7 +137,7 @@ def _notes(
         notes.append("The Target's class is that of the unedited answer, image by image.")
     step = batch_size(context, parameters.batch)
     return (
-        *notes, *broken_notes(compared.broken), *compared.route.notes,
+        *notes, *broken_notes(compared.broken), *compared.unkept, *compared.route.notes,
         *batch_notes(context, step, parameters.batch),
     )  # fmt: skip
 

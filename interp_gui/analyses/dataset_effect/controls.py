@@ -86,7 +86,8 @@ class Controls:
     layers
         Whose edits are moved, in order of execution.
     note
-        Why there are none, or which edits stay as they are; empty if there is nothing to say.
+        Why there are none, which edits stay as they are, or where controls are not free of what
+        is edited; empty if there is nothing to say.
     """
 
     layers: tuple[LayerInfo, ...] = ()
@@ -102,7 +103,8 @@ def draw_controls(context: Context, stack: EditStack, count: int) -> Controls:
         layer.name: _why_not(layer, [e for _, e in stack.at(layer.name)]) for layer in layers
     }
     movable = tuple(layer for layer in layers if not reasons[layer.name])
-    note = " ".join(dict.fromkeys(text for text in reasons.values() if text))
+    shared = [_why_shared(layer, stack.at(layer.name)) for layer in movable] if count else []
+    note = " ".join(dict.fromkeys(text for text in (*reasons.values(), *shared) if text))
     if not movable or not count:
         return Controls(note=note)
     drawn = []
@@ -123,19 +125,41 @@ def _why_not(layer: LayerInfo, edits: Sequence[Edit]) -> str:
         return f"Every unit of {layer.name} is edited, so there are no others to compare with."
     if len({edited_axis(edit, layer.axes) for edit in edits}) > 1:
         return f"Heads and units of {layer.name} are edited together, which has no control."
+    bases = [edit.feature.basis(size) for edit in edits if _along_vectors(edit.feature)]
+    if bases and np.linalg.matrix_rank(np.concatenate(bases, axis=1)) >= size:
+        return f"Every direction of {layer.name} is edited, so there are no others to compare with."
     return ""
+
+
+def _why_shared(layer: LayerInfo, edits: Sequence[tuple[int, Edit]]) -> str:
+    """That controls cannot keep clear of what is edited; empty where they can."""
+    size = layer.shape[edited_axis(edits[0][1], layer.axes)]
+    if 2 * len(_plain_units(edits)) <= size:
+        return ""
+    return (
+        f"More than half of {layer.name} is edited, so controls change some of that too, though "
+        "never a unit by what it is changed by itself: they say less."
+    )
+
+
+def _plain_units(edits: Sequence[tuple[int, Edit]]) -> list[int]:
+    plain = [edit for _, edit in edits if not _along_vectors(edit.feature)]
+    return sorted({u for edit in plain for u in edit.feature.units})
 
 
 def _drawn(
     layer: LayerInfo, edits: Sequence[tuple[int, Edit]], random: np.random.Generator
 ) -> dict[int, Moved]:
     size = layer.shape[edited_axis(edits[0][1], layer.axes)]
-    plain = [edit for _, edit in edits if not _along_vectors(edit.feature)]
-    units = sorted({u for edit in plain for u in edit.feature.units})
+    units = _plain_units(edits)
     free = np.setdiff1d(np.arange(size), units)
-    # more than half the layer has no room beside itself: then some of it is drawn again
-    pool = free if len(free) >= len(units) else np.arange(size)
-    others = dict(zip(units, random.permutation(pool).tolist(), strict=False))
+    if len(free) >= len(units):
+        others = dict(zip(units, random.permutation(free).tolist(), strict=False))
+    else:
+        # no room beside itself: each unit's change goes one on around a random ring of all units,
+        # and so never to the unit itself
+        ring = random.permutation(size)
+        others = dict(zip(ring.tolist(), np.roll(ring, -1).tolist(), strict=True))
     bases = {i: edit.feature.basis(size) for i, edit in edits if _along_vectors(edit.feature)}
     turned = _turned(bases, size, random)
     return {

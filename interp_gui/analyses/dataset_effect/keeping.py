@@ -11,7 +11,7 @@ import numpy as np
 from interp_gui.analyses.asked import main_output
 from interp_gui.analyses.dataset_effect.answers import Compared
 from interp_gui.analyses.dataset_pass import Known, decoded
-from interp_gui.analyses.kept_rows import KeptRows
+from interp_gui.analyses.kept_rows import KeptRows, kept_rows
 from interp_gui.analyses.passes import (
     Route,
     batch_size,
@@ -24,14 +24,14 @@ from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.runtime import Array
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same images would give other rows; part of cache keys."""
 
 
 def unedited_rows(context: Context, runner: str) -> KeptRows:
     """Outputs of the network as it is, shared by all that ask about it."""
     key = {"kind": "answers", "version": VERSION, "output": main_output(context)}
-    return KeptRows(context.folder_of({**key, **identity(context, runner=runner)}))
+    return kept_rows(context, {**key, **identity(context, runner=runner)})
 
 
 def edited_rows(context: Context, control: int | None) -> KeptRows:
@@ -42,7 +42,7 @@ def edited_rows(context: Context, control: int | None) -> KeptRows:
     }  # fmt: skip
     if control is not None:
         key["seed"] = context.inputs.seed
-    return KeptRows(context.folder_of({**key, **identity(context)}))
+    return kept_rows(context, {**key, **identity(context)})
 
 
 def route_of(

@@ -31,6 +31,8 @@ from interp_gui.runtimes.baking.rank_one import (
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 
 Vector = NDArray[np.float64]
+_ALIKE = 1.0 - 1e-6
+"""Two keys whose cosine is above this are one key."""
 
 
 def _run(context: Context, settings: Settings) -> Steps:
@@ -57,10 +59,10 @@ def _run(context: Context, settings: Settings) -> Steps:
             hint="Choose another place, or an earlier layer.",
         )
     changed = rank_one(keyed.matrix, key, value, inverse)
-    matrices = [
-        changed,
-        *_controls(context, settings.controls, keyed, key, value, inverse, measured),
-    ]
+    controls = _controls(
+        context, settings.controls, keyed, key, value, inverse, measured, image.sha256
+    )
+    matrices = [changed, *controls]
     networks = [with_weights(runtime.module, keyed.changed(matrix)) for matrix in matrices]
     after = yield from answers(context, runtime, networks, measured.images)
     facts = _facts(
@@ -156,17 +158,31 @@ def _value(
 
 def _controls(
     context: Context, count: int, keyed: KeyedLayer, key: Vector, value: Vector, inverse: Inverse,
-    measured: Measured,
+    measured: Measured, sha256: str,
 ) -> list[NDArray[np.float64]]:  # fmt: skip
     """The same change of value for random inputs of the layer, made as long as the key."""
     random = np.random.default_rng((context.inputs.seed, 1))
     step = value - keyed.matrix @ key
-    lengths = np.linalg.norm(measured.keys, axis=1)
-    pool = measured.keys[lengths > 0]
+    pool = _other_keys(key, measured, sha256)
     found: list[NDArray[np.float64]] = []
     for index in random.permutation(len(pool))[:count]:
         other = pool[index] * (np.linalg.norm(key) / np.linalg.norm(pool[index]))
         found.append(rank_one(keyed.matrix, other, keyed.matrix @ other + step, inverse))
+    return found
+
+
+def _other_keys(key: Vector, measured: Measured, sha256: str) -> NDArray[np.float64]:
+    """Inputs that are not of the key's image, and do not point its way either.
+
+    Parameters
+    ----------
+    sha256
+        Of the image that the key is taken from.
+    """
+    lengths = np.linalg.norm(measured.keys, axis=1)
+    elsewhere = np.array([image.sha256 != sha256 for image in measured.images], bool)
+    along = np.abs(measured.keys @ key) <= _ALIKE * lengths * np.linalg.norm(key)
+    found: NDArray[np.float64] = measured.keys[(lengths > 0) & along & elsewhere[measured.owners]]
     return found
 
 
@@ -210,6 +226,11 @@ def _tables(
         "the same length the same change of value.",
         *broken_notes(measured.broken),
     ]
+    if len(prices) - 1 < settings.controls:
+        notes.append(
+            f"Of {settings.controls} controls asked for there are {len(prices) - 1}: the images at "
+            "hand hold no more inputs of other images that point another way than the key."
+        )
     if facts["added_to_moment"]:
         notes.append(
             "The layer's inputs do not span all directions, so "

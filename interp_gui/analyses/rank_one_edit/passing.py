@@ -31,6 +31,8 @@ class Measured:
         Second moment of the inputs (n, n), the mean over places and images.
     keys
         Some inputs (k, n), drawn evenly, as random keys.
+    owners
+        (k,) place in `images` of the image that each key is of.
     mean, deviation
         Of the coordinate of a direction in the outputs; zeros where none was asked for.
     truths
@@ -42,6 +44,7 @@ class Measured:
     images: list[Known]
     moment: NDArray[np.float64]
     keys: NDArray[np.float64]
+    owners: NDArray[np.int64]
     deviation: float
     before: NDArray[np.float64]
     broken: dict[int, str] = field(default_factory=dict)
@@ -72,6 +75,7 @@ def measure(
     sums = np.zeros(2)
     random = np.random.default_rng(context.inputs.seed)
     keys: list[NDArray[np.float64]] = []
+    owners: list[NDArray[np.int64]] = []
     before: list[NDArray[np.float64]] = []
     images: list[Known] = []
     each_image = max(1, _KEPT_KEYS // max(len(chosen), 1))
@@ -80,12 +84,16 @@ def measure(
         context.check()
         part = decoded(context, chosen[start : start + _BATCH], broken)
         inputs = [preprocess(pixels, runtime.preprocessing) for _, pixels in part]
+        first = len(images)
         for batch in stacks(inputs):
             ran = runtime.forward(batch, capture=[keyed.reads])
             rows = vectors_of(ran.captured[keyed.reads], info)
             moment += rows.T @ rows
             seen += len(rows)
-            keys.append(rows[random.permutation(len(rows))[: each_image * len(batch)]])
+            picked = random.permutation(len(rows))[: each_image * len(batch)]
+            keys.append(rows[picked])
+            owners.append(first + picked // (len(rows) // len(batch)))
+            first += len(batch)
             before.append(ran.outputs[output].astype(np.float64))
             if direction is not None:
                 along = rows @ (keyed.matrix.T @ direction)
@@ -96,8 +104,8 @@ def measure(
         raise InvalidValue("None of the images at hand can be read.")
     spread = max(sums[1] / seen - (sums[0] / seen) ** 2, 0.0)
     return Measured(
-        images, moment / seen, np.concatenate(keys), float(np.sqrt(spread)),
-        np.concatenate(before), broken,
+        images, moment / seen, np.concatenate(keys), np.concatenate(owners),
+        float(np.sqrt(spread)), np.concatenate(before), broken,
     )  # fmt: skip
 
 

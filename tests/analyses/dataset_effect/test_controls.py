@@ -78,15 +78,27 @@ def test_controls_hang_on_the_seed_alone(drawn):
 
 
 def test_more_than_half_a_layer_shares_units_with_its_control(drawn):
-    _, _, found = drawn(units_edit(*range(10)))
+    _, _, found = drawn(units_edit(*range(10)), count=40)
     for control in found.controls:
         assert len(set(control.moved[0][0])) == 10
+        assert all(own != other for own, other in enumerate(control.moved[0][0]))
+    assert len({control.moved[0][0] for control in found.controls}) == 40
+    assert found.note.startswith("More than half of last is edited")
+    assert not drawn(units_edit(*range(6)))[2].note
 
 
 def test_all_units_have_no_others(drawn):
     _, _, found = drawn(units_edit(*range(12)))
     assert not found.controls
     assert "no others" in found.note
+
+
+def test_all_directions_have_no_others(drawn):
+    _, _, found = drawn(vectors_edit(*np.random.default_rng(0).normal(size=(12, 12))))
+    assert not found.controls
+    assert found.note == (
+        "Every direction of last is edited, so there are no others to compare with."
+    )
 
 
 def test_layers_are_named_as_the_model_names_them(drawn):

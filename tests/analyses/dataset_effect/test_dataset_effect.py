@@ -208,7 +208,7 @@ def test_a_cancelled_run_goes_on_and_counts_nothing_twice(runtimes, labelled, co
             inputs=Inputs(dataset=labelled, edits=EDITS, **more),
         )  # fmt: skip
         found = {}
-        for step in ANALYSIS.run(context, ANALYSIS.settings({})):
+        for step in ANALYSIS.run(context, ANALYSIS.settings({"controls": 3})):
             if not isinstance(step, Progress):
                 found[step.key] = step
         return found
@@ -316,7 +316,7 @@ def test_where_memory_is_short_fewer_images_are_asked_about_at_once(
 def test_edits_of_two_layers_have_controls_too(runtimes, labelled, run_analysis):
     stack = EditStack((ablate(1, 4, layer="act"), ablate(2, 7)))
     ran = run_analysis(ANALYSIS, runtimes["cnn"], dataset=labelled, edits=stack)
-    assert ran.last["summary"].numbers["controls"] == 3
+    assert ran.last["summary"].numbers["controls"] == 10
     row = row_of(ran.last["summary"], "divergence of the answer (nats)")
     assert row["lowest control"] > 0
 
@@ -384,7 +384,7 @@ def test_a_mean_from_elsewhere_and_another_images_value_are_understood(
         batch, edits=context.inputs.edits, sources=context.sources
     ).outputs["output"]  # fmt: skip
     np.testing.assert_array_equal(results["images"].values["after"], wanted.argmax(axis=1))
-    assert results["summary"].numbers["controls"] == 3
+    assert results["summary"].numbers["controls"] == 10
 
 
 def test_what_it_costs_falls_when_images_are_known(runtimes, labelled, run_analysis):

@@ -94,6 +94,6 @@ def test_a_shortcut_is_found_as_a_direction_and_removed(tmp_path, run_analysis):
     assert accuracy["before"] < 0.75  # the marker misleads
     assert accuracy["after"] > 0.88
     assert accuracy["controls"] < accuracy["change"] / 2
-    assert accuracy["controls that change as much"] == "0 of 3"
+    assert accuracy["controls that change as much"] in ("0 of 10", "1 of 10")
     assert ran.last["summary"].numbers["right_to_wrong"] <= 2
     assert ran.last["summary"].numbers["p_by_chance"] == pytest.approx(0, abs=0.01)
