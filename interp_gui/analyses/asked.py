@@ -16,6 +16,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.image_changes import changed_pixels, changes_of, words_for
 from interp_gui.core.image_edit import ImageEdit
 from interp_gui.core.images import image_sha256
+from interp_gui.core.interventions.words import words_of
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import as_shown, cropped, normalised, read_for
 from interp_gui.core.runtime import Forward
@@ -175,7 +176,7 @@ def edit_notes(context: Context) -> tuple[str, ...]:
     stack, notes = context.inputs.edits, []
     active = stack.active
     if active:
-        what = ", ".join(f"{edit.kind} {edit.feature.title}" for edit in active)
+        what = ", ".join(words_of(edit) for edit in active)
         edits = "an edit" if len(active) == 1 else f"{len(active)} edits"
         notes.append(f"Computed with {edits} of the network: {what}.")
     changes = changes_asked_of(context.inputs)

@@ -200,7 +200,7 @@ def test_a_network_of_our_own_and_one_baked_before(tmp_path):
     again, _ = hold(tmp_path / "one.safetensors", second, tmp_path / "two.safetensors")
     assert again.description.architecture == "shapes_cnn"
     (note,) = [note for note in again.description.notes if "Baked from" in note]
-    assert "Scale 0.5 block2:3. Before that: Scale 0 mean:3." in note
+    assert "Scale × 0.5 block2:3. Before that: Scale × 0 mean:3." in note
     record = record_of(inspect_file(tmp_path / "two.safetensors"))
     assert [step.edits.edits for step in record.steps] == [tuple(first), tuple(second)]
     assert record.earlier[0].source == opened(shapes()).description.name
@@ -248,6 +248,15 @@ def test_nothing_is_written_unless_asked_or_where_edits_cannot_be_baked(tmp_path
     table = run(runtime, [good, bad], path=str(target), partial=True)[-1]
     assert [row[1] for row in table.cells] == ["yes", "no"]
     assert record_of(inspect_file(target)).told == ("Switch off mean:3",)
+    assert any("as the network with this 1 of 2 edits does" in note for note in table.notes)
+    assert not any("edited one" in note for note in table.notes)
+
+
+def test_edits_are_called_what_the_panel_calls_them():
+    marker = Feature(layer="mean", vectors=((1.0, *[0.0] * 95),), name="concept: marker")
+    steer = Edit(feature=units("mean", 3), kind="add", amount=2.0, deviation=(0.5,))
+    (table,) = run(opened(shapes()), [Edit(feature=marker, kind="ablate"), steer])
+    assert [row[0] for row in table.cells] == ["Switch off concept: marker", "Steer + 2 σ mean:3"]
 
 
 def test_the_original_is_never_written_over(tmp_path, saved):

@@ -66,7 +66,7 @@ def random_of(seed: int, feature: Feature) -> np.random.Generator:
 def _why_not(asked: Answering, found: Ran, index: int) -> str:
     if asked.target is None:
         return "There is no Target to compare by: choose one."
-    if found.change.get(index) == 0.0:
+    if found.is_inactive(index):
         return "Nothing changes here, so there is nothing to compare with."
     edits = dict(ran(asked, found))
     if edits[index].feature.whole_layer:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering, Row
 from interp_gui.analyses.intervene.warnings import place_behind, warning_of
 from interp_gui.core.edit import Edit
 from interp_gui.core.errors import EditProblem, InterpError, InvalidValue, UnknownName
+from interp_gui.core.feature import Feature
 from interp_gui.core.interventions.changes import change_of, length_of
 from interp_gui.core.interventions.fitting import why_no_place
 from interp_gui.core.interventions.kinds import EditEffect, EditState
@@ -16,6 +18,8 @@ from interp_gui.core.runtime import Capture, Forward
 
 ROUNDING = 1e-5
 """What moves less than this share of the numbers' size has not moved."""
+OF_A_LAYER = 1e-6
+"""A change of a layer by less than this share of its length is rounding."""
 OF_ONE_EDIT = (EditProblem, InvalidValue, UnknownName)
 """What a pass raises where one of its edits is at fault."""
 
@@ -28,6 +32,8 @@ class Ran:
     ----------
     failed
         Reasons.
+    doubled
+        Why an edit that does something alone does nothing beside the others.
     hits, change, share
         As of `EditEffect`.
     effect
@@ -43,7 +49,12 @@ class Ran:
     control_notes: dict[int, str] = field(default_factory=dict)
     warnings: dict[int, str] = field(default_factory=dict)
     behind: dict[int, str] = field(default_factory=dict)
+    doubled: dict[int, str] = field(default_factory=dict)
     after: Row | None = None
+
+    def is_inactive(self, index: int) -> bool:
+        """Whether an edit changed nothing of its layer but by rounding."""
+        return self.change.get(index) == 0.0 or 0.0 < self.share.get(index, 0.0) <= OF_A_LAYER
 
     def told(self, count: int, *, size: float) -> tuple[EditEffect, ...]:
         """One for each edit of a stack of `count`, `size` being that of the answer's numbers."""
@@ -52,7 +63,8 @@ class Ran:
     def _of(self, index: int, size: float) -> EditEffect:
         effect = self.effect.get(index)
         return EditEffect(
-            index=index, state=self._state(index, size), reason=self.failed.get(index, ""),
+            index=index, state=self._state(index, size),
+            reason=self.failed.get(index, "") or self.doubled.get(index, ""),
             hits=self.hits.get(index, 0), change=self.change.get(index),
             share=self.share.get(index), effect=None if effect is None else effect[0],
             controls=self.controls.get(index, ()),
@@ -65,7 +77,7 @@ class Ran:
             return "failed"
         if index not in self.hits:
             return "off"
-        if self.change.get(index) == 0.0:
+        if self.is_inactive(index):
             return "inactive"
         if index not in self.effect:
             return "effective"
@@ -112,7 +124,48 @@ def leave_out(asked: Answering, found: Ran, index: int) -> None:
         )
     with_all, with_others = asked.value(found.after), asked.value(without)
     effect = None if with_all is None or with_others is None else with_all - with_others
-    found.effect[index] = effect, float(np.abs(found.after - without).max(initial=0.0))
+    moved = float(np.abs(found.after - without).max(initial=0.0))
+    found.effect[index] = effect, moved
+    if _is_little(max(abs(effect or 0.0), moved), found.after):
+        reason = _doubled(asked, found, index)
+        found.doubled |= {index: reason} if reason else {}
+
+
+def _is_little(moved: float, answer: Row) -> bool:
+    return moved <= ROUNDING * max(1.0, float(np.abs(answer).max(initial=0.0)))
+
+
+def _doubled(asked: Answering, found: Ran, index: int) -> str:
+    """Which part other edits of the same feature have in that one of them does nothing.
+
+    Empty where there are none, or where the edit does nothing alone either.
+    """
+    edits = dict(ran(asked, found))
+    own = edits.pop(index)
+    beside = [each for each in edits.values() if _meet(own.feature, each.feature)]
+    if not beside:
+        return ""
+    alone = np.abs(asked.row(asked.run([own])) - asked.kept.base).max(initial=0.0)
+    if _is_little(float(alone), asked.kept.base):
+        return ""
+    if any(_does(each) == _does(own) for each in beside):
+        return "Another edit does the same."
+    return "Alone it changes the answer; another edit of the same feature overrides it."
+
+
+def _meet(one: Feature, other: Feature) -> bool:
+    """Whether two features of one layer have a unit, a direction or everything in common."""
+    if one.layer != other.layer:
+        return False
+    if one.whole_layer or other.whole_layer or one.vectors == other.vectors != ():
+        return True
+    return one.heads == other.heads and bool(set(one.units) & set(other.units))
+
+
+def _does(edit: Edit) -> Edit:
+    """An edit by what it does, without how a panel shows it."""
+    plain = msgspec.structs.replace(edit.feature, name="")
+    return msgspec.structs.replace(edit, feature=plain, group="", enabled=True)
 
 
 def ran(asked: Answering, found: Ran) -> list[tuple[int, Edit]]:

@@ -11,7 +11,7 @@ from interp_gui.core.result_base import Floats, Number, Result
 
 EditState = Literal["off", "failed", "inactive", "ineffective", "effective"]
 """`failed`: it never ran, which is an error. `inactive`: it ran and changed nothing at its layer
-for this image. `ineffective`: it changed its layer and not the answer, which is a finding."""
+for this image, but by rounding. `ineffective`: it changed its layer and not the answer, which is a finding."""
 
 
 class EditEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -22,7 +22,7 @@ class EditEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     index
         Place in the stack that was asked about.
     reason
-        Why it failed.
+        Why it failed, or why it does nothing beside the others although it would alone.
     hits
         How often it ran in one pass.
     change

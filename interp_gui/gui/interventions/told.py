@@ -60,6 +60,8 @@ def state_of(effect: EditEffect | None, problem: str = "") -> Told:
     found = _STATES[effect.state]
     if effect.state == "failed":
         return Told(found.icon, found.tone, found.words, effect.reason or "It never ran.")
+    if effect.reason:
+        return Told(found.icon, found.tone, found.words, effect.reason)
     return found
 
 

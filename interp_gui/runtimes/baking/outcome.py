@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.core.edit import EditStack
-from interp_gui.core.interventions.words import KIND_TITLES
+from interp_gui.core.interventions.words import words_of
 
 AGREEMENT = 1e-5
 """Largest difference between baked and edited network, in parts of the largest number that the
@@ -123,6 +123,4 @@ def outcome_of_images(stack: EditStack) -> tuple[Outcome, ...]:
 
 def text_of(stack: EditStack, index: int) -> str:
     """An edit in words."""
-    edit = stack.edits[index]
-    amount = f" {edit.amount:g}" if edit.kind in ("scale", "add") else ""
-    return f"{KIND_TITLES[edit.kind]}{amount} {edit.feature.text}"
+    return words_of(stack.edits[index])

@@ -174,7 +174,7 @@ def test_edits_in_force_change_it_and_are_told(found, marked):
     edit = Edit(feature=Feature(layer="first", units=(0, 1, 2)), kind="ablate")
     edited = found(marked, edits=EditStack((edit,)))["direction"]
     assert edited.feature.vectors != plain.feature.vectors
-    assert any("Computed with an edit" in note for note in edited.notes)
+    assert any("Computed with an edit of the network: Switch off" in note for note in edited.notes)
 
 
 def test_few_and_unbalanced_examples_are_told_of(found, marked):

@@ -335,3 +335,26 @@ def test_an_estimate_grows_with_edits_and_controls(told, pictures):
     assert seconds(unit("act", 0), unit("act", 1), controls=0) == pytest.approx(2 * one)
     assert seconds(unit("act", 0), controls=10) == pytest.approx(6 * one)
     assert seconds(unit("nowhere", 0), controls=0) == pytest.approx(one)
+
+
+def test_an_edit_that_another_does_too_is_no_finding(told, intervene):
+    twice = intervene(told, unit("act", 0), unit("act", 0), controls=0)[-1].effects
+    assert [one.state for one in twice] == ["ineffective", "inactive"]
+    assert [one.reason for one in twice] == ["Another edit does the same."] * 2
+    over = intervene(told, unit("act", 0, kind="scale", amount=0.5), unit("act", 0), controls=0)
+    assert over[-1].effects[0].state == "ineffective"
+    assert "another edit of the same feature overrides it" in over[-1].effects[0].reason
+    assert over[-1].effects[1].reason == ""
+    # unit 2 reaches no answer: that is a finding, whatever else is edited
+    silent = intervene(told, unit("act", 2), unit("act", 2), unit("act", 0), controls=0)
+    assert [one.reason for one in silent[-1].effects] == [""] * 3
+
+
+def test_a_change_within_rounding_is_none(told, intervene):
+    nearly = unit("act", 0, kind="scale", amount=1 + 1e-8)
+    (effect,) = intervene(told, nearly, controls=20)[-1].effects
+    assert 0 < effect.share <= 1e-6
+    assert effect.state == "inactive"
+    assert effect.controls == ()
+    more = unit("act", 0, kind="scale", amount=1 + 1e-4)
+    assert intervene(told, more, controls=0)[-1].effects[0].state != "inactive"
