@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from interp_gui.core.errors import MissingAbility
+from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.layer import INPUT_SITE, Address
 from interp_gui.core.runtime import Array
 from interp_gui.runtimes.baking.arithmetic import CONVOLUTIONS, Sheet, groups_of
@@ -28,6 +28,8 @@ Matrix = NDArray[np.float64]
 
 _WORST = 1e8
 """Condition of the second moment up to which nothing is added to it."""
+_NOT_SOLVABLE = "The layer's inputs in the images at hand cannot be solved with."
+_OTHER_IMAGES = "Choose other images, an earlier layer, or an earlier checkpoint."
 _HINT = "Choose a linear layer or a 1×1 convolution; the Model panel shows their kinds."
 
 
@@ -84,6 +86,11 @@ def keyed_layer(runtime: Any, layer: str, batch: Array) -> KeyedLayer:
     except NotBakeable as problem:
         raise MissingAbility(f"'{layer}' cannot be rewritten: {problem}.", hint=_HINT) from None
     assert weight is not None
+    if not bool(torch.isfinite(weight).all()):
+        raise InvalidValue(
+            f"The weights of '{layer}' are not all numbers, so nothing can be computed from them.",
+            hint="Choose another layer, or open an earlier checkpoint.",
+        )
     if any(extent > 1 for extent in weight.shape[2:]) or groups_of(call) > 1:
         kind = "a convolution in groups" if groups_of(call) > 1 else "a larger convolution"
         raise MissingAbility(f"'{layer}' is made by {kind}, not by a 1×1 one.", hint=_HINT)
@@ -110,15 +117,32 @@ class Inverse:
 
     def __call__(self, key: Matrix) -> Matrix:
         """``C⁻¹ k``."""
-        found: Matrix = np.linalg.solve(self.matrix, key).astype(np.float64)
+        try:
+            found: Matrix = np.linalg.solve(self.matrix, key).astype(np.float64)
+        except np.linalg.LinAlgError:
+            raise InvalidValue(_NOT_SOLVABLE, hint=_OTHER_IMAGES) from None
         return found
 
 
 def inverse_of(moment: Matrix) -> Inverse:
-    """The second moment (n, n), made solvable."""
+    """The second moment (n, n), made solvable.
+
+    Raises
+    ------
+    InvalidValue
+        It holds what is not a number, or cannot be made solvable.
+    """
+    if not np.isfinite(moment).all():
+        raise InvalidValue(
+            "What the layer reads in the images at hand is not a number everywhere.",
+            hint=_OTHER_IMAGES,
+        )
     size = len(moment)
     mean = float(np.trace(moment)) / size or 1.0
-    values = np.linalg.eigvalsh(moment)
+    try:
+        values = np.linalg.eigvalsh(moment)
+    except np.linalg.LinAlgError:
+        raise InvalidValue(_NOT_SOLVABLE, hint=_OTHER_IMAGES) from None
     low, high = float(values[0]), float(values[-1])
     if low > 0 and high / low <= _WORST:
         return Inverse(moment, 0.0)
@@ -132,9 +156,16 @@ def rank_one(matrix: Matrix, key: Matrix, value: Matrix, inverse: Inverse) -> Ma
 
     Raises
     ------
+    InvalidValue
+        The key or the value is not a number.
     ValueError
         The key is zero.
     """
+    if not (np.isfinite(key).all() and np.isfinite(value).all()):
+        raise InvalidValue(
+            "What the layer reads or says there is not a number.",
+            hint="Choose another image or place, or an earlier layer.",
+        )
     direction = inverse(key)
     reach = float(key @ direction)
     if not reach > 0:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from interp_gui.core.errors import MissingAbility
+from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.runtimes.baking.rank_one import inverse_of, keyed_layer, rank_one
 from interp_gui.runtimes.torch_runtime import TorchRuntime
 from tests.analyses.conftest import describe, randomise
@@ -87,3 +87,20 @@ def test_linear_layers_and_1x1_convolutions_are_found_and_others_refused():
     for layer, reason in (("wide", "larger"), ("apart", "groups"), ("mix.1", "No linear layer")):
         with pytest.raises(MissingAbility, match=reason):
             keyed_layer(runtime, layer, batch)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_not_a_number_is_told_and_not_solved_with(made, bad):
+    matrix, key, value, inverse, rows = made
+    spoilt = rows.T @ rows
+    spoilt[0, 0] = bad
+    with pytest.raises(InvalidValue, match="is not a number everywhere"):
+        inverse_of(spoilt)
+    for one, other in ((np.full(INPUTS, bad), value), (key, np.full(OUTPUTS, bad))):
+        with pytest.raises(InvalidValue, match="reads or says there is not a number"):
+            rank_one(matrix, one, other, inverse)
+    module = randomise(Net())
+    module.head.weight.data[0, 0] = bad
+    batch = np.ones((2, 3, 32, 32), np.float32)
+    with pytest.raises(InvalidValue, match="weights of 'head' are not all numbers"):
+        keyed_layer(TorchRuntime(module, describe("net", 5)), "head", batch)
