@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QToolButton, QWidget
 
 from interp_gui.core.edit import EditStack
 from interp_gui.gui.interventions.words import contents_of
@@ -16,8 +16,8 @@ SETTLE_MS = 300
 class EditedMark(QToolButton):
     """The word that says that something was computed with edits, and by which on the tooltip."""
 
-    def __init__(self, words: str = "Edited") -> None:
-        super().__init__()
+    def __init__(self, words: str = "Edited", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setText(words)
         self.setToolTip("Computed with the edits in force")
         self.setAccessibleName(words)
@@ -54,10 +54,15 @@ class FollowEdits(EditedMark):
     """Says whether a view shows the edited network, and lets it be chosen; for all views at once.
 
     It is there while anything is in force.
+
+    Parameters
+    ----------
+    parent
+        What it stands in: without one it would come up as a window of its own.
     """
 
-    def __init__(self, state: AppState) -> None:
-        super().__init__()
+    def __init__(self, state: AppState, parent: QWidget) -> None:
+        super().__init__(parent=parent)
         self._state = state
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

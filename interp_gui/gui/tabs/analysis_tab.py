@@ -153,7 +153,6 @@ class AnalysisTab(QWidget):
             ("features", "Feature", self._feature_text),
             ("target", "Target", self._target_text),
         ]
-        self.edits_mark = FollowEdits(self._state)
         for need, words, text in rows:
             used = need in ("features", "region") and need in self.info.uses
             if need is None or need in needs or used:
@@ -166,17 +165,19 @@ class AnalysisTab(QWidget):
         form.addRow(label("Edits", dim=True, wrap=False), edits)
         self._values["Edits"] = (edits, self._edits_text)
         if "edits" not in needs and not self.info.unedited:
-            form.addRow("", self.edits_mark)
+            form.addRow("", FollowEdits(self._state, self))
         if "layer" in needs:
             form.addRow(label("Layer", dim=True, wrap=False), self.layers)
         else:
             self.layers.hide()
-        self.other.setVisible("other" in needs)
-        if "other" in needs:
-            form.addRow(label("Compare with", dim=True, wrap=False), self.other)
-        self.source.setVisible("source" in needs)
-        if "source" in needs:
-            form.addRow(label("Source", dim=True, wrap=False), self.source)
+        # Never shown from here: without a parent yet, they would be windows of their own.
+        for need, words, chooser in (
+            ("other", "Compare with", self.other), ("source", "Source", self.source),
+        ):  # fmt: skip
+            if need in needs:
+                form.addRow(label(words, dim=True, wrap=False), chooser)
+            else:
+                chooser.hide()
         return form
 
     def _connect(self) -> None:

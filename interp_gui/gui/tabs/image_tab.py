@@ -107,7 +107,7 @@ class ImageTab(QWidget):
         self.opacity.setToolTip("Opacity of the heat map")
         self.hide_map = icon_button("close", "Take the heat map away", self._clear_map)
         self.map_title = label(dim=True)
-        self.follow = FollowEdits(self._state)
+        self.follow = FollowEdits(self._state, self)
         self.ranking = ImageRanking(
             self._state, self._bridge,
             shown=lambda: self._shown, region=lambda: self.canvas.region.rows(),

@@ -76,7 +76,7 @@ class UnitExamples(QWidget):
         head = FlowRow(spacing=8)
         head.addWidget(heading("Real examples"))
         head.addWidget(self.box)
-        head.addWidget(FollowEdits(state))
+        head.addWidget(FollowEdits(state, self))
         EditsFollower(state, self, self.wanted_again.emit)
         for widget in (self.bar, self.stop, self.again):
             head.addWidget(widget)

@@ -64,7 +64,7 @@ class ParameterForm(QWidget):
         plain = [p for p in self._parameters.values() if not p.advanced]
         advanced = [p for p in self._parameters.values() if p.advanced]
         outer.addLayout(self._rows(plain))
-        self.more = QToolButton()
+        self.more = QToolButton(self)  # or, shown below, it would be a window for a moment
         self.more.setText("More settings")
         self.more.setAccessibleName("More settings")
         self.more.setCheckable(True)

@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QWidget
 
+from interp_gui.analyses.builtin import builtin_analyses
 from interp_gui.core.analysis import Progress
+from interp_gui.core.edit import Edit, EditStack
+from interp_gui.core.feature import Feature
 from interp_gui.core.result import Bars, Heatmap
 from interp_gui.core.target import Target
 from interp_gui.gui.tabs.analysis_tab import AnalysisTab
+from interp_gui.gui.tabs.unit_examples import UnitExamples
 
 
 @pytest.fixture
@@ -130,3 +135,37 @@ def test_what_is_brushed_reaches_analyses_that_use_it(
     assert plain.request().inputs.region == ()
     brushed_of(state).set(Example("/pictures/another.png", (0.0, 0.5, 0.5, 1.0)), rows)
     assert placed.request().inputs.region == ()
+
+
+def test_no_form_opens_a_window_of_its_own(state, bridge, actions, engine, ready, model, image,
+                                           qtbot, qapp):  # fmt: skip
+    edit = Edit(feature=Feature(layer="late", units=(3,)), kind="ablate")
+    state.set_edits(EditStack((edit,)))
+    seen = _Windows()
+    qapp.installEventFilter(seen)
+    try:
+        for analysis in builtin_analyses():
+            tab = AnalysisTab(state, bridge, actions, analysis.info())
+            qtbot.addWidget(tab)
+            qapp.processEvents()
+            state.set_edits(EditStack())
+            state.set_edits(EditStack((edit,)))
+        page = UnitExamples(state, bridge)
+        qtbot.addWidget(page)
+        qapp.processEvents()
+    finally:
+        qapp.removeEventFilter(seen)
+    assert seen.shown == []
+
+
+class _Windows(QObject):
+    """Writes down what comes up as a window."""
+
+    def __init__(self):
+        super().__init__()
+        self.shown = []
+
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.shown.append(f"{type(watched).__name__}: {watched.accessibleName()}")
+        return False
