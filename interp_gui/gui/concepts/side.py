@@ -1,6 +1,7 @@
 """One side of a concept: its examples as cards, and the ways to add and take away."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from interp_gui.gui.dragging.examples import examples_from_mime, paths_of_exampl
 from interp_gui.gui.parts import column, icon_button, label
 from interp_gui.gui.shared import background_of
 from interp_gui.gui.state import AppState
-from interp_gui.gui.widgets.card import Card
+from interp_gui.gui.widgets.card import Card, CardStyle
 from interp_gui.gui.widgets.cards import CardList
 from interp_gui.gui.widgets.flow import FlowRow
 
-CARD_PX = 96
+CARD_PX = 58
+"""Without words, so that a hundred examples can be looked over; a tooltip names each."""
 _HINTS = {
     WITH: "Drop images with it here: files, folders, images from the Images panel, cards of a "
     "unit's examples. Or use the buttons above.",
@@ -61,6 +63,11 @@ class ExampleDrop(DropHint):
 
 
 class _Cards(CardList):
+    @property
+    def style_of_cards(self) -> CardStyle:
+        """Pictures alone."""
+        return replace(super().style_of_cards, lines=0)
+
     def sizeHint(self) -> QSize:
         return QSize(240, 190)
 
@@ -274,7 +281,7 @@ class ExampleSide(QWidget):
 
 
 def _tooltip(example: Example) -> str:
-    lines = [example.path]
+    lines = [Path(example.path).name, example.path]
     if example.box is not None:
         top, left, bottom, right = (f"{100 * side:.0f} %" for side in example.box)
         lines.append(f"From {top} to {bottom} down, from {left} to {right} across")

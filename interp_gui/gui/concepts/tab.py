@@ -23,6 +23,7 @@ from interp_gui.gui.actions import ActionRegistry
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.concepts.collected import WITH, WITHOUT, Sides, concept_examples_of
 from interp_gui.gui.concepts.direction import DirectionCard
+from interp_gui.gui.concepts.page import Page, WholeBoard
 from interp_gui.gui.concepts.running import Asked
 from interp_gui.gui.concepts.side import ExampleSide
 from interp_gui.gui.concepts.taking_over import matched, paths_at_hand
@@ -35,7 +36,6 @@ from interp_gui.gui.tabs.layers import LayerBox, current_layer
 from interp_gui.gui.theme import SPACE_L
 from interp_gui.gui.undoing.settings_history import SettingsHistory
 from interp_gui.gui.widgets.form import ParameterForm
-from interp_gui.gui.widgets.results import ResultBoard
 
 CONCEPT, SENSITIVITY = "concept", "concept-sensitivity"
 _INTRODUCTION = (
@@ -47,6 +47,7 @@ _HINT = (
     "beside what random labels give."
 )
 _SIDE_PX = 290
+_FIND, _AGAIN = "Find direction", "Find it again"
 
 
 class ConceptsTab(QWidget):
@@ -70,17 +71,20 @@ class ConceptsTab(QWidget):
         self.form: ParameterForm | None = None
         self.history: SettingsHistory | None = None
         self._wanted: dict[str, Any] = {}
-        self.run_button = QPushButton("Find direction")
+        self.run_button = QPushButton(_FIND)
         self.run_button.setToolTip("Find the direction that tells the two sides apart")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop it; what was computed stays")
+        words = self.run_button.fontMetrics().horizontalAdvance
+        wider = words(_AGAIN) - words(self.run_button.text())
+        self.run_button.setMinimumWidth(self.run_button.sizeHint().width() + max(0, wider))
         self.missing, self.status = label(), label(dim=True)
         self.bar = QProgressBar()
         self.bar.setAccessibleName("Progress of the concept")
         self.cost = CostLabel(bridge, view="concepts", parent=self)
         self.direction = DirectionCard(state)
-        self.board = ResultBoard(state, hint=_HINT)
-        self.dependence = ResultBoard(state)
+        self.board = WholeBoard(state, hint=_HINT)
+        self.dependence = WholeBoard(state)
         self.dependence.setAccessibleName("Whether the answer depends on it")
         self.verdict = label()
         self._said = ""
@@ -103,25 +107,23 @@ class ConceptsTab(QWidget):
         for side in self.sides.values():
             top.addWidget(side)
         top.setSizes([1000, 1000])
-        self._below = below = QSplitter(Qt.Orientation.Horizontal)
-        below.setChildrenCollapsible(False)
-        below.addWidget(self.board)
-        self._beside = QWidget()
-        beside = column(self._beside, margin=8)
-        beside.addWidget(self.verdict)
-        beside.addWidget(self.dependence, 1)
-        below.addWidget(self._beside)
-        self._beside.hide()
+        self._answer = QWidget()
+        answer = column(self._answer, spacing=4)
+        answer.addWidget(self.verdict)
+        answer.addWidget(self.dependence)
+        self._answer.hide()
         results = QWidget()
-        stack = column(results)
-        stack.addWidget(self.direction)
-        stack.addWidget(below, 1)
+        stack = column(results, spacing=4)
+        for widget in (self.direction, self._answer, self.board):
+            stack.addWidget(widget)
+        stack.addStretch(1)
+        self.page = Page("Results of the concept", results)
         right = QSplitter(Qt.Orientation.Vertical)
         right.setChildrenCollapsible(False)
         right.addWidget(top)
-        right.addWidget(results)
+        right.addWidget(self.page)
         right.setStretchFactor(1, 1)
-        right.setSizes([230, 420])
+        right.setSizes([180, 420])
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
         self.split.addWidget(self._settings())
@@ -132,6 +134,10 @@ class ConceptsTab(QWidget):
 
     def _settings(self) -> QWidget:
         side = QWidget()
+        for widget in (self.missing, self.cancel_button, self.bar):  # nothing jumps as they go
+            policy = widget.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            widget.setSizePolicy(policy)
         layout = column(side, spacing=8)
         layout.setContentsMargins(0, 0, 8, 0)
         layout.addWidget(label(_INTRODUCTION, dim=True))
@@ -281,11 +287,9 @@ class ConceptsTab(QWidget):
     def _start_dependence(self, request: Run, title: str) -> None:
         self.dependence.begin()
         self._said = ""
-        if self._beside.isHidden():
-            self._beside.show()
-            half = self._below.width() // 2
-            self._below.setSizes([half, half])
+        self._answer.show()
         self.verdict.setText("Asking…")
+        self.page.verticalScrollBar().setValue(0)
         self.asked.start(request, f"Does the answer depend on {title}?")
         self.cost.set_request(self.request())
 
@@ -328,7 +332,7 @@ class ConceptsTab(QWidget):
         self.missing.setText(missing)
         self.missing.setVisible(bool(missing))
         self.run_button.setEnabled(not missing)
-        self.run_button.setText("Find it again" if active else "Find direction")
+        self.run_button.setText(_AGAIN if active else _FIND)
         self.cancel_button.setVisible(active)
         self.bar.setVisible(active)
         self.swap.setEnabled(not self.examples.empty)

@@ -66,7 +66,7 @@ class Card:
 
 @dataclass(frozen=True)
 class CardStyle:
-    """Sizes that follow from the zoom and the font."""
+    """Sizes that follow from the zoom and the font; without `lines` there are only pictures."""
 
     width: int
     line: int
@@ -173,7 +173,8 @@ def paint_card(
         style.picture,
         style.line,
     )
-    _line(painter, text, card.title, font, palette.color(QPalette.ColorRole.Text))
+    if style.lines:
+        _line(painter, text, card.title, font, palette.color(QPalette.ColorRole.Text))
     if style.lines > 1 and card.caption:
         faint = _mixed(palette.color(QPalette.ColorRole.Text), ground, 0.35)
         _line(painter, text.translated(0, style.line), card.caption, smaller(font), faint)

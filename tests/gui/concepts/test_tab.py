@@ -240,6 +240,29 @@ def test_whether_the_answer_depends_on_it_is_asked_for_images_at_hand(
     qtbot.waitUntil(lambda: not filled.asked.running)
     assert filled.verdict.text() == "It rises."
     assert filled.dependence.isVisible()
+    # all of it has its height, in a page that scrolls
+    body = filled.dependence.widget()
+    qtbot.waitUntil(lambda: filled.dependence.height() >= body.sizeHint().height() > 320)
+    assert filled.verdict.height() >= filled.verdict.heightForWidth(filled.verdict.width())
+
+
+def test_examples_stand_in_several_columns_where_there_is_little_room(filled, qtbot):
+    filled.resize(740, 480)
+    for side in filled.sides.values():
+        cards = side.list
+        qtbot.waitUntil(lambda cards=cards: cards._layout.columns >= 2)
+
+
+def test_nothing_moves_while_a_direction_is_found(filled, client):
+    def places():
+        QApplication.processEvents()
+        shown = (filled.run_button, filled.cost, filled.swap, filled.form, *filled.sides.values())
+        return [widget.geometry() for widget in shown]
+
+    before = places()
+    filled.run_button.click()
+    assert filled.cancel_button.isVisible()
+    assert places() == before
 
 
 def test_settings_and_examples_are_kept(filled, state):
