@@ -105,16 +105,35 @@ def sampled(images: Sequence[Known], count: int, *, seed: int, stratified: bool)
 def decoded(
     context: Context, images: Sequence[Known], broken: dict[int, str]
 ) -> list[tuple[Known, Planes]]:
-    """Those of `images` that can be decoded; the others are added to `broken`."""
+    """Those of `images` that can be decoded; the others are added to `broken`.
+
+    A file that is no longer the one whose hash is known is among the others: nothing may be kept
+    under that hash.
+    """
     found = []
     for image in images:
         if image.place in broken:
             continue
         try:
-            found.append((image, read_for(image.entry.path, context.model.preprocessing)))
+            pixels = read_for(image.entry.path, context.model.preprocessing)
         except ImageProblem as problem:
-            broken[image.place] = problem.message
+            broken[image.place] = changed(image) or problem.message
+            continue
+        said = changed(image)  # afterwards: it may change while it is read
+        if said:
+            broken[image.place] = said
+        else:
+            found.append((image, pixels))
     return found
+
+
+def changed(image: Known) -> str:
+    """Why a file is no longer the one whose hash is known; empty where it still is."""
+    try:
+        same = image_sha256(image.entry.path) == image.sha256
+    except ImageProblem as problem:
+        return problem.message
+    return "" if same else f"'{image.entry.name}' has changed while the images were read."
 
 
 def stacks(inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

@@ -3,7 +3,8 @@
 What is kept is a row an image, found by the hash of the file's bytes, so that names, order and
 folders of images do not matter, and a grown folder costs its new images only. Every file is
 written beside and renamed, and never changed: a process may be killed at any moment, and several
-may add at once (of two rows of one image the first counts).
+may add at once (of two rows of one image the first counts). Small files are put together from
+time to time; one goes only once its rows lie in another.
 """
 
 import logging
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interp_gui.analyses.harvest.folder import unwritable
+from interp_gui.core.analysis import Context
+from interp_gui.core.errors import OutputProblem
+from interp_gui.core.file_locks import FileLock
 from interp_gui.core.stored_folder import StoredFolder, folder_bytes
 
 Rows = NDArray[Any]
@@ -27,6 +30,12 @@ Rows = NDArray[Any]
 _SUFFIX = ".rows"
 _KEEP_EVERY_S = 5.0
 _HASH = "sha256"
+_MOST_FILES = 16
+"""From so many files on they are put together."""
+_MAPPED_BYTES = 4 * 2**20
+"""Files of that size on are mapped, each with an open file; smaller ones are read."""
+_LOOKS = 5
+_FORGOTTEN_S = 3600.0
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +48,15 @@ class KeptRows:
     held
         Where they are kept; it is in use as long as this.
 
+    Attributes
+    ----------
+    unkept
+        Why rows that were added are known to this object alone; empty where they are kept.
+
     Notes
     -----
     Use it as a context manager: what was added is kept however the block is left, also when the
-    run is cancelled.
+    run is cancelled. Where nothing can be written, all goes on with what is in memory.
     """
 
     def __init__(self, held: StoredFolder) -> None:
@@ -50,9 +64,17 @@ class KeptRows:
         self._files: list[Rows] = []
         self._where: dict[bytes, tuple[int, int]] = {}
         self._added: list[Rows] = []
+        self._written = 0
         self._kept_s = time.monotonic()
-        for path in sorted(held.path.glob(f"*{_SUFFIX}")):
-            self._open(path)
+        self.unkept = ""
+        _put_together(held.path)
+        seen: set[str] = set()
+        for _ in range(_LOOKS):  # another process may put files together meanwhile
+            paths = [path for path in _files(held.path) if path.name not in seen]
+            seen.update(path.name for path in paths)
+            gone = [path for path in paths if not self._open(path)]
+            if not gone:
+                break
 
     def __enter__(self) -> "KeptRows":
         return self
@@ -94,37 +116,148 @@ class KeptRows:
             self.keep()
 
     def keep(self) -> None:
-        """Write what was added to disk; OutputProblem where that cannot be."""
+        """Write what was added to disk; where that cannot be, `unkept` says why."""
         if not self._added:
             return
-        path = self._held.path / f"{uuid.uuid4().hex}{_SUFFIX}"
-        aside = path.with_suffix(".part")
+        self._kept_s = time.monotonic()  # also where it fails: it is not tried at every step
         try:
-            try:
-                with open(aside, "xb") as file:
-                    np.save(file, np.concatenate(self._added), allow_pickle=False)
-                os.replace(aside, path)
-            finally:
-                with suppress(OSError):
-                    aside.unlink()
+            _write(self._held.path, np.concatenate(self._added))
         except OSError as problem:
-            raise unwritable(problem) from problem
+            self.unkept = problem.strerror or str(problem)
+            logger.info("Rows are not kept: %s", problem)
+            return
+        self.unkept = ""
         self._added.clear()
-        self._kept_s = time.monotonic()
+        self._written += 1
+        if self._written >= _MOST_FILES:
+            self._written = 0
+            _put_together(self._held.path)
         self._held.holds(folder_bytes(self._held.path))
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path) -> bool:
+        """Take a file's rows; whether it was still there."""
         try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-            fits = rows.ndim == 1 and rows.dtype.names is not None and _HASH in rows.dtype.names
-        except (OSError, ValueError) as problem:  # another process may have emptied the cache
+            rows = _read(path, mapped=path.stat().st_size >= _MAPPED_BYTES)
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError, EOFError) as problem:
             logger.info("Kept rows are left aside: %s", problem)
-            return
-        if fits and (not self._files or self._files[0].dtype == rows.dtype):
+            return True
+        if not self._files or self._files[0].dtype == rows.dtype:
             self._note(rows)
+        return True
 
     def _note(self, rows: Rows) -> None:
         number = len(self._files)
         self._files.append(rows)
         for i, key in enumerate(np.ascontiguousarray(rows[_HASH])):
             self._where.setdefault(key.tobytes(), (number, i))
+
+
+def unkept_notes(*kept: KeptRows) -> tuple[str, ...]:
+    """A sentence where rows could not be kept."""
+    reasons = sorted({each.unkept for each in kept if each.unkept})
+    if not reasons:
+        return ()
+    return (
+        f"Not all numbers could be kept for later runs, which compute them again: "
+        f"{'; '.join(reasons)}.",
+    )
+
+
+def kept_rows(context: Context, key: dict[str, Any]) -> KeptRows:
+    """What is kept under a key; OutputProblem where too many files are open for it."""
+    try:
+        return KeptRows(context.folder_of(key))
+    except OSError as problem:
+        raise OutputProblem(
+            f"What is known of the images cannot be opened: {problem.strerror or problem}.",
+            hint="End other programs, or ask for fewer controls or sets.",
+        ) from problem
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{_SUFFIX}"))
+
+
+def _read(path: Path, *, mapped: bool = False) -> Rows:
+    """OSError, ValueError or EOFError where it holds no rows."""
+    rows: Rows = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    if rows.ndim != 1 or rows.dtype.names is None or _HASH not in rows.dtype.names:
+        raise ValueError(f"'{path.name}' holds no rows")
+    return rows
+
+
+def _write(folder: Path, rows: Rows, *, sync: bool = False) -> None:
+    path = folder / f"{uuid.uuid4().hex}{_SUFFIX}"
+    aside = path.with_suffix(".part")
+    try:
+        with open(aside, "xb") as file:
+            np.save(file, rows, allow_pickle=False)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        with suppress(OSError):
+            aside.unlink()
+
+
+def _put_together(folder: Path) -> None:
+    """Make few files of many; nothing where another process is at it, or it cannot be written.
+
+    Only files that are small beside what they are put together with are read and written again,
+    so that the work stays in proportion to what was added.
+    """
+    if len(_files(folder)) < _MOST_FILES:
+        return
+    try:
+        with FileLock(folder / "together.lock") as lock:
+            if lock.take():
+                _clear(folder)
+                _merge(folder, _worth_merging(_files(folder)))
+    except (OSError, MemoryError) as problem:
+        logger.info("Kept rows stay in many files: %s", problem)
+
+
+def _worth_merging(paths: Sequence[Path]) -> list[Path]:
+    sizes = sorted((path.stat().st_size, path) for path in paths)
+    chosen: list[Path] = []
+    total = 0
+    for size, path in sizes:
+        if len(chosen) > 1 and size > max(2 * total, _MAPPED_BYTES):
+            break
+        chosen.append(path)
+        total += size
+    return chosen
+
+
+def _merge(folder: Path, paths: Sequence[Path]) -> None:
+    parts: dict[np.dtype[Any], list[tuple[Path, Rows]]] = {}
+    for path in paths:
+        try:
+            rows = _read(path)
+        except (OSError, ValueError, EOFError) as problem:  # it is left aside when it is opened
+            logger.info("Kept rows are left aside: %s", problem)
+            continue
+        parts.setdefault(rows.dtype, []).append((path, rows))
+    for alike in parts.values():
+        if len(alike) < 2:
+            continue
+        rows = np.concatenate([each for _, each in alike])
+        keys = np.ascontiguousarray(rows[_HASH]).view("V32").ravel()
+        _write(folder, rows[np.sort(np.unique(keys, return_index=True)[1])], sync=True)
+        for path, _ in alike:  # no earlier: whoever is stopped here leaves rows twice, never none
+            with suppress(OSError):
+                path.unlink()
+
+
+def _clear(folder: Path) -> None:
+    """Remove what processes that were killed have begun to write."""
+    for path in folder.glob("*.part"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                path.unlink()

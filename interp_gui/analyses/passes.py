@@ -33,6 +33,9 @@ from interp_gui.runtimes.torch_runtime import TorchRuntime
 FEWEST_IMAGES = 64
 """For fewer nothing but the model's own runtime is thought of."""
 
+MEMORY_SHORT = (OutOfMemory, MemoryError)
+"""What `halved` is for: the second comes of numpy, and of what runs beside the network."""
+
 _CHOICE_VERSION = 2
 
 
@@ -296,7 +299,7 @@ def batch_size(context: Context, asked: int = 0) -> int:
     return min(wanted, int(context.probes.get(_fits(context), wanted)))
 
 
-def halved(context: Context, batch: int, problem: OutOfMemory) -> int:
+def halved(context: Context, batch: int, problem: OutOfMemory | MemoryError) -> int:
     """Half as many images a step, after memory ran out; the problem is raised again at one.
 
     It is remembered as long as the engine: the next pass begins with what fitted.

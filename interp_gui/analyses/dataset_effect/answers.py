@@ -54,6 +54,8 @@ class Compared:
         In the order of the dataset.
     done
         Images that have been asked about.
+    unkept
+        What has to be said where rows could not be kept.
     route
         How the unedited answers came.
     """
@@ -66,6 +68,7 @@ class Compared:
     broken: dict[int, str]
     route: Route = field(default_factory=Route)
     done: int = 0
+    unkept: tuple[str, ...] = ()
 
 
 def prepared(context: Context, *, controls: int) -> Compared:

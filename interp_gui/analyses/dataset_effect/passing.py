@@ -9,11 +9,11 @@ import msgspec
 from interp_gui.analyses.dataset_effect.answers import Compared
 from interp_gui.analyses.dataset_effect.batches import Batches
 from interp_gui.analyses.dataset_effect.keeping import edited_rows, route_of, unedited_rows
-from interp_gui.analyses.dataset_pass import Known
-from interp_gui.analyses.passes import batch_size, halved
+from interp_gui.analyses.dataset_pass import Known, changed
+from interp_gui.analyses.kept_rows import unkept_notes
+from interp_gui.analyses.passes import MEMORY_SHORT, batch_size, halved
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.edit import EditStack
-from interp_gui.core.errors import OutOfMemory
 
 
 def compare(
@@ -49,14 +49,19 @@ def compare(
             try:
                 for _ in passing.ask(part):
                     yield Progress(done=known + at, total=total, text="Asking the network")
-            except OutOfMemory as problem:
+            except MEMORY_SHORT as problem:
                 halved(context, step, problem)
                 continue
             at += len(part)
             for image in part:
-                if image.place in compared.broken:
-                    for other in by_hash[image.sha256]:
-                        compared.broken.setdefault(other.place, compared.broken[image.place])
+                alike = [x for x in by_hash[image.sha256] if x.place not in compared.broken]
+                if image.place not in compared.broken:
+                    passing.recall(alike)
+                elif alike and changed(image):  # its content is still to be had
+                    unknown.append(alike[0])
+                    total += 1
                 else:
-                    passing.recall(by_hash[image.sha256])
+                    for other in alike:
+                        compared.broken[other.place] = compared.broken[image.place]
             yield Progress(done=known + at, total=total, text="Asking the network")
+    compared.unkept = unkept_notes(unedited, *rows)

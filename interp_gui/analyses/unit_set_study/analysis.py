@@ -131,7 +131,10 @@ def run(context: Context, parameters: Parameters) -> Steps:
     random = scores(third.answers, third.odds, third.truths, index)
     numbers = measured(plan, _part(ranked, slice(0, 1)), _part(ranked, slice(1, None)), random)
     step = batch_size(context, parameters.batch)
-    notes = (*notes, *broken_notes(broken), *batch_notes(context, step, parameters.batch))
+    unkept = dict.fromkeys((*first.unkept, *second.unkept, *third.unkept))
+    notes = (
+        *notes, *broken_notes(broken), *unkept, *batch_notes(context, step, parameters.batch),
+    )  # fmt: skip
     what = f"Balanced accuracy of {title}"
     yield _with(curve(plan, numbers, title=f"{what}, with units removed", notes=notes), truth)
     sets = set_table(

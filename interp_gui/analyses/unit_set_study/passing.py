@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import main_output
 from interp_gui.analyses.dataset_pass import Known, decoded, stacks
-from interp_gui.analyses.kept_rows import KeptRows
-from interp_gui.analyses.passes import batch_size, halved, identity
+from interp_gui.analyses.kept_rows import KeptRows, kept_rows, unkept_notes
+from interp_gui.analyses.passes import MEMORY_SHORT, batch_size, halved, identity
 from interp_gui.analyses.unit_set_study.sets import UnitSet
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.edit import Baseline, Edit
-from interp_gui.core.errors import OutOfMemory
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import preprocess
@@ -92,11 +91,14 @@ class Outcomes:
         Those that could be read.
     answers, odds
         (N, S) class that is answered, and log-odds of the class studied.
+    unkept
+        What has to be said where rows could not be kept.
     """
 
     images: tuple[Known, ...]
     answers: NDArray[np.int32]
     odds: NDArray[np.float32]
+    unkept: tuple[str, ...] = ()
 
     @property
     def truths(self) -> NDArray[np.int32]:
@@ -116,9 +118,7 @@ def outcomes(
     context = study.context
     pieces = [sets[at : at + TOGETHER] for at in range(0, len(sets), TOGETHER)]
     with ExitStack() as open_:
-        kept = [
-            open_.enter_context(KeptRows(context.folder_of(study.key(piece)))) for piece in pieces
-        ]
+        kept = [open_.enter_context(kept_rows(context, study.key(piece))) for piece in pieces]
         unknown = [x for x in images if not all(rows.knows(x.sha256) for rows in kept)]
         total, at = len(images) * len(sets), 0
         done = total - len(unknown) * len(sets)
@@ -130,7 +130,7 @@ def outcomes(
                 for count in _batch(study, part, pieces, kept, broken):
                     told += count
                     yield Progress(done=min(done + told, total), total=total, text=text)
-            except OutOfMemory as problem:
+            except MEMORY_SHORT as problem:
                 halved(context, step, problem)
                 continue
             at, done = at + len(part), done + len(part) * len(sets)
@@ -138,15 +138,16 @@ def outcomes(
         hashes = [image.sha256 for image in fine]
         found = [rows.rows(hashes) for rows in kept] if fine else []
         yield Progress(done=total, total=total, text=text)
-        return Outcomes(
-            images=fine,
-            answers=np.concatenate([f["answers"] for f in found], axis=1)
-            if found
-            else np.zeros((0, len(sets)), np.int32),
-            odds=np.concatenate([f["odds"] for f in found], axis=1)
-            if found
-            else np.zeros((0, len(sets)), np.float32),
-        )
+    return Outcomes(
+        images=fine,
+        answers=np.concatenate([f["answers"] for f in found], axis=1)
+        if found
+        else np.zeros((0, len(sets)), np.int32),
+        odds=np.concatenate([f["odds"] for f in found], axis=1)
+        if found
+        else np.zeros((0, len(sets)), np.float32),
+        unkept=unkept_notes(*kept),
+    )
 
 
 def _batch(
