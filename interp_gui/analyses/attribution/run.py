@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from interp_gui.analyses.attribution.answers import Answers, answers_of
 from interp_gui.analyses.attribution.masks import masks
 from interp_gui.analyses.dataset_pass import broken_notes
-from interp_gui.analyses.passes import batch_size, halved, identity
+from interp_gui.analyses.passes import MEMORY_SHORT, batch_size, halved, identity
 from interp_gui.core.analysis import Context, Progress, Saved
-from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility, OutOfMemory
+from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import load_input
@@ -240,7 +240,7 @@ class _Pass:
             context.check()
             try:
                 self._step(chunk, steps[position], values, strongest)
-            except OutOfMemory as problem:
+            except MEMORY_SHORT as problem:
                 size = halved(context, size, problem)
                 left: dict[str, list[int]] = {sha256: [] for sha256 in images}
                 for step in steps[position:]:

@@ -16,6 +16,7 @@ from interp_gui.analyses.harvest.spec import HarvestSpec
 from interp_gui.analyses.harvest.statistics import FIGURES_VERSION, Statistics, summarised
 from interp_gui.analyses.harvest.wanted import Wanted, require_room, row_bytes
 from interp_gui.analyses.passes import (
+    MEMORY_SHORT,
     batch_notes,
     batch_size,
     choose_route,
@@ -25,7 +26,7 @@ from interp_gui.analyses.passes import (
 )
 from interp_gui.analyses.unit_maps import map_size, require_units
 from interp_gui.core.analysis import Context, Progress, Saved
-from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
+from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import load_input
 from interp_gui.core.runtime import Array
@@ -90,7 +91,7 @@ def harvest(
                 context, layers, wanted, spec, batch=step, count=max(part_of, len(wanted))
             )
             break
-        except OutOfMemory as problem:
+        except MEMORY_SHORT as problem:
             step = halved(context, step, problem)
     broken |= store.broken
     return (

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from interp_gui.analyses.dataset_pass import broken_notes
 from interp_gui.analyses.decoding import AHEAD, Decoder, input_decoder
 from interp_gui.analyses.passes import (
+    MEMORY_SHORT,
     Route,
     batch_notes,
     batch_size,
@@ -24,7 +25,7 @@ from interp_gui.analyses.passes import (
 from interp_gui.analyses.real_examples.streaming import UnitStatistics
 from interp_gui.analyses.unit_maps import map_size, unit_maps
 from interp_gui.core.analysis import Context, Progress, Saved
-from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
+from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.images import image_sha256
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.runtime import Array
@@ -105,7 +106,7 @@ def survey(
     while True:
         try:
             found = yield from _survey(context, layers, k=k, batch=size)
-        except OutOfMemory as problem:
+        except MEMORY_SHORT as problem:
             size = halved(context, size, problem)
         else:
             return replace(found, said=(*found.said, *batch_notes(context, size, batch)))
@@ -343,7 +344,7 @@ def _driven(
         driven.restore(state)
     try:
         yield from _driving(context, driven, tag)
-    except OutOfMemory:
+    except MEMORY_SHORT:
         shared.pop(name, None)
         raise
     finally:

@@ -10,7 +10,7 @@ import numpy as np
 
 from interp_gui.analyses.dataset_pass import Known
 from interp_gui.analyses.decoding import input_decoder
-from interp_gui.analyses.passes import Route, choose_route, known_route
+from interp_gui.analyses.passes import MEMORY_SHORT, Route, choose_route, known_route
 from interp_gui.analyses.real_examples.survey import MOST_SHARED, SAVE_EVERY_S
 from interp_gui.analyses.top_examples.peaks import (
     PeakPass,
@@ -21,7 +21,6 @@ from interp_gui.analyses.top_examples.peaks import (
     record_key,
 )
 from interp_gui.core.analysis import Context, Progress, Saved
-from interp_gui.core.errors import OutOfMemory
 from interp_gui.core.feature import Feature
 from interp_gui.core.runtime import Array
 
@@ -154,7 +153,7 @@ def _driven(
             break
         try:
             driven.advance(context)
-        except OutOfMemory:
+        except MEMORY_SHORT:
             shared.pop(name, None)
             raise
         if time.monotonic() - saved > SAVE_EVERY_S:

@@ -7,11 +7,11 @@ import numpy as np
 
 from interp_gui.analyses.dataset_pass import Known, broken_notes, identified
 from interp_gui.analyses.harvest import Harvest, HarvestSpec, harvest
-from interp_gui.analyses.passes import batch_notes, batch_size, halved
+from interp_gui.analyses.passes import MEMORY_SHORT, batch_notes, batch_size, halved
 from interp_gui.analyses.top_examples.passing import passed
 from interp_gui.analyses.top_examples.peaks import Peaks, layers_of
 from interp_gui.core.analysis import Context, Progress, Saved
-from interp_gui.core.errors import ImageProblem, OutOfMemory
+from interp_gui.core.errors import ImageProblem
 from interp_gui.core.feature import Feature
 
 
@@ -80,7 +80,7 @@ def find(
         while True:
             try:
                 done = yield from passed(context, others, images, broken, batch=size)
-            except OutOfMemory as problem:
+            except MEMORY_SHORT as problem:
                 size = halved(context, size, problem)
             else:
                 break
