@@ -14,6 +14,7 @@ from interp_gui.analyses.asked import edit_notes, main_output
 from interp_gui.analyses.dataset_pass import (
     Known,
     broken_notes,
+    changed,
     decoded,
     identified,
     images_at_hand,
@@ -21,6 +22,7 @@ from interp_gui.analyses.dataset_pass import (
     truth_provenance,
 )
 from interp_gui.analyses.passes import (
+    MEMORY_SHORT,
     Route,
     batch_notes,
     batch_size,
@@ -31,10 +33,9 @@ from interp_gui.analyses.passes import (
     many,
 )
 from interp_gui.analyses.predict import probabilities
-from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
-from interp_gui.core.errors import ImageProblem, OutOfMemory
+from interp_gui.core.errors import ImageProblem
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.core.proportions import wilson
 from interp_gui.core.result import Number, Table
@@ -204,7 +205,7 @@ def _chunk(
             for count in _asked(context, images, answers, broken, route, batch=step):
                 told += count
                 yield count
-        except OutOfMemory as problem:
+        except MEMORY_SHORT as problem:
             halved(context, step, problem)
             yield -told
         else:
@@ -239,7 +240,7 @@ def _asked(
         _ask(context, part, answers, broken, route)
         yield len(part)
     lost = {str(i): broken[im.place] for i, im in enumerate(images) if im.place in broken}
-    gone = any(is_gone(images[int(i)].entry.path) for i in lost)  # not what the hashes promise
+    gone = any(changed(images[int(i)]) for i in lost)  # not what the hashes promise
     if context.cache is not None and not gone:
         context.cache.put(
             key,

@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import asked_features, asked_layer, edit_notes, run_edited, unit
-from interp_gui.analyses.dataset_pass import Known, broken_notes, decoded, identified, sampled
-from interp_gui.analyses.passes import batch_notes, batch_size, halved, identity
-from interp_gui.analyses.real_examples.survey import is_gone
+from interp_gui.analyses.dataset_pass import (
+    Known,
+    broken_notes,
+    changed,
+    decoded,
+    identified,
+    sampled,
+)
+from interp_gui.analyses.passes import MEMORY_SHORT, batch_notes, batch_size, halved, identity
 from interp_gui.analyses.unit_maps import Floats, feature_maps, require_units, unit_maps
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
-from interp_gui.core.errors import ImageProblem, InvalidValue, OutOfMemory
+from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.overlays import upsample
@@ -94,7 +100,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         while True:
             try:
                 peaks = yield from _peaks(context, layer, feature, chosen, broken, batch=batch)
-            except OutOfMemory as problem:
+            except MEMORY_SHORT as problem:
                 batch = halved(context, batch, problem)
             else:
                 break
@@ -177,7 +183,7 @@ def _peaks(
     missing = [name for name in stored if stored[name] is None]
     if missing:
         made, lost = yield from _pass(context, layer, feature, images, missing, broken, batch)
-        gone = any(is_gone(images[int(i)].entry.path) for i in lost)
+        gone = any(changed(images[int(i)]) for i in lost)
         for name in missing:
             value: dict[str, Any] = {"peaks": made[name], "broken": lost}
             stored[name] = value

@@ -141,7 +141,7 @@ def test_a_broken_file_is_remembered_but_a_vanished_one_is_not(
     again = run_analysis(ANALYSIS, runtimes["cnn"], dataset=dataset, cache=memory)
     assert again.last["summary"].notes == first.last["summary"].notes
     assert memory.hits == 1
-    monkeypatch.setattr("interp_gui.analyses.dataset_predictions.is_gone", lambda path: True)
+    monkeypatch.setattr("interp_gui.analyses.dataset_predictions.changed", lambda image: "gone")
     memory.held.clear()
     run_analysis(ANALYSIS, runtimes["cnn"], dataset=dataset, cache=memory)
     assert memory.held == {}
