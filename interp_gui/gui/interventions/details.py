@@ -77,7 +77,9 @@ class EditDetails(QWidget):
         second.addWidget(self.strength, 1)
         column.addLayout(first)
         column.addLayout(second)
-        for widget in (self.strength.words, self.strip, self.state, self.note, self.warning):
+        for widget in (
+            self.strength.refusal, self.strength.words, self.strip, self.state, self.note, self.warning,
+        ):  # fmt: skip
             column.addWidget(widget)
         last = FlowRow()
         last.addWidget(self.fix)

@@ -318,8 +318,13 @@ class EditList(QScrollArea):
         row.toggled.connect(lambda on: self.edits.set_enabled(on, *self._meant(row)))
         row.key_wanted.connect(lambda meaning: self._on_key(row, meaning))
         row.menu_wanted.connect(lambda where: self._menu(row, where))
-        row.detailed.connect(lambda: self.deeds.connect_details(row))
+        row.detailed.connect(lambda: self._on_detailed(row))
         return row
+
+    def _on_detailed(self, row: EditRow) -> None:
+        self.deeds.connect_details(row)
+        if row.details is not None:
+            row.details.strength.refused.connect(self._fitting.start)
 
     def _meant(self, row: EditRow) -> tuple[int, ...]:
         """What a row stands for: all that is chosen, if it is among that."""

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QFrame, QWidget
 from interp_gui.core.image_edit import ImageEdit
 from interp_gui.gui import parts, theme
 from interp_gui.gui.interventions import words
-from interp_gui.gui.interventions.strength import NumberBox
+from interp_gui.gui.interventions.number_box import NumberBox
 
 MOST_BLUR_PX = 200.0
 _TIGHT = "QCheckBox { padding: 0 2px 0 0; }"
@@ -114,6 +114,7 @@ class ImageRow(QFrame):
         tip = "How far it is blurred: a standard deviation, in pixels of the network's input"
         self.radius.setToolTip(tip)
         self.radius.setAccessibleDescription(tip)
+        self.radius.refused.connect(lambda why: self.radius.setToolTip(why or tip))
         self.remove = parts.icon_button("close", "Take this change of the image back")
         self.remove.setAccessibleDescription(self.remove.toolTip())
         row = parts.row()

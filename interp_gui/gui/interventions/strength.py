@@ -1,19 +1,17 @@
 """How strong an edit is: a slider for the usual, a box for anything, and what images have."""
 
 import math
-from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QDoubleSpinBox, QLineEdit, QSlider, QWidget
+from PySide6.QtWidgets import QSlider, QWidget
 
 from interp_gui.core.edit import Edit
 from interp_gui.core.interventions.statistics import FeatureStatistics
 from interp_gui.gui import parts, theme
+from interp_gui.gui.interventions.number_box import LIMIT, NumberBox
 from interp_gui.gui.interventions.words import SIGMA, readable
 
-LIMIT = 1e9
-BOX_PX = 68
 STEPS = 400
 """Of a slider from end to end."""
 _SCALE, _STEER = (-2.0, 4.0), (-10.0, 10.0)
@@ -106,10 +104,13 @@ class StrengthEditor(QWidget):
         Values by name, of `core.edit.Edit`, and whether more follow (the slider is held).
     settled
         The slider was let go.
+    refused
+        What was typed was not taken, or that is over.
     """
 
     changed = Signal(dict, bool)
     settled = Signal()
+    refused = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -134,7 +135,13 @@ class StrengthEditor(QWidget):
             row.addWidget(widget, stretch)
         self.words = parts.label(dim=True)
         """What images have; it stands below, in the layout of whoever shows the editor."""
-        self.words.setFont(theme.small_font(self.font()))
+        self.refusal = parts.label()
+        """Why what was typed was not taken; it stands below, too."""
+        self.refusal.hide()
+        for small in (self.words, self.refusal):
+            small.setFont(theme.small_font(self.font()))
+        for box in (self.box, self.low, self.high):
+            box.refused.connect(self._on_refused)
         self.slider.valueChanged.connect(self._on_slider)
         self.slider.sliderReleased.connect(self.settled)
 
@@ -197,33 +204,13 @@ class StrengthEditor(QWidget):
         if not self._is_showing and math.isfinite(value):
             self.changed.emit({"amount": value}, False)
 
+    def _on_refused(self, why: str) -> None:
+        colour = theme.level_colour("error", dark=theme.is_dark(self.palette())).name()
+        parts.restyle(self.refusal, f"color: {colour}")
+        self.refusal.setText(why)
+        self.refusal.setVisible(bool(why))
+        self.refused.emit()
+
     def _on_limit(self, name: str, value: float) -> None:
         if not self._is_showing:
             self.changed.emit({name: None if value <= -LIMIT else value}, False)
-
-
-class NumberBox(QDoubleSpinBox):
-    """A box for any number, written with no more digits than it has."""
-
-    def __init__(self, name: str, changed: Callable[[float], object]) -> None:
-        super().__init__()
-        self.setLocale(parts.NUMBERS)
-        self.setRange(-LIMIT, LIMIT)
-        self.setDecimals(6)
-        self.setSingleStep(0.1)
-        self.setKeyboardTracking(False)
-        self.setMinimumWidth(BOX_PX)
-        self.setMaximumWidth(2 * BOX_PX)
-        self.setAccessibleName(name)
-        self.setAccessibleDescription(name)
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        for edit in self.findChildren(QLineEdit):
-            edit.setAcceptDrops(False)  # drags go to the panel
-        self.valueChanged.connect(changed)
-
-    def textFromValue(self, value: float) -> str:
-        return f"{value:.6g}"
-
-    def sizeHint(self) -> QSize:
-        # by its range it would be as wide as a billion with six decimals
-        return QSize(BOX_PX, super().sizeHint().height())

@@ -314,6 +314,66 @@ def test_controls_change_the_edit_and_can_be_undone(filled):
     assert (kinds(filled)[0], filled.edits.stack.edits[0].place.text) == ("ablate", "")
 
 
+def typed(box, text):
+    """Type over what stands in a box, and press Enter."""
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClick(box, Qt.Key.Key_Delete)
+    if text.isascii():
+        QTest.keyClicks(box, text)
+    else:
+        box.lineEdit().insert(text)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+
+
+def test_a_typed_number_is_taken_as_it_is_or_refused(filled, qapp):
+    filled.edits.change_kind(0, "scale")
+    filled.list.choose((0,))
+    strength = filled.list.rows[0].details.strength
+
+    def amount():
+        return filled.edits.stack.edits[0].amount
+
+    for text, value in (
+        ("0,5", 0.5), ("1e3", 1000.0), ("−0.25", -0.25), ("× 3", 3.0), (".5", 0.5),
+        ("1.5E-3", 0.0015), ("123456.789", 123456.789), ("2", 2.0),
+    ):  # fmt: skip
+        typed(strength.box, text)
+        assert amount() == value, text
+        assert strength.refusal.isHidden()
+        assert "border" not in strength.box.styleSheet()
+    for text, word in (
+        ("1e999", "too large"), ("abc", "not a number"), ("1,000", "two ways"), ("nan", "not a"),
+        ("3 4", "not a number"), ("", "not a number"), ("--3", "not a number"),
+    ):  # fmt: skip
+        before = filled._state.undo.count()
+        typed(strength.box, text)
+        assert amount() == 2.0, text
+        assert strength.box.text() == "× 2"
+        assert word in strength.refusal.text()
+        assert not strength.refusal.isHidden()
+        assert "border" in strength.box.styleSheet()
+        assert filled._state.undo.count() == before
+    qapp.processEvents()
+    row = filled.list.rows[0]
+    assert row.details.strength.refusal.geometry().bottom() <= row.height()
+    typed(strength.box, "3")
+    assert (amount(), strength.refusal.isHidden()) == (3.0, True)
+
+
+def test_a_limit_is_taken_away_by_emptying_its_box(filled):
+    filled.edits.change_kind(0, "clamp")
+    filled.list.choose((0,))
+    strength = filled.list.rows[0].details.strength
+    typed(strength.low, "-1,5")
+    typed(strength.high, "2.25")
+    assert (filled.edits.stack.edits[0].low, filled.edits.stack.edits[0].high) == (-1.5, 2.25)
+    typed(strength.low, "")
+    assert filled.edits.stack.edits[0].low is None
+    assert strength.low.text() == "no limit"
+    assert strength.refusal.isHidden()
+
+
 def test_a_drag_of_the_slider_is_one_step(filled):
     filled.edits.change_kind(0, "scale")
     filled.list.choose((0,))
