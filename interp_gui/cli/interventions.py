@@ -7,12 +7,14 @@ import numpy as np
 
 from interp_gui.core.edit import Edit
 from interp_gui.core.interventions.kinds import EditEffect, EditState, Intervention
-from interp_gui.core.interventions.words import STATE_WORDS, words_of
+from interp_gui.core.interventions.words import NOT_A_NUMBER, STATE_WORDS, words_of
 from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.result import AnyResult
 
 TOP = 5
-_STATES: tuple[EditState, ...] = ("effective", "ineffective", "inactive", "failed", "off")
+_STATES: tuple[EditState, ...] = (
+    "broken", "effective", "ineffective", "inactive", "failed", "off",
+)  # fmt: skip
 """Of several images the first that holds for any."""
 
 
@@ -65,8 +67,18 @@ class Interventions:
     def _summary(self, found: list[Intervention]) -> str:
         answered = [one for one in found if not one.problem]
         if not answered:
+            if all(one.problem == NOT_A_NUMBER for one in found):
+                return NOT_A_NUMBER
             return "None of the images could be answered."
+        lost, live = _failed(found)
+        if live and lost == live:
+            return "Nothing was changed: none of the edits could run."
         sentences = []
+        if lost:
+            sentences.append(f"{lost} of {live} edits could not run and changed nothing.")
+        broken = sum(one.problem == NOT_A_NUMBER for one in found)
+        if broken:
+            sentences.append(f"For {broken} of {len(found)} images the answer is not a number.")
         if self._model.class_count:
             tops = [(int(np.argmax(one.before)), int(np.argmax(one.after))) for one in answered]
             moved = [pair for pair in tops if pair[0] != pair[1]]
@@ -147,6 +159,13 @@ def _percentile(ran: list[EditEffect]) -> float | None:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def _failed(found: list[Intervention]) -> tuple[int, int]:
+    """How many of the edits that were to be in force ran for no image, and how many there are."""
+    live = found[0].edits.live
+    states = {i: [e.state for one in found for e in one.effects if e.index == i] for i in live}
+    return sum(bool(each) and {*each} == {"failed"} for each in states.values()), len(live)
 
 
 def _change(one: Intervention) -> float | None:

@@ -347,3 +347,25 @@ def test_the_edits_of_a_run_are_kept_as_a_file_that_others_take(intervene, tmp_p
     code, plain = intervene(analysis="predict", out="plain")
     assert "edits_file" not in plain
     assert not (tmp_path / "plain" / "edits.json").exists()
+
+
+def test_an_answer_that_is_no_number_is_the_summary(intervene):
+    code, document = intervene("--scale", f"{LAYER}:7=3e38", "--controls", "2")
+    assert code == 0
+    assert document["summary"] == "The answer is not a number with these edits."
+    assert document["edits"][0]["state"] == "broken"
+    assert document["edits"][0]["effect"] is None
+    assert {image["problem"] for image in document["images"]} == {document["summary"]}
+
+
+def test_edits_that_all_failed_are_not_told_as_an_answer_that_stays(intervene, tmp_path):
+    """A patch from an image that is not at hand: nothing was in force."""
+    patch = Edit(feature=Feature(layer=LAYER, units=(7,)), kind="patch", source="0" * 64)
+    file = tmp_path / "edits.json"
+    file.write_text(EditStack((patch,)).to_json())
+    code, document = intervene("--edits", file, "--controls", "0")
+    assert code == 0
+    assert document["edits"][0]["state"] == "failed"
+    assert document["summary"] == "Nothing was changed: none of the edits could run."
+    code, document = intervene("--edits", file, "--ablate", UNIT, "--controls", "0", out="two")
+    assert document["summary"].startswith("1 of 2 edits could not run and changed nothing. The ")

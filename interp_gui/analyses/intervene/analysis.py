@@ -7,7 +7,7 @@ import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering, answering
 from interp_gui.analyses.intervene.controls import measure_controls
-from interp_gui.analyses.intervene.effects import Ran, first_pass, leave_out
+from interp_gui.analyses.intervene.effects import Ran, first_pass, is_number, leave_out
 from interp_gui.core.analysis import Analysis, Context, Progress, Steps, parameter
 from interp_gui.core.cost import Cost
 from interp_gui.core.edit import EditStack
@@ -15,6 +15,7 @@ from interp_gui.core.errors import ImageProblem, InterpError, InvalidValue
 from interp_gui.core.interventions.fitting import own_name, resolved
 from interp_gui.core.interventions.kinds import Intervention
 from interp_gui.core.interventions.measures import divergence_of, entropy_of
+from interp_gui.core.interventions.words import NOT_A_NUMBER
 from interp_gui.core.model import ModelDescription, OutputInfo
 from interp_gui.core.result import Number
 
@@ -122,11 +123,13 @@ def told(context: Context, image: _Image, *, final: bool) -> Intervention:
     name = image.path.replace("\\", "/").rsplit("/", 1)[-1]
     key = _key(image.place)
     asked, after = image.asked, image.ran.after
-    if asked is None or after is None:
+    if asked is None or after is None or not is_number(after):
         empty = np.zeros(0, np.float32)
+        effects = () if asked is None else image.ran.told(len(stack.edits), size=1.0)
         return Intervention(
             key=key, image=image.path, edits=stack, title=f"Answer for {name}", before=empty,
-            after=empty, output_kind=output.kind, problem=image.problem,
+            after=empty, output_kind=output.kind, problem=image.problem or NOT_A_NUMBER,
+            image_sha256=asked.sha256 if asked is not None else "", effects=effects, final=final,
         )  # fmt: skip
     before = asked.kept.before
     one, other = asked.value(before), asked.value(after)

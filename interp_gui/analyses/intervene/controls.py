@@ -6,7 +6,7 @@ from collections.abc import Generator
 import numpy as np
 
 from interp_gui.analyses.intervene.answering import Answering
-from interp_gui.analyses.intervene.effects import Ran, ran
+from interp_gui.analyses.intervene.effects import Ran, is_number, ran
 from interp_gui.analyses.random_alike import Taken, others, taken_by, why_few, why_none
 from interp_gui.core.analysis import Progress
 from interp_gui.core.edit import Edit
@@ -48,12 +48,16 @@ def measure_controls(
     patch = Edit(feature=Feature(layer=layer), kind="patch", source=_SOURCE)
     instead = [patch if i == index else each for i, each in edits.items()]
     effects: list[float] = []
-    for picked, basis in drawn:
+    for done, (picked, basis) in enumerate(drawn):
         asked.context.check()
-        yield Progress(done=len(effects), total=len(drawn), text="Changing random features instead")
+        yield Progress(done=done, total=len(drawn), text="Changing random features instead")
         source = change.onto(value, picked=picked, basis=basis)
         row = asked.row(asked.run(instead, further={(layer, _SOURCE): source}))
-        effects.append((asked.value(row) or 0.0) - without)
+        if is_number(row):
+            effects.append((asked.value(row) or 0.0) - without)
+    if len(effects) < len(drawn):
+        broken = f"With {len(drawn) - len(effects)} of them the answer is not a number."
+        found.control_notes[index] = f"{few} {broken}".strip()
     found.controls[index] = tuple(effects)
 
 
@@ -68,6 +72,8 @@ def _why_not(asked: Answering, found: Ran, index: int) -> str:
         return "There is no Target to compare by: choose one."
     if found.is_inactive(index):
         return "Nothing changes here, so there is nothing to compare with."
+    if found.is_broken or found.effect.get(index, (0.0, 0.0))[1] == float("inf"):
+        return "An answer is not a number, so there is nothing to compare with."
     edits = dict(ran(asked, found))
     if edits[index].feature.whole_layer:
         return why_none(edits[index].feature)

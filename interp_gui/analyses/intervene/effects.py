@@ -14,6 +14,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.interventions.changes import change_of, length_of
 from interp_gui.core.interventions.fitting import why_no_place
 from interp_gui.core.interventions.kinds import EditEffect, EditState
+from interp_gui.core.interventions.words import NOT_A_NUMBER
 from interp_gui.core.runtime import Capture, Forward
 
 ROUNDING = 1e-5
@@ -33,7 +34,8 @@ class Ran:
     failed
         Reasons.
     doubled
-        Why an edit that does something alone does nothing beside the others.
+        Why an edit that does something alone does nothing beside the others, and which part it
+        has in that an answer is not a number.
     hits, change, share
         As of `EditEffect`.
     effect
@@ -56,6 +58,11 @@ class Ran:
         """Whether an edit changed nothing of its layer but by rounding."""
         return self.change.get(index) == 0.0 or 0.0 < self.share.get(index, 0.0) <= OF_A_LAYER
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the answer with the edits is not a number."""
+        return self.after is not None and not is_number(self.after)
+
     def told(self, count: int, *, size: float) -> tuple[EditEffect, ...]:
         """One for each edit of a stack of `count`, `size` being that of the answer's numbers."""
         return tuple(self._of(i, size) for i in range(count))
@@ -64,13 +71,19 @@ class Ran:
         effect = self.effect.get(index)
         return EditEffect(
             index=index, state=self._state(index, size),
-            reason=self.failed.get(index, "") or self.doubled.get(index, ""),
+            reason=self._reason(index),
             hits=self.hits.get(index, 0), change=self.change.get(index),
             share=self.share.get(index), effect=None if effect is None else effect[0],
             controls=self.controls.get(index, ()),
             control_note=self.control_notes.get(index, ""),
             warning=self.warnings.get(index, ""), behind=self.behind.get(index, ""),
         )  # fmt: skip
+
+    def _reason(self, index: int) -> str:
+        found = self.failed.get(index, "") or self.doubled.get(index, "")
+        if not found and self.is_broken and index in self.hits and not self.is_inactive(index):
+            return NOT_A_NUMBER
+        return found
 
     def _state(self, index: int, size: float) -> EditState:
         if index in self.failed:
@@ -79,6 +92,8 @@ class Ran:
             return "off"
         if self.is_inactive(index):
             return "inactive"
+        if self.is_broken:
+            return "broken"
         if index not in self.effect:
             return "effective"
         effect, moved = self.effect[index]
@@ -108,7 +123,8 @@ def first_pass(asked: Answering) -> Ran:
             continue
         found.after = asked.row(passed)
         found.hits = {i: passed.hits.get(at, 0) for at, i in enumerate(running)}
-        _measure(asked, running, passed, found)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows, is told as such
+            _measure(asked, running, passed, found)
         return found
     found.after = asked.kept.base
     return found
@@ -122,6 +138,9 @@ def leave_out(asked: Answering, found: Ran, index: int) -> None:
         without = asked.row(
             asked.run([_idle(e) if i == index else e for i, e in ran(asked, found)])
         )
+    if not is_number(without) or found.is_broken:
+        _leave_out_of_broken(found, index, without)
+        return
     with_all, with_others = asked.value(found.after), asked.value(without)
     effect = None if with_all is None or with_others is None else with_all - with_others
     moved = float(np.abs(found.after - without).max(initial=0.0))
@@ -129,6 +148,20 @@ def leave_out(asked: Answering, found: Ran, index: int) -> None:
     if _is_little(max(abs(effect or 0.0), moved), found.after):
         reason = _doubled(asked, found, index)
         found.doubled |= {index: reason} if reason else {}
+
+
+def _leave_out_of_broken(found: Ran, index: int, without: Row) -> None:
+    """The same where one of the answers is not a number: there is no difference, but a reason."""
+    if not found.is_broken:
+        found.effect[index] = None, float("inf")
+        found.doubled[index] = "Without it the answer is not a number."
+    elif is_number(without) and not found.is_inactive(index):
+        found.doubled[index] = "The answer is not a number with it."
+
+
+def is_number(answer: Row) -> bool:
+    """Whether all numbers of an answer are finite."""
+    return bool(np.isfinite(answer).all())
 
 
 def _is_little(moved: float, answer: Row) -> bool:

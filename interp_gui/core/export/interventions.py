@@ -32,7 +32,7 @@ _WIDEST_LABEL = 220.0
 _LINE = 18.0
 _COLUMNS = ("Edit", "", "Change at its layer", "Effect", "Random features")
 _BEFORE, _AFTER = "#9aa4b1", ACCENT
-_COLOURS = {"effective": ACCENT, "failed": LINE_COLOURS[1]}
+_COLOURS = {"effective": ACCENT, "failed": LINE_COLOURS[1], "broken": LINE_COLOURS[1]}
 
 
 def intervention_drawing(result: Intervention) -> Drawing:

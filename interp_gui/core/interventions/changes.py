@@ -61,6 +61,7 @@ class Change:
         there = np.broadcast_to(self.weights > 0, self.delta.shape)
         return np.where(there, self.coordinates + self.delta, self.coordinates)
 
+    @np.errstate(over="ignore", invalid="ignore")  # beyond 32 bits it is infinite, as in a network
     def onto(
         self, value: NDArray[Any], *, picked: tuple[int, ...] = (), basis: Values | None = None
     ) -> NDArray[np.float32]:
@@ -95,6 +96,7 @@ def length_of(values: NDArray[Any]) -> float:
     return float(np.sqrt(np.square(wide).sum()))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def change_of(
     edit: Edit, value: NDArray[Any], axes: tuple[Axis, ...], *, source: NDArray[Any] | None = None
 ) -> Change:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from interp_gui.core.edit import EditStack
 from interp_gui.core.result_base import Floats, Number, Result
 
-EditState = Literal["off", "failed", "inactive", "ineffective", "effective"]
-"""`failed`: it never ran, which is an error. `inactive`: it ran and changed nothing at its layer
-for this image, but by rounding. `ineffective`: it changed its layer and not the answer, which is a finding."""
+EditState = Literal["off", "failed", "broken", "inactive", "ineffective", "effective"]
+"""`failed`: it never ran, which is an error. `broken`: it ran, and the answer with the edits is not
+a number, so that nothing can be said of what each did. `inactive`: it ran and changed nothing at
+its layer for this image, but by rounding. `ineffective`: it changed its layer and not the answer,
+which is a finding."""
 
 
 class EditEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

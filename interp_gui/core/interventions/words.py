@@ -12,11 +12,13 @@ KIND_TITLES: dict[EditKind, str] = {
     "patch": "Patch",
 }
 """In the order of menus."""
+NOT_A_NUMBER = "The answer is not a number with these edits."
 STATE_WORDS: dict[EditState, str] = {
     "effective": "changes the answer",
     "ineffective": "changes its layer, not the answer",
     "inactive": "changes nothing here",
     "failed": "could not run",
+    "broken": "leaves no number as the answer",
     "off": "off",
 }
 

@@ -30,6 +30,9 @@ class Told:
 
 _STATES = {
     "failed": Told("error", "error", "Failed", ""),
+    "broken": Told(
+        "error", "error", "Not a number", "The answer is not a number with these edits."
+    ),
     "inactive": Told(
         "inactive", "dim", "Inactive here", "It ran and changed nothing at its layer in this image."
     ),

@@ -358,3 +358,42 @@ def test_a_change_within_rounding_is_none(told, intervene):
     assert effect.controls == ()
     more = unit("act", 0, kind="scale", amount=1 + 1e-4)
     assert intervene(told, more, controls=0)[-1].effects[0].state != "inactive"
+
+
+HUGE = unit("act", 0, kind="scale", amount=3e38)
+
+
+def test_an_answer_that_is_no_number_is_said_and_no_effect_claimed(told, intervene):
+    """Every output overflows: there is no change to tell, of the answer or of any edit."""
+    found = intervene(told, HUGE, controls=2)[-1]
+    assert found.problem == "The answer is not a number with these edits."
+    assert found.final
+    assert found.target_after is None
+    assert not found.after.size
+    (effect,) = found.effects
+    assert (effect.state, effect.effect, effect.controls) == ("broken", None, ())
+    assert effect.reason == "The answer is not a number with it."
+    assert effect.hits == 1
+
+
+def test_which_of_several_edits_leaves_no_number_is_said(told, intervene):
+    first, second = intervene(told, unit("act", 1), HUGE, controls=2)[-1].effects
+    assert [first.state, second.state] == ["broken", "broken"]
+    assert first.reason == "The answer is not a number with these edits."
+    assert second.reason == "The answer is not a number with it."
+    assert first.effect is None
+
+
+def test_an_edit_that_saves_the_answer_changes_it(told, intervene):
+    found = intervene(told, HUGE, unit("act", 0), controls=2)[-1]
+    assert not found.problem
+    assert found.effects[1].state == "effective"
+    assert found.effects[1].effect is None
+    assert found.effects[1].reason == "Without it the answer is not a number."
+    assert "nothing to compare" in found.effects[1].control_note
+
+
+def test_other_edits_are_told_before_one_knows_which_it_is(told, intervene):
+    first = intervene(told, unit("act", 1), HUGE, controls=0)[0]
+    assert {effect.state for effect in first.effects} == {"broken"}
+    assert first.problem
