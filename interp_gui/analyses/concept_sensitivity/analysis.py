@@ -10,10 +10,6 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from interp_gui.analyses.asked import edit_notes
-from interp_gui.analyses.concept.collecting import collect
-from interp_gui.analyses.concept.fitting import Space, weights_of
-from interp_gui.analyses.concept.judging import shuffled
-from interp_gui.analyses.concept.reading import read_vectors
 from interp_gui.analyses.concept_sensitivity import results
 from interp_gui.analyses.concept_sensitivity.asked import (
     Direction,
@@ -22,12 +18,8 @@ from interp_gui.analyses.concept_sensitivity.asked import (
     dataset_size,
     directions,
 )
-from interp_gui.analyses.concept_sensitivity.derivatives import (
-    Doubles,
-    Slopes,
-    random_directions,
-    slopes,
-)
+from interp_gui.analyses.concept_sensitivity.chance import by_chance
+from interp_gui.analyses.concept_sensitivity.derivatives import Slopes, slopes
 from interp_gui.analyses.concept_sensitivity.removing import Removed, remove
 from interp_gui.analyses.concept_sensitivity.scores import Scored
 from interp_gui.analyses.concept_sensitivity.settings import Parameters
@@ -41,6 +33,10 @@ from interp_gui.core.target import Target
 
 FEW = 5
 """Images below which figures say little."""
+_SATURATED = (
+    "Along random directions, too, nearly all images rise together or fall together, so shares say "
+    "nothing here and have no p: the mean derivative does."
+)
 _PASS_BACK = 3
 """A pass with its gradient takes as long as so many without."""
 
@@ -54,13 +50,15 @@ def run(context: Context, parameters: Parameters) -> Steps:
     target = asked_target(context)
     chosen = yield from chosen_images(context, target, parameters)
     images, found = yield from _slopes(context, asked, chosen.images, target, chosen.broken)
-    drawn: dict[str, Doubles] = {}
-    for layer in dict.fromkeys(direction.layer.name for direction in asked):
-        if found:
-            drawn[layer] = yield from _random(context, layer, found[layer], parameters)
+    chances = []
+    for direction in asked if found else ():
+        vectors = found[direction.layer.name].vectors
+        chances.append((yield from by_chance(context, direction, vectors, parameters)))
     what = _spoken(context, target)
     title = f"Does {what} depend on {_called(asked)}?"
     said = (*edit_notes(context), *_notes(context, images, chosen.words, parameters, bool(found)))
+    if parameters.controls:
+        said = (*said, *dict.fromkeys(chance.note for chance in chances))
     said = (*said, *broken_notes(chosen.broken))
     numbers: dict[str, Number] = {"images": len(images), "target_of": what}
     scored: list[Scored] = []
@@ -69,7 +67,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
         if found:
             derivative = found[direction.layer.name].along(direction.vector)[0]
             length = float(np.linalg.norm(direction.vector))
-            random = found[direction.layer.name].along(length * drawn[direction.layer.name])
+            random = found[direction.layer.name].along(length * chances[number].directions)
         removed: Removed | None = None
         if parameters.removed:
             removed = yield from remove(
@@ -85,9 +83,11 @@ def run(context: Context, parameters: Parameters) -> Steps:
     numbers |= _numbers(scored)
     notes = (*(_verdict(one, what) for one in scored), *said)
     if found:
+        shares_say = (_SATURATED,) if any(one.saturated for one in scored) else ()
         yield results.share_bars(
-            scored, title=f"Share of images in which {what} rises along it", notes=said
-        )
+            scored, title=f"Share of images in which {what} rises along it",
+            notes=(*shares_say, *said),
+        )  # fmt: skip
     if parameters.removed:
         yield results.change_bars(scored, title=f"Change of {what} without it", notes=said)
     truth = truth_provenance(context, images)
@@ -118,27 +118,6 @@ def _slopes(
     return kept, found
 
 
-def _random(
-    context: Context, name: str, found: Slopes, parameters: Parameters
-) -> Generator[Progress, None, Doubles]:
-    """Random directions of length 1: from random labels of the examples given, or drawn."""
-    random = np.random.default_rng([context.inputs.seed, 3])
-    if not context.inputs.examples:
-        return random_directions(found.vectors, parameters.controls, parameters.random, random)
-    layer = context.model.description.layer(name)
-    collected = yield from collect(context)
-    collected, vectors = yield from read_vectors(context, collected, [layer], "mean")
-    space = Space(vectors[name])
-    made = []
-    for _ in range(parameters.controls):
-        context.check()
-        labels = shuffled(collected.labels, collected.groups, random)
-        made.append(space.direction(weights_of(space.points, labels, "mean-difference")))
-    rows = np.asarray(made).reshape(len(made), layer.units)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1.0), np.float64)
-
-
 def _spoken(context: Context, target: Target) -> str:
     """The Target with its article."""
     article = "" if target.kind == "scalar" and target.index is not None else "the "
@@ -158,11 +137,6 @@ def _notes(
     if not slopes:
         problem = context.model.description.gradient_problem
         notes.append(f"No derivatives, only what happens without it: {problem}".strip())
-    elif context.inputs.examples and parameters.controls:
-        notes.append("Random directions are those of the examples with labels dealt at random.")
-    elif parameters.controls:
-        drawn = "as the layer's vectors vary" if parameters.random == "covariance" else "all alike"
-        notes.append(f"Random directions are drawn {drawn}, of equal length.")
     return tuple(notes)
 
 
@@ -170,12 +144,16 @@ def _verdict(one: Scored, what: str) -> str:
     """What was found, in a sentence."""
     name = one.direction.feature.title
     words = []
-    if one.share is not None:
-        words.append(f"{what} rises along {name} in {one.share:.0%} of the images")
+    if one.share is not None and one.mean is not None:
+        words.append(f"the mean derivative of {what} along {name} is {one.mean:+.3g}")
+        if one.p_mean is not None:
+            words[-1] += f" (p = {one.p_mean:.2g})"
+        words.append(f"it rises in {one.share:.0%} of the images")
         if one.p_share is not None:
             words[-1] += f" (p = {one.p_share:.2g})"
         if one.saturated:
-            words[-1] += ", which says little here: along random directions all rise or fall, too"
+            words[-1] += ", which says nothing here: along random directions, too, nearly all"
+            words[-1] += " images rise together or fall together"
     if one.removed is not None:
         change = float(one.removed.effect.mean())
         words.append(f"without it the mean change is {change:+.3g}")
@@ -195,12 +173,14 @@ def _numbers(scored: Sequence[Scored]) -> dict[str, Number]:
     one = scored[0]
     numbers: dict[str, Number] = {}
     if one.share is not None:
-        numbers |= {"share_rising": one.share, "mean_derivative": one.mean}
+        numbers |= {"mean_derivative": one.mean}
         if len(one.random):
-            numbers |= {
-                "random_share_mean": float(one.random_shares.mean()), "p_share": one.p_share,
-                "p_mean": one.p_mean, "random_directions": len(one.random),
-            }  # fmt: skip
+            numbers |= {"p_mean": one.p_mean, "random_directions": len(one.random)}
+        numbers |= {"share_rising": one.share}
+        if len(one.random):
+            numbers |= {"random_share_mean": float(one.random_shares.mean())}
+        if one.p_share is not None:
+            numbers |= {"p_share": one.p_share}
     if one.removed is not None:
         numbers |= {"change_without": float(one.removed.effect.mean())}
         numbers |= {"images_removed": len(one.removed.effect)}

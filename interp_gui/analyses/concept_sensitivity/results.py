@@ -10,14 +10,15 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.result import Bars, Number, Table
 
 COLUMNS = (
-    "direction", "layer", "share rising", "random, mean", "random, low", "random, high",
-    "p of share", "positive part", "mean derivative", "p of mean", "change without it",
+    "direction", "layer", "mean derivative", "p of mean", "share rising", "random, mean",
+    "random, low", "random, high", "p of share", "positive part", "change without it",
     "random change, mean", "random change, largest", "p of change",
 )  # fmt: skip
 """`share rising`: of images whose Target rises along the direction; `random, low` and `high`: 2.5th
-and 97.5th percentile of that share along random directions. `positive part`: of the derivatives'
-summed size. p values are two-sided and corrected for the number of rows (Holm). `random change`:
-size of the mean change when as much is taken away along random directions."""
+and 97.5th percentile of that share along random directions; `p of share` is empty where nearly all
+images rise or fall together along many of these, for no share can then be far. `positive part`: of
+the derivatives' summed size. p values are two-sided and corrected for the number of rows (Holm).
+`random change`: size of the mean change when as much is taken away along random directions."""
 
 
 def table(
@@ -34,8 +35,8 @@ def table(
     by_change = holm([one.removed.p if one.removed is not None else None for one in scored])
     cells = [
         (
-            one.direction.feature.title, one.direction.layer.name, one.share, *_band(one), p_share,
-            one.magnitude, one.mean, p_mean, *_changes(one), p_change,
+            one.direction.feature.title, one.direction.layer.name, one.mean, p_mean, one.share,
+            *_band(one), p_share, one.magnitude, *_changes(one), p_change,
         )
         for one, p_share, p_mean, p_change in zip(scored, by_share, by_mean, by_change, strict=True)
     ]  # fmt: skip

@@ -57,8 +57,11 @@ class Scored:
 
     @property
     def p_share(self) -> float | None:
-        """Two-sided: random directions whose share lies as far from one half."""
-        if self.share is None or not len(self.random):
+        """Two-sided: random directions whose share lies as far from one half.
+
+        None where they are saturated: then no share is far, whatever the direction is.
+        """
+        if self.share is None or not len(self.random) or self.saturated:
             return None
         return p_far(self.share - 0.5, self.random_shares - 0.5)
 

@@ -12,6 +12,7 @@ from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.errors import InvalidValue, MissingAbility
 from interp_gui.core.examples import Example
 from interp_gui.core.feature import Feature, as_vectors
+from interp_gui.core.images import image_sha256
 from interp_gui.core.preprocessing import load_batch
 from interp_gui.core.target import Target
 
@@ -55,7 +56,8 @@ def test_shares_of_two_concepts_sum_to_one_and_random_ones_lie_about_one_half(as
         one = asked(vector, layer, {"removed": 0})["sensitivity"]
         other = asked(-vector, layer, {"removed": 0})["sensitivity"]
         assert one.numbers["share_rising"] + other.numbers["share_rising"] == pytest.approx(1.0)
-        assert one.numbers["p_share"] == other.numbers["p_share"]
+        assert one.numbers["p_mean"] == other.numbers["p_mean"]
+        assert one.numbers.get("p_share") == other.numbers.get("p_share")
     isotropic = {"removed": 0, "controls": 400, "random": "isotropic"}
     numbers = asked(vector, "second", isotropic)["sensitivity"].numbers
     assert abs(numbers["random_share_mean"] - 0.5) < 0.06
@@ -169,6 +171,91 @@ def test_random_labels_of_examples_give_the_random_directions(asked, runtimes, p
     assert given.numbers["share_rising"] == plain.numbers["share_rising"]
     assert given.numbers["random_share_mean"] != plain.numbers["random_share_mean"]
     assert any("labels dealt at random" in note for note in given.notes)
+    assert any("is not made of the examples given" in note for note in given.notes)
+    assert any("can be far too small" in note for note in plain.notes)
+    assert not any("can be far too small" in note for note in given.notes)
+
+
+@pytest.mark.parametrize("method", ["mean-difference", "probe"])
+@pytest.mark.parametrize(
+    ("network", "pooling"), [("cnn", "mean"), ("cnn", "maximum"), ("vit", "class-token")]
+)
+def test_random_labels_are_fitted_and_pooled_as_the_concept(
+    runtimes, pictures, maps_layer, network, pooling, method, monkeypatch
+):
+    """A concept of class tokens stands beside random labels of class tokens, and so on."""
+    from interp_gui.analyses.concept import ANALYSIS as CONCEPT
+    from interp_gui.analyses.concept.fitting import direction
+    from interp_gui.analyses.concept.pooling import pooled
+    from interp_gui.analyses.concept_sensitivity import chance as chance_module
+    from interp_gui.analyses.concept_sensitivity.asked import Direction
+    from interp_gui.analyses.concept_sensitivity.settings import Parameters
+    from interp_gui.core.analysis import Context, Inputs
+
+    runtime, layer = runtimes[network], maps_layer[network]
+    examples = {
+        "with": tuple(Example(path) for path in pictures[:6]),
+        "without": tuple(Example(path) for path in pictures[6:]),
+    }
+    context = Context(model=runtime, inputs=Inputs(examples=examples, layer=layer))
+    settings = CONCEPT.settings({"method": method, "pooling": pooling, "controls": 0})
+    steps = list(CONCEPT.run(context, settings))
+    feature = next(step for step in steps if getattr(step, "key", "") == "direction").feature
+    info = runtime.description.layer(layer)
+    dealt, true = [], chance_module.shuffled
+    monkeypatch.setattr(
+        chance_module, "shuffled", lambda *given: dealt.append(true(*given)) or dealt[-1]
+    )
+    asked_about = Direction(feature=feature, layer=info, vector=feature.basis(info.units)[:, 0])
+    chance = _value(
+        chance_module.by_chance(context, asked_about, np.eye(info.units), Parameters(controls=6))
+    )
+    assert "of its own examples" in chance.note
+    # each is what its deal of the labels gives, the examples standing in the order of content
+    batch = load_batch(sorted(pictures, key=image_sha256), runtime.preprocessing)
+    held = runtime.forward(batch, capture=[layer]).captured[layer]
+    size = batch.shape[2:]
+    values = np.stack([pooled(one[None], info, size, None, pooling) for one in held])
+    assert len(dealt) == len(chance.directions) == 6
+    for labels, row in zip(dealt, chance.directions, strict=True):
+        again = direction(values[labels], values[~labels], method)
+        assert row @ again / np.linalg.norm(again) > 0.999
+        assert np.linalg.norm(row) == pytest.approx(1.0)
+
+
+def _value(steps):
+    try:
+        while True:
+            next(steps)
+    except StopIteration as stop:
+        return stop.value
+
+
+def test_a_saturated_share_has_no_p_and_the_mean_comes_first(asked, runtimes):
+    """Behind the last layer all images have one and the same derivative: all rise or all fall."""
+    found = asked(_head(runtimes)[0])
+    table = found["sensitivity"]
+    assert list(table.columns).index("mean derivative") < list(table.columns).index("share rising")
+    row = dict(zip(table.columns, table.cells[0], strict=True))
+    assert row["share rising"] == 1.0
+    assert row["p of share"] is None
+    assert row["p of mean"] == table.numbers["p_mean"] < 0.1
+    assert "p_share" not in table.numbers
+    assert table.notes[0].startswith("The mean derivative of the logit")
+    assert "which says nothing here" in table.notes[0]
+    assert any("have no p" in note for note in found["shares"].notes)
+
+
+def test_an_unsaturated_share_keeps_its_p():
+    random = np.random.default_rng(0)
+    direction, derivative = None, np.abs(random.standard_normal(40)) + 0.1
+    spread = random.standard_normal((99, 40))
+    one = Scored(direction=direction, derivative=derivative, random=spread, removed=None)
+    assert one.p_share == pytest.approx(0.01)
+    same = np.repeat(random.standard_normal((99, 1)), 40, axis=1)
+    one = Scored(direction=direction, derivative=derivative, random=same, removed=None)
+    assert one.p_share is None
+    assert one.p_mean is not None
 
 
 def test_without_gradients_taking_it_away_stands_alone(run_analysis, runtimes, dataset):
