@@ -28,10 +28,9 @@ class WholeBoard(ResultBoard):
         self._fit()
 
     def _fit(self) -> None:
-        layout = self.widget().layout()
-        width = self.viewport().width()
-        height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else -1
-        height = max(height, layout.totalSizeHint().height() if height < 0 else 0)
+        height = self._grid.totalSizeHint().height()
+        if self._grid.hasHeightForWidth():
+            height = self._grid.totalHeightForWidth(self.viewport().width())
         if height != self.minimumHeight():
             self.setFixedHeight(height)
 

@@ -31,7 +31,9 @@ from interp_gui.gui.jobs.cost_label import CostLabel
 from interp_gui.gui.output.mark import FollowEdits
 from interp_gui.gui.parts import column, label, row, show_busy
 from interp_gui.gui.state import AppState
+from interp_gui.gui.tabs.fitting import RANK_ONE, maybe_linear, target_words, why_unfit
 from interp_gui.gui.tabs.layers import LayerBox, current_layer
+from interp_gui.gui.tabs.origin import Origin
 from interp_gui.gui.tabs.other_model import OtherModelBox
 from interp_gui.gui.tabs.source_image import SourceImageBox
 from interp_gui.gui.undoing.settings_history import SettingsHistory
@@ -70,6 +72,8 @@ class AnalysisTab(QWidget):
             title_of=lambda name: next(p.title for p in info.parameters if p.name == name),
         )  # fmt: skip
         self.layers = LayerBox(state, parent=self)
+        if info.id == RANK_ONE:
+            self.layers = LayerBox(state, accepts=maybe_linear, every=True, parent=self)
         self.other = OtherModelBox(state, self)
         self.source = SourceImageBox(state, self)
         self.run_button = QPushButton("Run")
@@ -89,6 +93,11 @@ class AnalysisTab(QWidget):
         self.status = label(dim=True)
         self.cost = CostLabel(bridge, view=self._view, parent=self)
         self.board = ResultBoard(state, hint=f"{info.summary}\n\nPress Run to start.")
+        self.origin = label()
+        self.origin.setAccessibleName("What the results are of")
+        self.origin.setContentsMargins(12, 8, 8, 0)
+        self.origin.hide()
+        self._made: Origin | None = None
         self._values: dict[str, tuple[QLabel, Callable[[], str]]] = {}
         self._later = QTimer(self, singleShot=True, interval=FOLLOW_MS)
         self._later.timeout.connect(self._run_if_possible)
@@ -134,7 +143,11 @@ class AnalysisTab(QWidget):
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.addWidget(area)
-        split.addWidget(self.board)
+        results = QWidget()
+        below = column(results)
+        below.addWidget(self.origin)
+        below.addWidget(self.board, 1)
+        split.addWidget(results)
         split.setStretchFactor(1, 1)
         split.setSizes([300, 700])
         outer = column(self)
@@ -234,7 +247,10 @@ class AnalysisTab(QWidget):
 
     def _target_text(self) -> str:
         model = self._state.model
-        return self._state.target.title(model.description) if model is not None else "–"
+        if model is None:
+            return "–"
+        own = target_words(self.info.id, self._state)
+        return own or self._state.target.title(model.description)
 
     def _edits_text(self) -> str:
         """Which edits it is computed with, and why none where some are in force."""
@@ -280,7 +296,28 @@ class AnalysisTab(QWidget):
                 return text
         if not self._bridge.is_ready:
             return "The engine is starting."
-        return ""
+        return why_unfit(self.info.id, state, self.form.values())
+
+    def _origin(self, request: Run | None = None) -> Origin | None:
+        """What would be asked about now, or what a request asks about."""
+        state, model = self._state, self._state.model
+        if model is None:
+            return None
+        wanted = {*self.info.needs, *self.info.uses}
+        inputs = request.inputs if request is not None else None
+        images = inputs.images if inputs is not None else self._images()
+        target = inputs.target if inputs is not None else state.target
+        return Origin(
+            model=request.model if request is not None else model.handle,
+            name=model.description.name,
+            edits=(inputs.edits if inputs is not None else self._edits()).in_force(),
+            image=images[0] if images and "image" in wanted else "",
+            layer=(inputs.layer if inputs is not None else state.layer)
+            if "layer" in wanted
+            else "",
+            target=target if "target" in wanted else None,
+            target_title=self._target_text(),
+        )
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._bridge.drop(self._view)
@@ -347,6 +384,7 @@ class AnalysisTab(QWidget):
         return (*current, self.source.path) if "source" in self.info.needs else current
 
     def _start(self, request: Run) -> None:
+        self._made = self._origin(request)
         self.board.begin()
         show_busy(self.bar)
         self.status.setText("")
@@ -404,13 +442,12 @@ class AnalysisTab(QWidget):
     # --- keeping up --------------------------------------------------------------------------
 
     def _subject_changed(self) -> None:
-        self._update()
         self._settings_changed()
 
     def _settings_changed(self) -> None:
+        self._update()
         if self.follow.isChecked():
             self._later.start()
-        self._estimate()
 
     def _estimate(self) -> None:
         self.cost.set_request(self.request() if self._job is None else None)
@@ -419,6 +456,9 @@ class AnalysisTab(QWidget):
         for value, text in self._values.values():
             value.setText(text())
         missing, active = self.what_is_missing(), self._job is not None
+        told = self._made.differs(self._origin()) if self._made and self.board.views else ""
+        self.origin.setText(told)
+        self.origin.setVisible(bool(told))
         self.missing.setText(missing)
         self.missing.setVisible(bool(missing))
         self.run_button.setEnabled(not missing)

@@ -31,6 +31,8 @@ class LayerBox(QComboBox):
     ----------
     accepts
         Which layers may be chosen at all.
+    every
+        List all that are accepted, not only those worth looking at.
     """
 
     def __init__(
@@ -38,10 +40,11 @@ class LayerBox(QComboBox):
         state: AppState,
         *,
         accepts: Callable[[LayerInfo], bool] = lambda layer: layer.units > 0,
+        every: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._state, self._accepts = state, accepts
+        self._state, self._accepts, self._every = state, accepts, every
         self.setAccessibleName("Layer")
         self.setToolTip("The layer that is looked at; all views follow it")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -60,7 +63,7 @@ class LayerBox(QComboBox):
         return [
             layer
             for layer in model.description.layers
-            if self._accepts(layer) and (layer.worthwhile or layer.name == current)
+            if self._accepts(layer) and (self._every or layer.worthwhile or layer.name == current)
         ]
 
     def _refill(self) -> None:

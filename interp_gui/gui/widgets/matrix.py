@@ -36,6 +36,8 @@ from interp_gui.gui.widgets.view import ResultView
 GAP_PX = 8
 LEGEND_PX = 12
 LEAST_CELL_PX, LARGEST_CELL_PX = 6, 34
+LEAST_WIDTH_PX = 300
+"""However many columns there are: cells get narrow before a view is cut."""
 LABEL_SHARE = 0.34
 """At most so much of the width is given to names of rows."""
 
@@ -86,7 +88,7 @@ class MatrixView(ResultView[Matrix]):
     def minimumSizeHint(self) -> QSize:
         rows, columns = self._shape()
         height = 2 * self._line() + rows * (LEAST_CELL_PX + 4)
-        return QSize(160 + columns * LEAST_CELL_PX, height)
+        return QSize(min(LEAST_WIDTH_PX, 160 + columns * LEAST_CELL_PX), height)
 
     def _shape(self) -> Cell:
         return self._result.values.shape if self._result is not None else (0, 0)

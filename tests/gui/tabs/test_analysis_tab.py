@@ -1,3 +1,6 @@
+import dataclasses
+
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -5,11 +8,16 @@ from PySide6.QtWidgets import QWidget
 
 from interp_gui.analyses.builtin import builtin_analyses
 from interp_gui.core.analysis import Progress
+from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
 from interp_gui.core.feature import Feature
+from interp_gui.core.layer import LayerInfo
 from interp_gui.core.result import Bars, Heatmap
 from interp_gui.core.target import Target
 from interp_gui.gui.tabs.analysis_tab import AnalysisTab
+from interp_gui.gui.tabs.fitting import maybe_linear, target_words, why_unfit
+from interp_gui.gui.tabs.layers import LayerBox
+from interp_gui.gui.tabs.origin import Origin
 from interp_gui.gui.tabs.unit_examples import UnitExamples
 
 
@@ -169,3 +177,67 @@ class _Windows(QObject):
         if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
             self.shown.append(f"{type(watched).__name__}: {watched.accessibleName()}")
         return False
+
+
+def test_old_results_say_what_they_are_of(tab, state, engine, running, noise, qtbot):
+    engine.result(running, heat(noise))
+    engine.end(running)
+    qtbot.waitUntil(lambda: not tab.cancel_button.isVisible())
+    assert not tab.origin.isVisible()
+    edit = Edit(feature=Feature(layer="late", units=(1,)), kind="ablate")
+    state.set_edits(EditStack((edit,)))
+    state.set_follows_edits(True)
+    qtbot.waitUntil(tab.origin.isVisible)
+    name = state.model.description.name
+    assert tab.origin.text().startswith(f"Of {name} without edits.")
+    state.set_edits(EditStack())
+    qtbot.waitUntil(lambda: not tab.origin.isVisible())
+    state.set_layer("early")
+    assert tab.origin.text().startswith(f"Of {name} without edits, at late.")
+
+
+def test_what_results_are_of_is_told_beside_another_model_or_other_edits():
+    edit = Edit(feature=Feature(layer="late", units=(1,)), kind="ablate")
+    five = EditStack((edit,) * 5)
+    then = Origin(model="m1", name="marker.safetensors", edits=five)
+    told = "Of marker.safetensors with 5 edits"
+    assert then.differs(then) == ""
+    assert then.differs(None).startswith(f"{told}.")
+    assert then.differs(Origin(model="m2", name="b", edits=EditStack())).startswith(f"{told}.")
+    now = Origin(model="m1", name="marker.safetensors", edits=EditStack((edit,) * 4))
+    assert then.differs(now).startswith(f"{told}.")
+    other = Edit(feature=Feature(layer="late", units=(2,)), kind="ablate")
+    now = Origin(model="m1", name="marker.safetensors", edits=EditStack((other,) * 5))
+    assert then.differs(now).startswith(f"{told} as they were then.")
+
+
+def test_what_an_analysis_would_refuse_is_said_before_it_is_run(state, model, tmp_path):
+    block = LayerInfo(name="late", kind="Block", axes=("unit",), shape=(4,), role="block")
+    linear = LayerInfo(name="fc", kind="Linear", axes=("unit",), shape=(4,), role="linear")
+    opened = state.model
+    described = msgspec.structs.replace(opened.description, layers=(block, linear))
+    other = dataclasses.replace(opened, description=described)
+    state.set_models((other,))
+    state.set_model(other)
+    state.set_layer("late")
+    assert "1×1 convolution" in why_unfit("rank-one-edit", state, {})
+    assert why_unfit("grad-cam", state, {}) == ""
+    state.set_layer("fc")
+    assert why_unfit("rank-one-edit", state, {}) == ""
+    box = LayerBox(state, accepts=maybe_linear, every=True)
+    assert [box.itemData(i) for i in range(box.count())] == ["fc"]
+    assert "labelled images" in why_unfit("ablation-sweep", state, {"accuracy": True})
+    assert why_unfit("ablation-sweep", state, {"accuracy": False}) == ""
+    images = (ImageEntry(path=str(tmp_path / "a.png"), label="cat"),)
+    state.set_dataset(Dataset(images=images, classes={}), "d")
+    assert "labelled images" in why_unfit("ablation-sweep", state, {"accuracy": True})
+    state.set_dataset(Dataset(images=images, classes={"cat": 1}), "d")
+    assert why_unfit("ablation-sweep", state, {"accuracy": True}) == ""
+
+
+def test_the_target_that_patching_takes_is_named(state, model):
+    state.set_target(Target())
+    assert "source's answer" in target_words("activation-patching", state)
+    assert target_words("grad-cam", state) == ""
+    state.set_target(Target(index=3))
+    assert target_words("activation-patching", state) == ""
