@@ -18,6 +18,10 @@ from interp_gui.core.place import Place
 
 FACTOR, STEER = 0.5, 2.0
 """Strengths to begin with: half, and two standard deviations."""
+MOST_APART = 64
+"""So many features become an edit each; of more, the units of a layer are one edit together."""
+MOST_ROWS = 256
+"""Edits that the panel takes: with more of them, every change of one would be waited for."""
 Find = Callable[[Feature], FeatureStatistics | None]
 
 
@@ -38,6 +42,29 @@ class Content:
     def waiting(self) -> tuple[Feature, ...]:
         """Features whose edits wait."""
         return tuple(edit.feature for edit, waits in self.rows if waits)
+
+
+def bundled(features: Sequence[Feature]) -> tuple[Feature, ...]:
+    """Features as edits are made of them: few apart, the units of a layer together if many."""
+    if len(features) <= MOST_APART:
+        return tuple(features)
+    found: dict[object, Feature] = {}
+    for feature in features:
+        key = (feature.layer, feature.model, feature.heads) if feature.units else feature
+        before = found.get(key)
+        if before is None or not feature.units:
+            found[key] = feature
+            continue
+        units = tuple(dict.fromkeys((*before.units, *feature.units)))
+        found[key] = msgspec.structs.replace(before, units=units, name="")
+    return tuple(found.values())
+
+
+def why_too_many(count: int, there: int) -> str:
+    """Why so many more edits have no room on the panel; empty if they have."""
+    if there + count <= MOST_ROWS:
+        return ""
+    return f"The panel takes {MOST_ROWS} edits; these would be {there + count:,}."
 
 
 def fresh(
@@ -79,7 +106,7 @@ def with_statistics(edit: Edit, known: FeatureStatistics) -> Edit:
     if edit.kind == "add" and all(deviation > 0 for deviation in known.deviation):
         return msgspec.structs.replace(edit, deviation=known.deviation)
     if edit.kind == "clamp" and known.mean and edit.low is None:
-        return msgspec.structs.replace(edit, high=float(known.mean[0]))
+        return msgspec.structs.replace(edit, high=float(f"{known.mean[0]:.4g}"))
     return edit
 
 

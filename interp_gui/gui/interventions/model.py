@@ -16,6 +16,7 @@ from interp_gui.core.feature import Feature
 from interp_gui.core.image_edit import ImageEdit
 from interp_gui.core.interventions.fitting import why_no_place, why_unfit
 from interp_gui.core.interventions.statistics import FeatureStatistics
+from interp_gui.core.model import ModelDescription
 from interp_gui.core.place import Place
 from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.interventions import content as contents
@@ -51,6 +52,8 @@ class Interventions(QObject):
         self._state = state
         self._known = Content(state.edits)
         self._compared: int | None = None
+        # asked for every row at every change, so found once for each edit and model
+        self._unfit: dict[int, tuple[Edit, ModelDescription, str]] = {}
         self.book = StatisticsBook(state, self)
         self.book.changed.connect(self._on_statistics)
         state.edits_changed.connect(self._want_statistics)
@@ -90,7 +93,7 @@ class Interventions(QObject):
         own = model.description.weights_sha256 if model is not None else ""
         edits = []
         try:
-            for feature in features:
+            for feature in contents.bundled(features):
                 known = feature if feature.model else msgspec.structs.replace(feature, model=own)
                 edits.append(contents.fresh(known, kind, place=place, source=source))
         except InterpError as problem:
@@ -98,8 +101,7 @@ class Interventions(QObject):
             return False
         waits = self.book.is_possible
         rows = [(edit, waits and contents.waits_for_statistics(edit)) for edit in edits]
-        self._insert(f"{words.verb(kind)} {words.count_of(features)}", rows, at)
-        return bool(rows)
+        return self._insert(f"{words.verb(kind)} {words.count_of(features)}", rows, at)
 
     def add_edits(
         self, edits: EditStack | Sequence[Edit], *, at: int | None = None, title: str = ""
@@ -107,6 +109,8 @@ class Interventions(QObject):
         """Put edits on the panel as they are, those of images too."""
         stack = edits if isinstance(edits, EditStack) else EditStack(edits=tuple(edits))
         rows = [(edit, False) for edit in stack.edits]
+        if not self._has_room(len(rows)):
+            return
         what = title or stack.name or words.edits_of(stack.edits or ()) if stack.edits else ""
         if stack.image_edits:
             now = self._content
@@ -126,13 +130,21 @@ class Interventions(QObject):
         called = title or stack.name or "other edits"
         self._change(f"put {called} on the panel", Content(stack))
 
-    def _insert(self, title: str, rows: Sequence[tuple[Edit, bool]], at: int | None) -> None:
-        if not rows:
-            return
+    def _has_room(self, count: int) -> bool:
+        problem = contents.why_too_many(count, len(self.stack.edits))
+        if problem:
+            self._state.notify("info", f"{problem} Several units of a layer can be one edit.")
+        return not problem
+
+    def _insert(self, title: str, rows: Sequence[tuple[Edit, bool]], at: int | None) -> bool:
+        """Put edits among the others; whether there was room for them."""
+        if not rows or not self._has_room(len(rows)):
+            return False
         now = self._content
         place = len(now.rows) if at is None else max(0, min(at, len(now.rows)))
         self._change(title, contents.inserted(now, rows, place))
         self.added.emit(tuple(range(place, place + len(rows))))
+        return True
 
     def remove(self, *indices: int) -> None:
         """Take edits off the panel."""
@@ -410,7 +422,15 @@ class Interventions(QObject):
     def problem_of(self, index: int) -> str:
         """Why an edit is not in force in the current model; empty where it fits."""
         model = self._state.model
-        return why_unfit(self.stack.edits[index], model.description) if model is not None else ""
+        if model is None:
+            return ""
+        edit, description = self.stack.edits[index], model.description
+        known = self._unfit.get(id(edit))
+        if known is None or known[0] is not edit or known[1] is not description:
+            if len(self._unfit) > 2 * contents.MOST_ROWS:  # of edits that are no more
+                self._unfit.clear()
+            known = self._unfit[id(edit)] = (edit, description, why_unfit(edit, description))
+        return known[2]
 
     def can_adopt(self, index: int) -> bool:
         """Whether an edit of another model would fit the current one."""

@@ -1,6 +1,7 @@
 """The Interventions panel: what is changed in the network, and what each change does."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QMenu, QStackedWidget, QToolButton, QWidget
@@ -23,7 +24,7 @@ from interp_gui.gui.dragging.edits import (
 from interp_gui.gui.features.commands import feature_commands_of
 from interp_gui.gui.interventions import content, words
 from interp_gui.gui.interventions.choices import Region
-from interp_gui.gui.interventions.drops import PanelDrops
+from interp_gui.gui.interventions.drops import NO_OTHER_IMAGE, PanelDrops
 from interp_gui.gui.interventions.edit_list import EditList
 from interp_gui.gui.interventions.files import adopt_edits, load_edits, tell_unfit
 from interp_gui.gui.interventions.kept import KeptStacks
@@ -166,7 +167,11 @@ class InterventionsPanel(QWidget):
             return "Open a model first."
         if weights and model.description.weights_sha256 not in weights:
             return ""  # its own model is made current first
-        for feature in features:
+        made = content.bundled(features)
+        full = content.why_too_many(len(made), len(self._state.edits.edits))
+        if full:
+            return full
+        for feature in made:
             edit = content.fresh(feature, words.kinds_for(feature)[0])
             problem = why_no_place(edit, model.description)
             if problem:
@@ -185,16 +190,25 @@ class InterventionsPanel(QWidget):
             "scale": f" by {content.FACTOR:g}",
             "add": f" by {content.STEER:g}"
             + (" standard deviations" if self.edits.book.is_possible else ""),
-            "patch": " from the current image",
+            "patch": f" from {Path(self.lending_image).name}",
         }
         verb = "Take" if kind == "project_out" else words.KIND_TITLES[kind]
         tail = " out of the layer" if kind == "project_out" else endings.get(kind, "")
-        return f"{verb} {what}{tail}{other}"
+        made = len(content.bundled(features))
+        together = ""
+        if made < len(features):
+            together = ", together in one edit" if made == 1 else f", in {made} edits by layer"
+        return f"{verb} {what}{tail}{together}{other}"
+
+    @property
+    def lending_image(self) -> str:
+        """Which image a fresh patch takes its values from; empty where there is no other one."""
+        return sources_of(self._state).other
 
     def take_features(
         self, features: Sequence[Feature], kind: EditKind, place: Place = Place()
     ) -> None:
-        """Put edits of features on the panel; a patch takes the current image's values."""
+        """Put edits of features on the panel; a patch takes another image's values."""
         commands = feature_commands_of(self._state)
         problem = commands.why_foreign(features)
         if problem:
@@ -210,9 +224,9 @@ class InterventionsPanel(QWidget):
             self._state.set_model(model)
         if kind != "patch":
             self.edits.add_features(features, kind, place=place)
-        elif self._state.image is not None:
+        elif self.lending_image:
             sources_of(self._state).find(
-                self._state.image,
+                self.lending_image,
                 lambda sha256: self.edits.add_features(
                     features, "patch", place=place, source=sha256
                 ),
@@ -271,8 +285,13 @@ class InterventionsPanel(QWidget):
         menu.setToolTipsVisible(True)
         for kind in self.drops.kinds_for(features):
             title = words.KIND_TITLES[kind]
-            entry = menu.addAction(f"{title} from the current image" if kind == "patch" else title)
+            lends = self.lending_image
+            from_image = f"{title} from {Path(lends).name}" if lends else title
+            entry = menu.addAction(from_image if kind == "patch" else title)
             entry.setToolTip(words.KIND_HINTS[kind])
+            if kind == "patch" and not lends:
+                entry.setEnabled(False)
+                entry.setToolTip(NO_OTHER_IMAGE)
             entry.triggered.connect(lambda _on=False, kind=kind: self.take_features(features, kind))
         menu.popup(QCursor.pos())
 

@@ -284,3 +284,46 @@ def test_moving_behind_the_norm_asks_for_the_mean_there(asking, state, client, q
     assert state.edits.edits[0].baseline.kind == "zero"
     assert asking.is_waiting(0)
     qtbot.waitUntil(lambda: len(asked(client)) == 2)
+
+
+def test_many_units_of_a_layer_become_one_edit_of_them_all(edits, state):
+    few = [unit(i) for i in range(64)]
+    assert edits.add_features(few)
+    assert len(state.edits.edits) == 64
+    edits.clear()
+    assert edits.add_features([*(unit(i) for i in range(40)), *(unit(i, "x") for i in range(40))])
+    assert [(e.feature.layer, len(e.feature.units)) for e in state.edits.edits] == [
+        ("features.14", 40), ("x", 40)
+    ]  # fmt: skip
+    assert state.edits.edits[0].feature.units == tuple(range(40))
+    edits.clear()
+    assert edits.add_features([unit(i) for i in range(4096)], "scale")
+    assert len(state.edits.edits) == 1
+    state.undo.undo()
+    assert not state.edits.edits
+
+
+def test_the_panel_takes_so_many_edits_and_no_more(edits, state):
+    messages = []
+    state.notified.connect(lambda note: messages.append(note.message))
+    edits.add_edits([Edit(feature=unit(i), kind="ablate") for i in range(256)])
+    assert len(state.edits.edits) == 256
+    edits.add_edits([Edit(feature=unit(1), kind="ablate")])
+    assert not edits.add_features([unit(1)])
+    assert len(state.edits.edits) == 256
+    assert "The panel takes 256 edits; these would be 257." in messages[0]
+
+
+def test_whether_an_edit_fits_is_found_once_for_each_model(edits, state, monkeypatch):
+    from interp_gui.gui.interventions import model as module
+
+    asked = []
+    real = module.why_unfit
+    monkeypatch.setattr(module, "why_unfit", lambda e, m: asked.append(e) or real(e, m))
+    edits.add_features([unit(1), unit(2)])
+    for _ in range(3):
+        assert [edits.problem_of(i) for i in range(2)] == ["", ""]
+    assert len(asked) == 2
+    edits.change(0, kind="scale")
+    assert edits.problem_of(0) == edits.problem_of(1) == ""
+    assert len(asked) == 3, "only the one that is another now"
