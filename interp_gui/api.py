@@ -16,7 +16,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from interp_gui.core.analysis import AnalysisInfo, Inputs, Progress
+from interp_gui.core.class_mapping import confirmed, propose
 from interp_gui.core.cost import Cost
 from interp_gui.core.dataset import Dataset
 from interp_gui.core.edit import EditStack
@@ -146,6 +149,7 @@ class Model:
     ) -> Run:
         """The message that asks for such a run."""
         at_hand = images if isinstance(images, Dataset) else _scanned(images)
+        at_hand = _with_classes(at_hand, self.description)
         inputs = Inputs(
             images=tuple(os.path.abspath(path) for path in _paths(image)),
             dataset=at_hand,
@@ -310,6 +314,14 @@ def _paths(given: AnyPath | Sequence[AnyPath]) -> list[str]:
 
 def _example(given: AnyPath | Example) -> Example:
     return given if isinstance(given, Example) else Example(os.path.abspath(given))
+
+
+def _with_classes(dataset: Dataset | None, model: ModelDescription) -> Dataset | None:
+    """With the classes that its labels certainly mean, where nobody said which they mean."""
+    if dataset is None or dataset.classes or not dataset.labels or not model.class_count:
+        return dataset
+    proposals = propose(dataset.labels, model.class_names, class_count=model.class_count)
+    return msgspec.structs.replace(dataset, classes=confirmed(proposals))
 
 
 def _scanned(images: AnyPath | Sequence[AnyPath]) -> Dataset | None:

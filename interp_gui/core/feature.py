@@ -1,6 +1,7 @@
 """Features: what can be looked at, named, dragged and changed."""
 
 import hashlib
+from operator import index
 from typing import Any
 
 import msgspec
@@ -45,6 +46,12 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         Address.parse(self.layer)
+        # numpy's scalars do as numbers until they are written, long after
+        if not all(type(u) is int for u in self.units):
+            msgspec.structs.force_setattr(self, "units", _whole(self.units))
+        if not all(type(row) is tuple and all(type(v) is float for v in row)
+                   for row in self.vectors):  # fmt: skip
+            msgspec.structs.force_setattr(self, "vectors", _rows(self.vectors))
         if self.units and self.vectors:
             raise InvalidValue("A feature has units or vectors, not both.")
         if any(u < 0 for u in self.units):
@@ -180,6 +187,23 @@ def as_vectors(array: Any) -> Vectors:
     if values.ndim not in (1, 2) or values.size == 0 or not np.isfinite(values).all():
         raise InvalidValue("A direction is one row, or k rows, of finite numbers.")
     return tuple(tuple(float(v) for v in row) for row in np.atleast_2d(values))
+
+
+def _whole(units: Any) -> tuple[int, ...]:
+    try:
+        return tuple(index(u) for u in units)
+    except TypeError:
+        raise InvalidValue("A feature's units are whole numbers.") from None
+
+
+def _rows(vectors: Any) -> Vectors:
+    try:
+        return tuple(tuple(float(v) for v in row) for row in vectors)
+    except (TypeError, ValueError):
+        raise InvalidValue(
+            "A feature's vectors are rows of numbers.",
+            hint="core.feature.as_vectors makes them of an array.",
+        ) from None
 
 
 def _indices(part: str) -> range:

@@ -126,3 +126,19 @@ def test_resolving_checks_against_the_model(model):
     assert "features.14" in problem.value.hint
     with pytest.raises(InvalidValue, match="does not fit"):
         Feature(layer="features.14", vectors=((1.0, 2.0),)).check(model.layer("features.14"))
+
+
+def test_numbers_of_numpy_become_plain_ones_or_are_refused_at_once():
+    """They are numbers until they are written into a file, at the end of a long pass."""
+    rows = np.array([[1.0, 0.5], [2.0, 0.25]], np.float32)
+    for vectors in (tuple(tuple(row) for row in rows), rows, rows.tolist(), ((1, 0.5), (2, 0.25))):
+        feature = Feature(layer="a", vectors=vectors)
+        assert feature.vectors == ((1.0, 0.5), (2.0, 0.25))
+        assert all(type(v) is float for row in feature.vectors for v in row)
+        assert msgspec.json.decode(msgspec.json.encode(feature), type=Feature) == feature
+    units = Feature(layer="a", units=tuple(np.arange(2)))
+    assert msgspec.json.decode(msgspec.json.encode(units), type=Feature) == units
+    assert Feature(layer="a", units=np.arange(2)) == units
+    for wrong in ({"vectors": rows[0]}, {"vectors": (("x",),)}, {"units": (1.5,)}):
+        with pytest.raises(InvalidValue):
+            Feature(layer="a", **wrong)

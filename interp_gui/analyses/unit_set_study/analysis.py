@@ -94,6 +94,12 @@ def run(context: Context, parameters: Parameters) -> Steps:
     sizes = sizes_of(parameters.sizes, len(free))
     broken: dict[int, str] = {}
     images = yield from identified(context, broken, labelled=True)
+    if not images and not broken:
+        raise InvalidValue(
+            "No label of the images at hand stands for a class of the model.",
+            hint="Bring images whose labels are named as its classes, or say which class each "
+            "label stands for.",
+        )
     both = halves(
         dataset, images, index, column=parameters.split_by.strip(), most=parameters.images,
         seed=context.inputs.seed,

@@ -1,3 +1,5 @@
+import shutil
+
 import msgspec
 import numpy as np
 import pytest
@@ -178,6 +180,68 @@ def test_images_that_cannot_be_read_are_left_out(runtimes, labelled, tmp_path, r
     assert any("1 image left out" in note for note in ran.last["curve"].notes)
 
 
+def test_an_image_that_changes_meanwhile_is_left_out_and_nothing_is_kept_of_it(
+    runtimes, labelled, tmp_path, run_analysis
+):
+    paths = [tmp_path / f"{i}.png" for i in range(12)]
+    for entry, path in zip(labelled.images, paths, strict=True):
+        shutil.copy(entry.path, path)
+    images = tuple(
+        ImageEntry(path=str(path), label=entry.label)
+        for entry, path in zip(labelled.images, paths, strict=True)
+    )
+    dataset = msgspec.structs.replace(labelled, images=images)
+    store, found = Store(), {}
+    inputs = Inputs(dataset=dataset, layer="last")
+    context = Context(model=runtimes["cnn"], cache=store, inputs=inputs)
+    for step in ANALYSIS.run(context, ANALYSIS.settings(SETTINGS)):
+        if not isinstance(step, Progress):
+            found[step.key] = step
+        elif step.text == "Removing units one by one" and not step.done:
+            for path in paths[2:4]:
+                shutil.copy(paths[0], path)
+    assert any("2 images left out" in note for note in found["curve"].notes)
+    for entry, path in zip(labelled.images, paths, strict=True):
+        shutil.copy(entry.path, path)
+    again, fresh = (
+        run_analysis(
+            ANALYSIS, runtimes["cnn"], SETTINGS, cache=each, dataset=dataset, layer="last"
+        ).last
+        for each in (store, Store())
+    )
+    assert again["ranking"].cells == fresh["ranking"].cells
+    assert again["sets"].cells == fresh["sets"].cells
+
+
+def test_on_a_full_disk_it_goes_on_and_says_that_nothing_could_be_kept(
+    runtimes, labelled, run_analysis, monkeypatch
+):
+    wanted = run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, dataset=labelled, layer="last").last
+
+    def full(*_args, **_more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("interp_gui.analyses.kept_rows._write", full)
+    ran = run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, dataset=labelled, layer="last").last
+    assert ran["sets"].cells == wanted["sets"].cells
+    assert sum("No space left on device" in note for note in ran["curve"].notes) == 1
+
+
+def test_where_memory_is_short_fewer_images_are_asked_about_at_once(
+    runtimes, labelled, run_analysis, monkeypatch
+):
+    forward = type(runtimes["cnn"]).forward
+
+    def short(self, batch, **more):
+        if len(batch) > 1:
+            raise MemoryError
+        return forward(self, batch, **more)
+
+    monkeypatch.setattr(type(runtimes["cnn"]), "forward", short)
+    ran = run_analysis(ANALYSIS, runtimes["cnn"], SETTINGS, dataset=labelled, layer="last")
+    assert any("1 image at a time" in note for note in ran.last["curve"].notes)
+
+
 def test_what_it_costs_is_told(runtimes, labelled):
     context = Context(model=runtimes["cnn"], inputs=Inputs(dataset=labelled, layer="last"))
     few = ANALYSIS.estimate(context, ANALYSIS.settings(SETTINGS))
@@ -205,3 +269,11 @@ def test_units_that_edits_in_force_change_are_in_no_set(runtimes, labelled, run_
     every = Edit(feature=Feature(layer="last", units=tuple(range(12))), kind="ablate")
     with pytest.raises(InvalidValue, match="none is left"):
         run_analysis(ANALYSIS, runtimes["cnn"], settings, **more | {"edits": EditStack((every,))})
+
+
+def test_labels_that_stand_for_no_class_are_told(runtimes, labelled, run_analysis):
+    unnamed = msgspec.structs.replace(labelled, classes={})
+    with pytest.raises(InvalidValue, match="No label of the images at hand stands for a class"):
+        run_analysis(
+            ANALYSIS, runtimes["cnn"], SETTINGS | {"studied": "2"}, dataset=unnamed, layer="last"
+        )
