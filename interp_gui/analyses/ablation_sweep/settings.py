@@ -19,19 +19,23 @@ class Parameters:
         False, help="Also count right answers over the images at hand, which need labels."
     )
     counted: int = parameter(
-        200, title="images counted", help="At most so many labelled images are counted, the same "
+        200, title="images counted",
+        help="At most so many labelled images are counted, the same "
         "share of each label.", minimum=1, maximum=100_000,
     )  # fmt: skip
     controls: int = parameter(
-        20, help="Random changes of the layer as large as those of its units, which all are "
+        20, title="random changes",
+        help="Random changes of the layer as large as those of its units, which all are "
         "compared with; 0: none.", minimum=0, maximum=256,
     )  # fmt: skip
     confirm: int = parameter(
-        5, help="So many of the strongest get random others of their own, changed by exactly as "
+        5, title="strongest with own controls",
+        help="So many of the strongest get random others of their own, changed by exactly as "
         "much.", minimum=0, maximum=256,
     )  # fmt: skip
     bars: int = parameter(
-        40, help="So many are drawn as bars, the strongest first; the table lists all.", minimum=1,
+        40, title="bars shown",
+        help="So many are drawn as bars, the strongest first; the table lists all.", minimum=1,
         maximum=4096,
     )  # fmt: skip
     mean_images: int = parameter(

@@ -101,8 +101,10 @@ def _mark_notes(percentiles: list[float | None], shown: Shown) -> tuple[str, ...
     if all(p is None for p in percentiles):
         return ()
     return (
-        f"A dot marks what does more than {STANDS_OUT:.0f} % of random changes of the layer that "
-        "are as large.",
+        f"A dot marks what does more than {STANDS_OUT:.0f} % of random changes. For the strongest "
+        "these are random others changed by exactly as much (own in the table), as on the "
+        "intervention panel; for the rest they are random changes of the layer scaled to its size "
+        "(scaled), so that the panel may say another share.",
     )
 
 

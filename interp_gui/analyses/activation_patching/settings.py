@@ -21,18 +21,27 @@ class Parameters:
         "", help="Layers, separated by commas; empty: blocks, spread over the depth."
     )
     most_layers: int = parameter(
-        12, help="At most so many layers, where none are named.", minimum=1, maximum=256
+        12,
+        title="layers at most",
+        help="At most so many layers, where none are named.",
+        minimum=1,
+        maximum=256,
     )
     cells: int = parameter(
         49, help="At most so many positions a layer; larger maps are patched block by block.",
         minimum=1, maximum=4096,
     )  # fmt: skip
     confirm: int = parameter(
-        24, help="So many of the strongest estimates are confirmed by patching; all cells are "
+        24, title="strongest to patch",
+        help="So many of the strongest estimates are confirmed by patching; all cells are "
         "where the model has no gradients, or where they are few.", minimum=0, maximum=100_000,
     )  # fmt: skip
     controls: int = parameter(
-        20, help="Random cells that are patched too, beside the strongest.", minimum=0, maximum=4096
+        20,
+        title="random cells",
+        help="Random cells that are patched too, beside the strongest.",
+        minimum=0,
+        maximum=4096,
     )
     permutations: int = parameter(
         5, help="Sources with their units exchanged at random, of equal change, that are tried at "

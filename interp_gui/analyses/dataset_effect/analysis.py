@@ -48,7 +48,8 @@ class Parameters:
     """Settings of `dataset-effect`."""
 
     controls: int = parameter(
-        10, help="Times that the same changes are made to other, random features for comparison.",
+        10, title="random controls",
+        help="Times that the same changes are made to other, random features for comparison.",
         minimum=0, maximum=100,
     )  # fmt: skip
     shown: int = parameter(

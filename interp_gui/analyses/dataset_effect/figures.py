@@ -65,15 +65,15 @@ def summary_rows(compared: Compared, true: Ints) -> list[tuple[Number, ...]]:
 
     if (true >= 0).any():
         add("accuracy", lambda a: accuracy(a.predicted, true))
-        add("balanced accuracy, mean over classes", lambda a: mean_balanced(a.predicted, true))
-        add("recall, mean over classes", lambda a: mean_recall(a.predicted, true))
+        add("balanced accuracy", lambda a: mean_balanced(a.predicted, true))
+        add("recall", lambda a: mean_recall(a.predicted, true))
     if (before.predicted >= 0).any():
         add("answers that change", lambda a: _share(flips(before.predicted, a.predicted), before))
-        add("divergence of the answer (nats)", lambda a: mean_of(a.divergence))
+        add("divergence (nats)", lambda a: mean_of(a.divergence))
         add("probability of the answer", lambda a: mean_of(a.share))
     else:
-        add("length of the change over that of the output", lambda a: mean_of(a.moved))
-    add("target", lambda a: mean_of(a.target))
+        add("change of the output", lambda a: mean_of(a.moved))
+    add("Target", lambda a: mean_of(a.target))
     return rows
 
 

@@ -260,7 +260,7 @@ def run(context: Context, parameters: Parameters) -> Steps:
     means, source, sentence = yield from _means(context, parameters, layer)
     place = Place() if parameters.everywhere else region_place(region, layer, seen.size)
     where = "everywhere" if place.kind == "everywhere" else "in the brushed place"
-    direction = "Where Δ target is below 0, the Target falls without the unit."
+    direction = "Where Δ Target is below 0, the Target falls without the unit."
     notes = (*notes, f"{sentence[:-1]}, {where}. {direction}")
     # What lies before the layer is the same in all these passes.
     from interp_gui.runtimes.prefix import CachedPrefix

@@ -15,6 +15,29 @@ from interp_gui.core.result import AnyResult, Number
 _RESERVED = ("file", "title", "kind", "numbers", "recipe")
 _POSITIONS = ("row", "column", "index")
 _UNITS = {"percent": "%", "px": "px", "s": "s", "ms": "ms", "sd": "SD"}
+NUMBER_WORDS = {
+    "asked": "images answered",
+    "broken_images": "images that cannot be read",
+    "controls": "random controls",
+    "labelled": "images with a known class",
+    "right_to_wrong": "right answers that become wrong",
+    "wrong_to_right": "wrong ones that become right",
+    "p_by_chance": "p of so uneven a change by chance",
+    "stand_out": "beyond 95 % of random changes",
+    "target_of": "Target",
+    "target": "Target's value",
+    "target_base": "Target of the base",
+    "target_source": "Target of the source",
+    "counted_images": "images counted",
+    "estimates_correlate": "correlation of estimates with effects",
+    "random_cells_mean": "mean effect of random cells",
+    "random_cells_largest": "largest effect of random cells",
+    # columns of tables
+    "lowest control": "random lowest",
+    "highest control": "random highest",
+    "controls that change as much": "as large",
+}
+"""What numbers and columns are called where people read them, where their name does not say it."""
 
 
 def readable(value: Number) -> str:
@@ -66,8 +89,8 @@ def caption(numbers: Mapping[str, Number], limit: int = 3) -> list[str]:
     told = [(name, value) for name, value in numbers.items() if name not in _POSITIONS]
     for name, value in told[:limit]:
         words = name.split("_")
-        unit = _UNITS.get(words[-1], "") if len(words) > 1 else ""
-        label = " ".join(words[:-1] if unit else words)
+        unit = _UNITS.get(words[-1], "") if len(words) > 1 and name not in NUMBER_WORDS else ""
+        label = NUMBER_WORDS.get(name, " ".join(words[:-1] if unit else words))
         captions.append(f"{label} {readable(value)}{' ' + unit if unit else ''}")
     return captions
 

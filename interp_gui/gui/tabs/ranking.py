@@ -36,7 +36,7 @@ class RankedUnit:
     def caption(self) -> str:
         """The numbers in one short line: the effect, or what it is ranked by."""
         if self.effect is not None:
-            return f"Δ target {_signed(-self.effect)}"
+            return f"Δ Target {_signed(-self.effect)}"
         if self.attribution is not None:
             return f"a×g {readable(self.attribution)}"
         return ""

@@ -22,6 +22,9 @@ from interp_gui.gui.widgets.view import ResultView, number_label
 
 _Index = QModelIndex | QPersistentModelIndex
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
+TITLE_MARGIN_PX = 6
+LONGEST_TITLE = 8
+"""Letters of a column's title on one line."""
 
 
 class ResultTableModel(QAbstractTableModel):
@@ -83,7 +86,7 @@ class ResultTableModel(QAbstractTableModel):
             return None
         if orientation == Qt.Orientation.Vertical:
             return str(section + 1)
-        return number_label(self._table.columns[section])
+        return _on_two_lines(number_label(self._table.columns[section]))
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         flags = super().flags(index)
@@ -95,6 +98,15 @@ class ResultTableModel(QAbstractTableModel):
         rows = dict.fromkeys(index.row() for index in indexes)
         features = [f for f in map(self.feature, rows) if f is not None]
         return mime_for(features) if features else QMimeData()
+
+
+def _on_two_lines(text: str) -> str:
+    """A long title broken where its halves are most alike, so that figures set the width."""
+    breaks = [i for i, letter in enumerate(text) if letter == " "]
+    if len(text) <= LONGEST_TITLE or not breaks:
+        return text
+    at = min(breaks, key=lambda i: max(i, len(text) - i - 1))
+    return f"{text[:at]}\n{text[at + 1 :]}"
 
 
 def _sortable(value: Number) -> Any:
@@ -139,6 +151,18 @@ class TableView(ResultView[Table]):
             self.model.set_table(self._result)
             if len(self._result.cells) <= 2000:  # measuring all of more rows takes noticeable time
                 self.table.resizeColumnsToContents()
+                self._tighten()
+
+    def _tighten(self) -> None:
+        """Where columns are too wide together, leave no room for the mark of sorting."""
+        header = self.table.horizontalHeader()
+        if header.length() <= self.table.viewport().width():
+            return
+        metrics = header.fontMetrics()
+        for column in range(self.model.columnCount()):
+            title = str(self.model.headerData(column, Qt.Orientation.Horizontal) or "")
+            needed = metrics.size(0, title).width() + 2 * TITLE_MARGIN_PX
+            header.resizeSection(column, max(needed, self.table.sizeHintForColumn(column)))
 
     def features_at(self, position: QPoint) -> tuple[Feature, ...]:
         index = self.table.indexAt(self.table.viewport().mapFrom(self, position))

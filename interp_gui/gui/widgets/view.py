@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
-from interp_gui.core.export.numbers import caption
+from interp_gui.core.export.numbers import NUMBER_WORDS, caption
 from interp_gui.core.feature import Feature
 from interp_gui.core.recipe import Recipe
 from interp_gui.core.result import AnyResult, Number
@@ -122,6 +122,8 @@ class ResultView(QWidget, Generic[R]):
 
 def number_label(name: str) -> str:
     """Words of a number's name with its unit: ``rank_percent`` -> "rank (%)"."""
+    if name in NUMBER_WORDS:
+        return NUMBER_WORDS[name]
     words = name.split("_")
     unit = _UNITS.get(words[-1], "") if len(words) > 1 else ""
     return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)

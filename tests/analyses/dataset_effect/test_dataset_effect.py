@@ -1,3 +1,5 @@
+import shutil
+
 import msgspec
 import numpy as np
 import pytest
@@ -81,7 +83,7 @@ def test_figures_are_those_of_the_networks_own_answers(
     assert right["after"] == pytest.approx((after == true).mean())
     assert right["change"] == pytest.approx(right["after"] - right["before"])
     assert row_of(summary, "answers that change")["after"] == pytest.approx(changed.mean())
-    fall = row_of(summary, "target")
+    fall = row_of(summary, "Target")
     assert fall["change"] == pytest.approx((edited - unedited)[rows, before].mean(), rel=1e-4)
     assert summary.numbers["right_to_wrong"] == ((before == true) & (after != true)).sum()
     assert summary.numbers["wrong_to_right"] == ((before != true) & (after == true)).sum()
@@ -114,15 +116,15 @@ def test_controls_change_the_layer_by_exactly_as_much(runtimes, labelled, run_an
     settings = {"controls": 4}
     ran = run_analysis(ANALYSIS, runtimes["cnn"], settings, dataset=labelled, edits=EDITS)
     summary = ran.last["summary"]
-    row = row_of(summary, "target")
+    row = row_of(summary, "Target")
     assert summary.numbers["controls"] == 4
     assert row["lowest control"] < row["highest control"]
     assert row["lowest control"] <= row["controls"] <= row["highest control"]
     assert row["controls that change as much"].endswith("of 4")
     again = run_analysis(ANALYSIS, runtimes["cnn"], settings, dataset=labelled, edits=EDITS)
-    assert row_of(again.last["summary"], "target") == row
+    assert row_of(again.last["summary"], "Target") == row
     other = run_analysis(ANALYSIS, runtimes["cnn"], settings, dataset=labelled, edits=EDITS, seed=1)
-    assert row_of(other.last["summary"], "target")["controls"] != row["controls"]
+    assert row_of(other.last["summary"], "Target")["controls"] != row["controls"]
 
 
 @pytest.mark.parametrize(("name", "other"), [("cnn", "act"), ("vit", ""), ("swin", "")])
@@ -146,7 +148,7 @@ def test_controls_of_many_images_at_once_are_those_of_one_image_after_the_other(
             ANALYSIS, runtime, {"batch": batch, "controls": 4}, dataset=dataset,
             edits=EditStack(tuple(edits)),
         )  # fmt: skip
-        found = row_of(ran.last["summary"], "divergence of the answer (nats)")
+        found = row_of(ran.last["summary"], "divergence (nats)")
         numbers = [found[k] for k in ("after", "controls", "lowest control", "highest control")]
         return numbers, ran.last["images"].values["control_flips"]
 
@@ -292,15 +294,75 @@ def test_images_that_cannot_be_read_are_counted_and_left_out(
         run_analysis(ANALYSIS, runtimes["cnn"], dataset=Dataset(images=more), edits=EDITS)
 
 
-def test_where_memory_is_short_fewer_images_are_asked_about_at_once(
+def test_an_image_that_changes_meanwhile_is_left_out_and_nothing_is_kept_of_it(
+    runtimes, labelled, tmp_path, run_analysis
+):
+    names = [f"{i}.png" for i in range(12)]
+    for entry, name in zip(labelled.images, names, strict=True):
+        shutil.copy(entry.path, tmp_path / name)
+    shutil.copy(tmp_path / "3.png", tmp_path / "same.png")
+    images = tuple(
+        ImageEntry(path=str(tmp_path / name), label=labelled.images[i % 12].label)
+        for i, name in enumerate([*names, "same.png"])
+    )
+    dataset = msgspec.structs.replace(labelled, images=images)
+    store, settings = Store(), {"controls": 1, "shown": 0}
+    context = Context(
+        model=runtimes["cnn"], cache=store, inputs=Inputs(dataset=dataset, edits=EDITS)
+    )
+    found = {}
+    for step in ANALYSIS.run(context, ANALYSIS.settings(settings)):
+        if not isinstance(step, Progress):
+            found[step.key] = step
+        elif step.text == "Asking the network" and not step.done:
+            shutil.copy(labelled.images[5].path, tmp_path / "3.png")
+            shutil.copy(labelled.images[5].path, tmp_path / "4.png")
+    summary = found["summary"]
+    assert (summary.numbers["asked"], summary.numbers["broken_images"]) == (11, 2)
+    assert any("has changed while the images were read" in note for note in summary.notes)
+    after = found["images"].values["after"]
+    assert after[[3, 4]].tolist() == [-1, -1]
+    assert after[12] >= 0  # the same content was still to be had elsewhere
+    for i in (3, 4):
+        shutil.copy(labelled.images[i].path, tmp_path / names[i])
+    again, fresh = (
+        run_analysis(ANALYSIS, runtimes["cnn"], settings, cache=each, dataset=dataset, edits=EDITS)
+        for each in (store, Store())
+    )
+    assert again.last["summary"].numbers["asked"] == 13
+    for name, values in fresh.last["images"].values.items():
+        np.testing.assert_allclose(again.last["images"].values[name], values, atol=1e-5)
+
+
+def test_on_a_full_disk_it_goes_on_and_says_that_nothing_could_be_kept(
     runtimes, labelled, run_analysis, monkeypatch
+):
+    settings = {"controls": 2}
+    wanted = run_analysis(ANALYSIS, runtimes["cnn"], settings, dataset=labelled, edits=EDITS)
+
+    def full(*_args, **_more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("interp_gui.analyses.kept_rows._write", full)
+    monkeypatch.setattr("interp_gui.analyses.kept_rows._KEEP_EVERY_S", 0.0)
+    ran = run_analysis(
+        ANALYSIS, runtimes["cnn"], settings, cache=Store(), dataset=labelled, edits=EDITS
+    )
+    assert ran.last["summary"].cells == wanted.last["summary"].cells
+    assert any("No space left on device" in note for note in ran.last["summary"].notes)
+    assert not any("could be kept" in note for note in wanted.last["summary"].notes)
+
+
+@pytest.mark.parametrize("problem", [OutOfMemory("Memory was not enough."), MemoryError()])
+def test_where_memory_is_short_fewer_images_are_asked_about_at_once(
+    runtimes, labelled, run_analysis, monkeypatch, problem
 ):
     wanted = run_analysis(ANALYSIS, runtimes["cnn"], dataset=labelled, edits=EDITS)
     forward = type(runtimes["cnn"]).forward
 
     def short(self, batch, **more):
         if len(batch) > 1:
-            raise OutOfMemory("Memory was not enough.")
+            raise problem
         return forward(self, batch, **more)
 
     monkeypatch.setattr(type(runtimes["cnn"]), "forward", short)
@@ -317,7 +379,7 @@ def test_edits_of_two_layers_have_controls_too(runtimes, labelled, run_analysis)
     stack = EditStack((ablate(1, 4, layer="act"), ablate(2, 7)))
     ran = run_analysis(ANALYSIS, runtimes["cnn"], dataset=labelled, edits=stack)
     assert ran.last["summary"].numbers["controls"] == 10
-    row = row_of(ran.last["summary"], "divergence of the answer (nats)")
+    row = row_of(ran.last["summary"], "divergence (nats)")
     assert row["lowest control"] > 0
 
 
@@ -341,7 +403,7 @@ def test_a_scalar_output_has_no_answers_to_flip(small_cnn, dataset, run_analysis
     target = Target(kind="scalar", index=1)
     ran = run_analysis(ANALYSIS, runtime, dataset=dataset, edits=EDITS, target=target)
     measures = [row[0] for row in ran.last["summary"].cells]
-    assert measures == ["length of the change over that of the output", "target"]
+    assert measures == ["change of the output", "Target"]
     assert ran.last["images"].cells[0][3] is None
     values = ran.last["images"].values
     assert np.isfinite(values["target_after"]).all()

@@ -206,3 +206,19 @@ def test_bars_that_stand_out_are_painted_with_a_dot(qtbot):
     darker = pictures[1].sum(axis=2) < pictures[0].sum(axis=2)
     assert darker[:row].any() != darker[row:].any()
     assert "stands out" in view.accessibleDescription()
+
+
+def test_a_summary_of_a_dataset_fits_six_hundred_pixels_and_is_told_in_words(qtbot):
+    from interp_gui.analyses.dataset_effect.figures import SUMMARY_COLUMNS
+    from interp_gui.core.export.numbers import caption
+    from interp_gui.gui.widgets.table import TableView
+
+    view = TableView()
+    qtbot.addWidget(view)
+    view.resize(600, 300)
+    row = ("change of the output", 0.858, 0.938, 0.0801, -0.0123, -0.0456, 0.0123, "10 of 10")
+    view.set_result(Table(key="t", title="T", columns=SUMMARY_COLUMNS, cells=(row,)))
+    header = view.table.horizontalHeader()
+    assert header.length() <= 600
+    assert view.model.headerData(5, Qt.Orientation.Horizontal) == "random\nlowest"
+    assert caption({"p_by_chance": 0.5}) == ["p of so uneven a change by chance 0.5"]
