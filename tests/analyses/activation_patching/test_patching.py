@@ -6,7 +6,7 @@ from torch import nn
 
 from interp_gui.analyses.activation_patching import ANALYSIS
 from interp_gui.analyses.activation_patching.cells import cells_of
-from interp_gui.analyses.activation_patching.measuring import change_at
+from interp_gui.analyses.activation_patching.measuring import _exchanged, change_at
 from interp_gui.analyses.variants import Variants
 from interp_gui.core.analysis import Context, Inputs, Progress
 from interp_gui.core.edit import EditStack
@@ -253,3 +253,22 @@ def test_estimates_come_first_and_its_cost_is_known(runtimes, pair):
     assert not np.isfinite(steps[0].exact).any()
     assert np.isfinite(steps[0].values).all()
     assert ANALYSIS.estimate(context, settings).seconds > 0
+
+
+@pytest.mark.parametrize("key", ["positions", "heads"])
+def test_exchanged_sources_change_as_much_of_other_units(runtimes, pair, key):
+    context = Context(model=runtimes["vit"], inputs=Inputs(images=pair))
+    cells = next(c for c in cells_of(context, ANALYSIS.settings(SETTINGS)) if c.key == key)
+    cell = cells.all[0]
+    layer = cells.layers[cell[0]]
+    batch = load_batch(pair, runtimes["vit"].preprocessing)
+    base, source = runtimes["vit"].forward(batch, capture=[layer.name]).captured[layer.name]
+    change = change_at(cells, cell, base, source)
+    random = np.random.default_rng(0)
+    found = [_exchanged(change, layer, random).delta for _ in range(3)]
+    rest = [axis for i, axis in enumerate(layer.axes) if i != change.axis]
+    units = rest.index("unit") if change.picked else -1
+    for delta in found:
+        np.testing.assert_array_equal(np.sort(delta, axis=units), np.sort(change.delta, axis=units))
+        assert np.abs(delta - change.delta).max() > 1e-3
+    assert not np.array_equal(found[0], found[1])

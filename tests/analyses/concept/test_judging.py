@@ -109,3 +109,14 @@ def test_a_box_covers_cells_by_their_share():
     small = box_weights((0.30, 0.30, 0.31, 0.31), 4, 4)
     assert (small > 0).sum() == 1
     assert small[1, 1] > 0
+
+
+def test_each_deal_is_held_out_in_parts_of_its_own():
+    """Parts that suit the real labels would leave dealt ones uneven, and chance too low."""
+    labels, groups = np.arange(16) < 8, np.arange(16)
+    found = list(deals(labels, groups, wanted=4, count=20, seed=0))
+    for dealt in found:
+        for part in range(4):
+            assert dealt.labels[dealt.parts == part].tolist().count(True) == 2
+            assert (dealt.parts == part).sum() == 4
+    assert len({tuple(dealt.parts) for dealt in found}) > 10
