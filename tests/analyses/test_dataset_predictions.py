@@ -1,3 +1,5 @@
+import shutil
+
 import msgspec
 import numpy as np
 import pytest
@@ -144,6 +146,26 @@ def test_a_broken_file_is_remembered_but_a_vanished_one_is_not(
     monkeypatch.setattr("interp_gui.analyses.dataset_predictions.changed", lambda image: "gone")
     memory.held.clear()
     run_analysis(ANALYSIS, runtimes["cnn"], dataset=dataset, cache=memory)
+    assert memory.held == {}
+
+
+def test_what_is_found_of_a_file_that_changes_meanwhile_is_not_kept(
+    runtimes, labelled, memory, tmp_path, run_analysis
+):
+    path = tmp_path / "changing.png"
+    shutil.copy(labelled.images[0].path, path)
+    images = (*labelled.images[1:], ImageEntry(path=str(path), label=labelled.images[0].label))
+    dataset = msgspec.structs.replace(labelled, images=images)
+    looked = []
+
+    def check():  # once for each image that is identified, then before a batch is asked about
+        looked.append(None)
+        if len(looked) == 13:
+            shutil.copy(labelled.images[1].path, path)
+
+    ran = run_analysis(ANALYSIS, runtimes["cnn"], dataset=dataset, cache=memory, check=check)
+    assert ran.last["summary"].values["predicted"][-1] == -1
+    assert any("has changed while" in note for note in ran.last["summary"].notes)
     assert memory.held == {}
 
 
