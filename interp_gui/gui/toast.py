@@ -25,9 +25,10 @@ from PySide6.QtWidgets import (
 )
 
 from interp_gui.gui import icons, parts, theme
-from interp_gui.gui.state import Notification
+from interp_gui.gui.state import Level, Notification
 
-HIDE_AFTER_MS = 6000
+HIDE_AFTER_MS: dict[Level, int] = {"success": 6000, "info": 6000, "warning": 20_000}
+"""Warnings can be read in peace; errors stay."""
 SHOWN_AT_ONCE = 4
 WIDTH_PX = 380
 GRAVITY = ("error", "warning", "info", "success")
@@ -35,7 +36,7 @@ GRAVITY = ("error", "warning", "info", "success")
 
 
 class Toast(QFrame):
-    """One message with its hint and buttons; errors and offers stay until they are closed."""
+    """One message with its hint and buttons; errors and offers to mend something stay."""
 
     def __init__(self, note: Notification, parent: QWidget) -> None:
         super().__init__(parent)
@@ -48,14 +49,17 @@ class Toast(QFrame):
         self.setAccessibleDescription(note.hint)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(HIDE_AFTER_MS)
+        self._timer.setInterval(HIDE_AFTER_MS.get(note.level, 0))
         self._timer.timeout.connect(self.dismiss)
         self._build()
         self._start_timer()
 
     def _start_timer(self) -> None:
-        """Begin to count; an error, or what offers something to do, stays until it is closed."""
-        if self.note.level != "error" and not self.note.action:
+        """Begin to count; an error, or what offers to mend something, stays until it is closed.
+
+        A success goes, whatever it offers: menus offer the same.
+        """
+        if self.note.level == "success" or (self.note.level != "error" and not self.note.action):
             self._timer.start()
 
     def _build(self) -> None:

@@ -1,6 +1,7 @@
 """The window's own commands, declared by menu: what they are called, when they can be used."""
 
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from interp_gui.gui.actions import ActionSpec
@@ -58,7 +59,9 @@ def connect(window: "MainWindow") -> None:
     WindowDrops(window, window.background)
     KeyboardFocus(window)
     TextKeys(window)
-    own = [spec.id for spec in window.actions_.specs if spec.menu == INTERVENE]
-    window.interventions.menu.addActions([window.actions_[name] for name in own])
+    own = [spec for spec in window.actions_.specs if spec.menu == INTERVENE]
+    for _, mates in groupby(sorted(own, key=lambda spec: spec.group), lambda spec: spec.group):
+        window.interventions.menu.addActions([window.actions_[spec.id] for spec in mates])
+        window.interventions.menu.addSeparator()  # none is shown at the end
     add_panel_menus(window)
     window.output.images_wanted.connect(partial(show_images_of, window))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QResizeEvent, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QWidget
 
 from interp_gui.core.edit import Edit, EditKind
@@ -14,6 +14,8 @@ from interp_gui.core.place import Place
 from interp_gui.gui.interventions import words
 from interp_gui.gui.interventions.sources import SourceImages
 
+ARROW_PX = 36
+"""Of a list: its frame and its arrow."""
 Region = tuple[tuple[float, ...], ...]
 MEAN, ZERO, IMAGE = "mean", "zero", "image:"
 _EVERYWHERE, _REGION, _CLASS_TOKEN = "everywhere", "brushed region", "class token"
@@ -153,6 +155,15 @@ class PlaceBox(_List):
         line.setAccessibleDescription(self.accessibleDescription())
         self.activated.connect(lambda index: self._take(self.itemText(index)))
         line.editingFinished.connect(lambda: self._take(line.text()))
+
+    def minimumSizeHint(self) -> QSize:
+        words = self.fontMetrics().horizontalAdvance(_REGION)  # cut, it would say something else
+        return QSize(words + ARROW_PX, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self.line.hasFocus():
+            self.line.setCursorPosition(0)
 
     def show_edit(self, edit: Edit, layer: LayerInfo | None) -> None:
         """Show the place of an edit among those that its layer has."""

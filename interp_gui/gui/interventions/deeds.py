@@ -71,15 +71,15 @@ class Deeds(QObject):
         )  # fmt: skip
 
     def _choose_kind(self, row: EditRow, kind: str) -> None:
-        edit, image = row.edit, self._state.image
+        edit, image = row.edit, self._sources.other
         if edit is None:
             return
         if kind != "patch":
             self._edits.change_kind(row.index, cast(EditKind, kind))
         elif edit.image_source:
             self._edits.change_kind(row.index, "patch", source=edit.image_source)
-        elif image is None:
-            self._state.notify("info", "Open an image first: a patch takes its value from one.")
+        elif not image:
+            self._state.notify("info", "Open another image first: a patch takes its value from it.")
             self._state.edits_changed.emit()  # the list shows again what is
         else:
             self._sources.find(

@@ -68,9 +68,9 @@ class EditDetails(QWidget):
 
     def _arrange(self) -> None:
         column = parts.column(self, spacing=theme.SPACE_S)
-        first = parts.row()
-        first.addWidget(self.kind, 1)
-        first.addWidget(self.place, 1)
+        first = FlowRow()
+        first.addWidget(self.kind)
+        first.addWidget(self.place)
         second = parts.row()
         second.addWidget(self.caption)
         second.addWidget(self.baseline, 1)
@@ -78,7 +78,8 @@ class EditDetails(QWidget):
         column.addLayout(first)
         column.addLayout(second)
         for widget in (
-            self.strength.refusal, self.strength.words, self.strip, self.state, self.note, self.warning,
+            self.strength.refusal, self.strength.words, self.strip, self.state, self.note,
+            self.warning,
         ):  # fmt: skip
             column.addWidget(widget)
         last = FlowRow()
@@ -151,12 +152,15 @@ class EditDetails(QWidget):
         if effect is not None and not problem:
             sentences += [told.effect_sentence(effect, target), told.run_sentence(effect)]
         self._say(self.state, " ".join(sentence for sentence in sentences if sentence))
-        warning = effect.warning if effect is not None and not problem else ""
+        warning = told.warning_of(effect, problem)
         self._say(self.warning, f"⚠ {warning}" if warning else "")
         # What this image's values became is known exactly; the slider's words are about an average.
+        # Where it changes nothing, words about what it brings values to would not be true.
+        idle = effect is not None and effect.state in ("inactive", "failed", "broken")
         self.strength.words.setVisible(
-            bool(self.strength.words.text()) and self.shows_strength and "observed" not in warning
-        )
+            bool(self.strength.words.text()) and self.shows_strength
+            and "observed" not in warning and not idle
+        )  # fmt: skip
         colour = theme.level_colour("warning", dark=theme.is_dark(self.palette())).name()
         parts.restyle(self.warning, f"color: {colour}")
         behind = effect.behind if effect is not None and not problem else ""

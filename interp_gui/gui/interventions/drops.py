@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 OFFERED: tuple[EditKind, ...] = ("ablate", "scale", "add", "project_out", "clamp", "patch")
 WORDS_PX = 76
 """Room for the sentence that says what will happen."""
+NO_OTHER_IMAGE = "Open another image first: its own value changes nothing in the current one."
 Zone = tuple[EditKind, QRect]
 
 
@@ -93,7 +94,10 @@ class PanelDrops(DropHint):
             return Refusal(problem)
         kinds = self.kinds_for(features)
         kind = self.kind_at(self.position, kinds)
-        self._overlay_of_zones.show_zones(zones(self._panel.rect(), kinds), kind)
+        lends = Path(self._panel.lending_image).name
+        self._overlay_of_zones.show_zones(zones(self._panel.rect(), kinds), kind, lends=lends)
+        if kind == "patch" and not lends:
+            return Refusal(NO_OTHER_IMAGE)
         return self._panel.what_happens(features, kind)
 
     def _of_files(self, paths: list[str]) -> str:
@@ -128,19 +132,20 @@ class PanelDrops(DropHint):
     def kinds_for(self, features: tuple[Feature, ...]) -> tuple[EditKind, ...]:
         """Kinds that all of some features can be changed by now."""
         legal = [words.kinds_for(feature) for feature in features]
-        return tuple(
-            kind
-            for kind in OFFERED
-            if all(kind in kinds for kinds in legal)
-            and (kind != "patch" or self._state.image is not None)
-        )
+        return tuple(kind for kind in OFFERED if all(kind in kinds for kinds in legal))
 
     def kind_at(self, position: QPoint, kinds: tuple[EditKind, ...]) -> EditKind:
-        """The kind whose zone is under the cursor, or next to it."""
+        """The kind whose zone is under the cursor; what is dropped elsewhere is switched off."""
         found = zones(self._panel.rect(), kinds)
-        return min(found, key=lambda zone: abs(zone[1].center().y() - position.y()) - (
-            10_000 if zone[1].top() <= position.y() <= zone[1].bottom() else 0
-        ))[0]  # fmt: skip
+        gap = theme.SPACE_S
+        return next(
+            (
+                kind
+                for kind, area in found
+                if area.adjusted(-gap, -gap // 2, gap, gap // 2).contains(position)
+            ),
+            kinds[0],
+        )
 
     # --- what happens --------------------------------------------------------------------------
 
@@ -203,11 +208,12 @@ class _Zones(QWidget):
         self._zones: list[Zone] = []
         self._kind: EditKind | None = None
         self._gap: int | None = None
+        self._lends = ""
         self.hide()
 
-    def show_zones(self, found: list[Zone], kind: EditKind) -> None:
-        """Show the zones, with the one that is meant."""
-        self._zones, self._kind, self._gap = found, kind, None
+    def show_zones(self, found: list[Zone], kind: EditKind, *, lends: str) -> None:
+        """Show the zones, with the one that is meant; `lends` names the image of a patch."""
+        self._zones, self._kind, self._gap, self._lends = found, kind, None, lends
         self._appear()
 
     def show_gap(self, y: int) -> None:
@@ -247,9 +253,12 @@ class _Zones(QWidget):
                                 2 if meant else 1))  # fmt: skip
             painter.setBrush(veil)
             painter.drawRoundedRect(QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
-            painter.setPen(palette.color(QPalette.ColorRole.WindowText))
-            title = words.KIND_TITLES[kind]
-            text = f"{title} from the current image" if kind == "patch" else title
+            idle = kind == "patch" and not self._lends
+            text_colour = palette.color(QPalette.ColorRole.WindowText)
+            painter.setPen(theme.dim_colour(palette) if idle else text_colour)
+            text = title = words.KIND_TITLES[kind]
+            if kind == "patch":
+                text = f"{title} from {self._lends or 'another image: open one first'}"
             shown = self.fontMetrics().elidedText(
                 text, Qt.TextElideMode.ElideRight, rect.width() - 12
             )

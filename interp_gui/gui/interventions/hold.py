@@ -5,7 +5,7 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QCursor, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
 from interp_gui.core.edit import Edit
 from interp_gui.core.feature import Feature
@@ -61,6 +61,7 @@ class HoldKey(QObject):
         if app is not None:
             app.installEventFilter(self)
             self._is_watching = True
+        QToolTip.hideText()  # it would lie over the answer, which is what is looked at now
         self._state.set_held(edits)
 
     def end(self) -> None:
@@ -90,7 +91,7 @@ class HoldKey(QObject):
                 self.end()
         elif kind in _ENDS:
             self.end()
-        return False
+        return kind == QEvent.Type.ToolTip
 
 
 def features_under(where: QPoint) -> tuple[Feature, ...]:

@@ -111,9 +111,14 @@ class LiveAnswers(QObject):
         if self._bridge is None:
             self._bridge = bridge
             bridge.ready.connect(lambda _hello: self._on_change())
-            bridge.lost.connect(lambda _lost: self._drop())
+            bridge.lost.connect(lambda _lost: self._on_lost())
             sources_of(self._state).changed.connect(self._on_sources)
             self._on_change()
+
+    def _on_lost(self) -> None:
+        """What is known stays, as the answers of before."""
+        self._drop()
+        self.changed.emit()
 
     # --- what is known -------------------------------------------------------------------------
 
@@ -164,7 +169,10 @@ class LiveAnswers(QObject):
     def is_stale(self, path: str) -> bool:
         """Whether the answer for an image is one of other strengths or edits than those now."""
         known, now = self._known.get(("own", path)), self._wanted("own")
-        return known is not None and now is not None and known.asked.stack != now.stack
+        if known is None or now is None:
+            return False
+        alive = self._bridge is None or self._bridge.is_ready
+        return not alive or known.asked.stack != now.stack
 
     def effects(self, index: int, path: str = "") -> EditEffect | None:
         """What the edit of a row of the panel did; None if that is not known (yet).

@@ -21,6 +21,7 @@ from interp_gui.gui import icons, parts, theme
 from interp_gui.gui.interventions import told, words
 from interp_gui.gui.interventions.choices import Region
 from interp_gui.gui.interventions.details import EditDetails
+from interp_gui.gui.widgets.flow import FlowRow
 
 ACCENT_PX = 3
 INDENT_PX = 26
@@ -77,6 +78,7 @@ class EditRow(QFrame):
         self.effect = parts.label(wrap=False)
         self.icon = QLabel()
         self.summary = _Elided()
+        self.summary.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.beside = parts.label(dim=True, wrap=False)
         for small in (self.summary, self.beside):
             small.setFont(theme.small_font(self.font()))
@@ -85,11 +87,11 @@ class EditRow(QFrame):
         for widget, stretch in ((self.switch, 0), (self.name, 1), (self.effect, 0), (self.icon, 0)):
             first.addWidget(widget, stretch)
         self._second = QWidget()
-        second = parts.row()
+        second = FlowRow(self._second)  # what the edit does comes first, the rest wraps
         second.setContentsMargins(INDENT_PX, 0, 0, 0)
-        second.addWidget(self.summary, 1)
+        second.addWidget(self.summary)
+        second.add_gap()
         second.addWidget(self.beside)
-        self._second.setLayout(second)
         self._column.addLayout(first)
         self._column.addWidget(self._second)
         self.switch.clicked.connect(self.toggled)
@@ -130,12 +132,13 @@ class EditRow(QFrame):
         if not beside and found.icon and number is None:
             beside = found.words
         self.beside.setText(beside)
-        warned = effect is not None and effect.warning and not problem and found.icon != "error"
+        warning = told.warning_of(effect, problem)
+        warned = warning and found.icon != "error"
         sign = told.Told("warning", "warning", found.words, found.sentence) if warned else found
         self._draw(sign)
         lines = [f"{found.words}. {found.sentence}" if found.words else ""]
         if effect is not None and not problem:
-            lines += [told.effect_sentence(effect, ""), told.run_sentence(effect), effect.warning]
+            lines += [told.effect_sentence(effect, ""), told.run_sentence(effect), warning]
         tip = "\n".join(line for line in lines if line)
         for widget in (self.icon, self.effect, self.beside):
             widget.setToolTip(tip)

@@ -12,6 +12,8 @@ from interp_gui.gui.shared import background_of, child_of
 from interp_gui.gui.state import AppState
 
 MOST_OFFERED = 30
+MOST_LOOKED_AT = 2000
+"""Of the images at hand, to find what an image is called that an edit names by its hash."""
 
 
 class SourceImages(QObject):
@@ -42,6 +44,11 @@ class SourceImages(QObject):
         first = [entry.path for entry in dataset.images[:MOST_OFFERED]] if dataset else []
         current = [state.image] if state.image else []
         return tuple(dict.fromkeys((*current, *state.watched, *first)))[:MOST_OFFERED]
+
+    @property
+    def other(self) -> str:
+        """The first of them that is not the current one; empty where there is none."""
+        return next((path for path in self.offered if path != self._state.image), "")
 
     def name_of(self, sha256: str) -> str:
         """What an image is called; by its hash where its file is not known."""
@@ -82,12 +89,16 @@ class SourceImages(QObject):
         wanted |= {edit.source for stack in stacks for edit in stack.image_edits}
         if not (wanted - {""} - set(self._paths)):
             return
-        offered = self.offered
-        if offered in self._looked:
+        dataset = self._state.dataset
+        every = [entry.path for entry in dataset.images[:MOST_LOOKED_AT]] if dataset else []
+        paths = tuple(dict.fromkeys((*self.offered, *every)))
+        missing = frozenset(wanted - {""} - set(self._paths))
+        look = (*sorted(missing), *paths)
+        if look in self._looked:
             return
-        self._looked |= {offered}
+        self._looked |= {look}
         background_of(self._state).run(
-            partial(_hashes, offered), self._on_hashes, key="edit-sources"
+            partial(_hashes, paths, missing), self._on_hashes, key="edit-sources"
         )
 
     def _on_hashes(self, found: dict[str, str]) -> None:
@@ -95,11 +106,14 @@ class SourceImages(QObject):
         self.changed.emit()
 
 
-def _hashes(paths: tuple[str, ...]) -> dict[str, str]:
+def _hashes(paths: tuple[str, ...], wanted: frozenset[str]) -> dict[str, str]:
+    """Hashes of images, until all that are wanted are among them."""
     from interp_gui.core.images import image_sha256
 
-    found = {}
+    found: dict[str, str] = {}
     for path in paths:
+        if wanted <= found.keys():
+            break
         try:
             found[image_sha256(path)] = path
         except InterpError:

@@ -99,20 +99,38 @@ def beside(effect: EditEffect) -> str:
 
 def effect_sentence(effect: EditEffect, target: str) -> str:
     """The effect on the Target beside that of the controls."""
-    if effect.effect is None:
+    if effect.effect is None or effect.state == "inactive":
         return ""
     named = f" ({target})" if target else ""
     line = f"Target{named} {signed(effect.effect)}"
-    beside = percentile_words(effect) or effect.control_note
-    return f"{line}; {beside}." if beside else f"{line}."
+    beside = percentile_words(effect)
+    if beside:
+        return f"{line}; {beside}."
+    return f"{line}. {effect.control_note}".strip()
+
+
+def warning_of(effect: EditEffect | None, problem: str = "") -> str:
+    """What to mind about an edit that did something; of one that did nothing, where it would."""
+    if effect is None or problem or (effect.state == "inactive" and not effect.behind):
+        return ""
+    return effect.warning
 
 
 def run_sentence(effect: EditEffect) -> str:
     """How often it ran and how much it changed its layer; empty where it never did."""
-    if effect.hits <= 0:
+    if effect.hits <= 0 or effect.state == "inactive":
         return ""
     times = "once" if effect.hits == 1 else f"{effect.hits} times"
     if effect.change is None:
         return f"Ran {times}."
-    share = f" ({100 * effect.share:.2g} % of its length)" if effect.share is not None else ""
+    share = f" ({share_words(effect.share)})" if effect.share is not None else ""
     return f"Ran {times}; changed its layer by {readable(effect.change)}{share}."
+
+
+def share_words(share: float) -> str:
+    """A change in parts of a layer's length: `12 % of its length`, `380 times its length`."""
+    if share >= 10:
+        return f"{readable(float(f'{share:.2g}'))} times its length"
+    if share < 1e-4:
+        return "less than 0.01 % of its length" if share else "0 % of its length"
+    return f"{readable(float(f'{100 * share:.2g}'))} % of its length"

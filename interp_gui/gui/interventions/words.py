@@ -43,10 +43,16 @@ def edits_of(edits: Sequence[Edit]) -> str:
 
 
 def place_words(place: Place) -> str:
-    """A place as rows show it: `everywhere`, `@3,4`, `brushed region`."""
+    """A place as rows show it: `everywhere`, `@3,4`, `@1,2 of 7 × 7`, `brushed region`."""
     if place.kind == "everywhere":
         return "everywhere"
-    return "brushed region" if place.kind == "region" else place.text
+    if place.kind != "region":
+        return place.text
+    rows = place.region
+    cells = [(y, x) for y, row in enumerate(rows) for x, weight in enumerate(row) if weight]
+    if len(cells) == 1:  # as cells of a grid over the image are, which need not be the layer's
+        return f"@{cells[0][0]},{cells[0][1]} of {len(rows)} × {len(rows[0])}"
+    return "brushed region"
 
 
 def short(edit: Edit) -> str:
@@ -59,8 +65,8 @@ def short(edit: Edit) -> str:
         sign = "−" if edit.amount < 0 else "+"
         return f"{title} {sign} {abs(edit.amount):g}{unit}"
     if edit.kind == "clamp":
-        low = "" if edit.low is None else f"{edit.low:g}"
-        high = "" if edit.high is None else f"{edit.high:g}"
+        low = "" if edit.low is None else f"{edit.low:.4g}"
+        high = "" if edit.high is None else f"{edit.high:.4g}"
         return f"{title} {low} to {high}".replace("  ", " ").strip()
     return title
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from interp_gui.gui.widgets.intervention import InterventionView
 
 WAITING = "Asking the edited model…"
+RESTARTING = "The engine is starting again…"
+OLD = "These are the answers before that."
 
 
 class EditedAnswer(QWidget):
@@ -92,6 +94,7 @@ class EditedAnswer(QWidget):
             self.logits.setVisible(result.output_kind in ("softmax", "sigmoid"))
         if self.view is not None:
             self.view.setVisible(result is not None and not result.problem)
+            self.view.setEnabled(self._bridge.is_ready)
         self._show_other()
 
     def _say(self, result: Intervention | None) -> None:
@@ -99,7 +102,9 @@ class EditedAnswer(QWidget):
         if not text and result is not None:
             text = "\n".join(filter(None, (result.problem, *result.notes)))
         elif not text:
-            text = WAITING if self._bridge.is_ready else "The engine is starting again…"
+            text = WAITING if self._bridge.is_ready else RESTARTING
+        if result is not None and not self._bridge.is_ready:
+            text = f"{RESTARTING} {OLD}"
         self.message.setText(text)
         self.message.setVisible(bool(text))
 

@@ -20,7 +20,7 @@ from interp_gui.gui.bridge import EngineBridge
 from interp_gui.gui.interventions.live import live_of
 from interp_gui.gui.output import watched
 from interp_gui.gui.output.beside import BesideAnswers
-from interp_gui.gui.output.edited import EditedAnswer
+from interp_gui.gui.output.edited import OLD, RESTARTING, EditedAnswer
 from interp_gui.gui.output.strip import WatchedStrip
 from interp_gui.gui.shared import top_class_of
 from interp_gui.gui.state import AppState
@@ -62,6 +62,8 @@ class OutputPanel(QWidget):
         self.message = parts.label(dim=True)
         self.bars: AnswerBars | None = None
         self._is_waiting = False
+        self._answered = ""
+        """Name of the image whose answer stands here."""
         self.target = parts.label(dim=True)
         self.target.setVisible(False)
         column = self._scrolled()
@@ -134,7 +136,7 @@ class OutputPanel(QWidget):
         if image is None:
             return self._say("Open an image to see what the model answers.")
         if not self._bridge.is_ready:
-            return self._say("The engine is starting again…")
+            return self._say_old(Path(image).name)
         self.heading.setText(Path(image).name)
         self.heading.setVisible(True)
         if self.bars is not None:
@@ -177,6 +179,16 @@ class OutputPanel(QWidget):
         self.message.setText(text)
         self.message.setVisible(True)
 
+    def _say_old(self, image: str) -> None:
+        """What is shown while the engine starts again: the answer before, marked as such."""
+        self._say(RESTARTING)
+        self.heading.setText(image)
+        self.heading.setVisible(True)
+        if self.bars is not None and self.bars.result is not None and image == self._answered:
+            self.bars.setVisible(True)
+            self.bars.setEnabled(False)
+            self.message.setText(f"{RESTARTING} {OLD}")
+
     def _on_result(self, result: AnyResult, recipe: Recipe | None) -> None:
         if not isinstance(result, Bars):
             return
@@ -184,6 +196,7 @@ class OutputPanel(QWidget):
         if self.bars is None:
             self.bars = self._make_bars()
         self.bars.set_result(result, recipe)
+        self._answered = self.heading.text()
         self.bars.setVisible(bool(result.labels))  # none where the answer is not a number
         self.bars.setEnabled(True)
         model = self._state.model
