@@ -54,3 +54,12 @@ def test_an_offer_stays_and_a_newer_one_takes_its_place(owner):
     assert not toast._timer.isActive()
     toast.note.on_action()
     assert done == ["new"]
+
+
+def test_a_success_goes_whatever_it_offers_and_a_warning_stays_longer(owner):
+    offer = Notification("success", "Added.", action="Show", on_action=lambda: None)
+    done, lost = Toast(offer, owner), Toast(Notification("warning", "It was lost."), owner)
+    assert done._timer.isActive()
+    assert lost._timer.isActive()
+    assert lost._timer.interval() >= 2 * done._timer.interval()
+    assert not Toast(Notification("error", "It failed."), owner)._timer.isActive()

@@ -141,7 +141,7 @@ class OutputPanel(QWidget):
         self.heading.setVisible(True)
         if self.bars is not None:
             self.bars.setEnabled(self.bars.hasFocus())  # which it would lose
-        if self.bars is None or self.bars.isHidden():
+        if self.bars is None or self.bars.isHidden() or self.message.text().startswith(RESTARTING):
             self._is_waiting = True
             self.message.setText(self._waiting_text())
             self.message.setVisible(True)

@@ -63,11 +63,11 @@ def edit(**values):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "not a stack"),
-        ("\x00", "not a stack"),
-        ("[1, 2]", "not a stack"),
-        ('"' * 3, "not a stack"),
-        ("{}", "not a stack"),
+        ("", "not a file of edits"),
+        ("\x00", "not a file of edits"),
+        ("[1, 2]", "not a file of edits"),
+        ('"' * 3, "not a file of edits"),
+        ("{}", "not a file of edits"),
         (changed(version=99), "newer version"),
         (changed(edits="all"), "cannot be read"),
         (changed(edits=[edit(kind="explode")]), "cannot be read"),

@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QHelpEvent, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
@@ -175,3 +175,16 @@ def test_bars_and_edits_say_what_they_show(shown, qapp):
     line = shown.interventions.list.rows[0]
     found = holding._features_of(line, line.mapToGlobal(QPoint(60, 8)))
     assert [feature.units for feature in found] == [(9,)]
+
+
+def test_no_tooltip_lies_over_the_answer_while_held(shown, qapp):
+    over_card(shown, 0)
+    seen = []
+    tip = QHelpEvent(QEvent.Type.ToolTip, QPoint(3, 3), QPoint(3, 3))
+    shown.shelf.event = lambda event: bool(seen.append(event.type())) or True
+    press(shown)
+    QApplication.sendEvent(shown.shelf, tip)
+    assert QEvent.Type.ToolTip not in seen
+    release(shown)
+    QApplication.sendEvent(shown.shelf, tip)
+    assert QEvent.Type.ToolTip in seen

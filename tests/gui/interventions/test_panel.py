@@ -639,3 +639,104 @@ def test_pressing_a_row_moves_nothing_until_it_is_let_go(filled, monkeypatch):
     assert (dragging, [edit.feature.units for edit in stack.edits]) == ((1,), [(1,)])
     QTest.mouseRelease(row, LEFT, NONE, QPoint(60, 60))
     assert (filled.list.chosen, filled.dragging) == ((3,), ())
+
+
+# --- what a new user met ---------------------------------------------------------------------
+
+
+def test_what_is_dropped_beside_the_fields_is_switched_off(panel):
+    features = (unit(7),)
+    below = QPoint(panel.width() // 2, panel.height() - 3)
+    assert drop(panel, mime_for(features), below).startswith("Switch off")
+    assert kinds(panel) == ["ablate"]
+
+
+def test_a_patch_takes_another_image_than_the_current_one(panel, pictures, qtbot):
+    from interp_gui.gui.interventions.drops import NO_OTHER_IMAGE
+
+    state, features = panel._state, (unit(7),)
+    one, other = (str(pictures / "cat" / f"cat{i}.png") for i in range(2))
+    state.set_image(one)
+    assert drop(panel, mime_for(features), zone(panel, "patch", features)) == NO_OTHER_IMAGE
+    assert kinds(panel) == []
+    state.set_watched((one, other))
+    said = drop(panel, mime_for(features), zone(panel, "patch", features))
+    assert said == "Patch features.14:7 from cat1.png"
+    qtbot.waitUntil(lambda: kinds(panel) == ["patch"])
+    qtbot.waitUntil(lambda: "from cat1.png" in panel.list.rows[0].summary.text)
+
+
+def test_one_true_sentence_is_told(filled):
+    filled.edits.change_kind(0, "scale")
+    filled.list.choose((0,))
+    details = filled.list.rows[0].details
+    details.strength.words.setText("⚠ Brings an average value beyond any observed.")
+    idle = EditEffect(
+        index=0, state="inactive", hits=1, change=1e-7, share=1e-9, effect=0.0,
+        control_note="Nothing changes here.", warning="Values beyond any observed in 9 images.",
+    )  # fmt: skip
+    tell(filled, e0=idle)
+    filled.list.show_effects()
+    assert details.state.text() == (
+        "Inactive here. It ran and changed nothing at its layer in this image."
+    )
+    assert details.warning.isHidden()
+    assert details.strength.words.isHidden()
+    assert filled.list.rows[0].state_icon == "inactive"
+    assert "Beyond" not in filled.list.rows[0].icon.toolTip()
+    noted = msgspec.structs.replace(
+        idle,
+        state="effective",
+        share=380.0,
+        change=3.0,
+        effect=1.0,
+        warning="",
+        control_note="There is no other.",
+    )
+    tell(filled, e0=noted)
+    filled.list.show_effects()
+    assert ".." not in details.state.text()
+    assert "Target +1. There is no other. Ran once" in details.state.text()
+    assert "380 times its length" in details.state.text()
+
+
+def test_in_a_narrow_row_what_the_edit_does_comes_first(filled, qapp):
+    effect = EditEffect(
+        index=0, state="effective", hits=1, change=3.0, effect=1.0, controls=(0.1,) * 20
+    )
+    tell(filled, e0=effect)
+    row = filled.list.rows[0]
+    row.show_effect(effect, "")
+    row.resize(190, 400)
+    row.fit(190)
+    qapp.processEvents()
+    summary, beside = row.summary, row.beside
+    assert summary.width() >= summary.fontMetrics().horizontalAdvance(summary.text)
+    assert beside.geometry().top() >= summary.geometry().bottom()
+
+
+def test_a_narrow_place_shows_how_it_begins(filled, qapp):
+    filled.list.choose((0,))
+    row = filled.list.rows[0]
+    place = row.details.place
+    assert place.minimumSizeHint().width() >= place.fontMetrics().horizontalAdvance(
+        "brushed region"
+    )
+    place.line.setCursorPosition(8)
+    place.resize(140, place.height())
+    assert place.line.cursorPosition() == 0
+
+
+def test_a_cell_of_a_grid_is_called_by_its_place():
+    from interp_gui.core.place import Place
+    from interp_gui.gui.interventions.words import place_words
+
+    cell = Place("region", region=((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.0, 0.0)))
+    assert place_words(cell) == "@1,2 of 3 × 3"
+    assert place_words(Place("region", region=((1.0, 0.5),))) == "brushed region"
+
+
+def test_the_menu_of_the_panel_is_in_groups(panel):
+    entries = panel.menu.actions()
+    assert sum(entry.isSeparator() for entry in entries) >= 5
+    assert not any(one.isSeparator() and two.isSeparator() for one, two in pairwise(entries))

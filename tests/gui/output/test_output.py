@@ -102,7 +102,13 @@ def test_a_new_engine_tells_which_model_it_opens_again(panel, state, bridge, cli
     qtbot.addWidget(badge)
     with qtbot.waitSignal(bridge.lost):
         client.emit(EngineLost(reason="It was killed.", respawning=True))
-    assert panel.message.text() == "The engine is starting again…"
+    assert panel.message.text() == (
+        "The engine is starting again… These are the answers before that."
+    )
+    assert not panel.heading.isHidden()
+    assert panel.heading.text()
+    assert not panel.bars.isHidden()
+    assert not panel.bars.isEnabled()
     with qtbot.waitSignal(bridge.ready):
         client.emit(greet())
     assert panel.message.text() == "Asking the model…"
