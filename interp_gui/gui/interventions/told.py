@@ -1,4 +1,4 @@
-"""What an edit did, in words: the four states it can be in, its effect beside that of controls."""
+"""What an edit did, in words: the states it can be in, its effect beside that of controls."""
 
 from dataclasses import dataclass
 
