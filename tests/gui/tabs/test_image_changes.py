@@ -95,7 +95,7 @@ def test_a_place_is_swapped_with_an_image_at_hand(brushed, state, qtbot, tmp_pat
     qtbot.waitUntil(lambda: (top(brushed)[4] == (200, 10, 10)).all())
     with qtbot.waitSignal(state.notified) as told:
         brushed.changes.swap_with("/elsewhere/x.png")
-    assert "open images only" in told.args[0].message
+    assert "a watched image only" in told.args[0].message
 
 
 def test_nothing_brushed_is_told(tab, state, qtbot):
