@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QValidator
+from PySide6.QtGui import QPainter, QPaintEvent, QValidator
 from PySide6.QtWidgets import QDoubleSpinBox, QLineEdit
 
 from interp_gui.gui import parts, theme
@@ -32,7 +32,7 @@ def read_number(text: str) -> tuple[float | None, str]:
         return None, f"“{text}” is not a number."
     value = float(plain)
     if not math.isfinite(value) or abs(value) > LIMIT:
-        return None, f"“{text}” is too large: at most a billion ({LIMIT:.0e})."
+        return None, f"“{text}” is too large: at most {LIMIT:,.0f}."
     return value, ""
 
 
@@ -118,9 +118,16 @@ class NumberBox(QDoubleSpinBox):
         if why == self._refusal:
             return
         self._refusal = why
-        colour = theme.level_colour("error", dark=theme.is_dark(self.palette())).name()
-        parts.restyle(self, f"QDoubleSpinBox {{ border: 1px solid {colour}; }}" if why else "")
+        self.update()
         self.refused.emit(why)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._refusal:  # drawn: a style sheet of its own would leave the number no room
+            painter = QPainter(self)
+            painter.setPen(theme.level_colour("error", dark=theme.is_dark(self.palette())))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+            painter.end()
 
     def sizeHint(self) -> QSize:
         # by its range it would be as wide as a billion with six decimals
