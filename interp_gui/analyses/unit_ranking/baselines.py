@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from interp_gui.analyses.asked import see
 from interp_gui.analyses.passes import identity
-from interp_gui.analyses.real_examples.survey import is_gone
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.errors import ImageProblem
 from interp_gui.core.images import dataset_sha256, image_sha256
@@ -49,7 +48,8 @@ def dataset_means(
         if time.monotonic() - spoken > 0.1:
             spoken = time.monotonic()
             yield Progress(done=len(known), total=len(paths), text="Identifying images")
-    readable = [known[i] for i in sample(hashes, most)]
+    drawn = sample(hashes, most)
+    readable = [known[i] for i in drawn]
     source = dataset_sha256(readable)
     key = {
         "kind": "unit-means", "version": 2, "layer": layer.name, "images": source,
@@ -59,13 +59,16 @@ def dataset_means(
     if stored is not None:
         return np.asarray(stored["means"], np.float64), source, int(stored["count"])
     total, count, partial = np.zeros(layer.units), 0, False
-    for done, path in enumerate(readable):
+    for done, (path, sha256) in enumerate(zip(readable, (hashes[i] for i in drawn), strict=True)):
         context.check()
         yield Progress(done=done, total=len(readable), text="Averaging over the images at hand")
         try:
             seen = see(context, path)
         except ImageProblem:
-            partial = partial or is_gone(path)
+            partial = partial or not _still(path, sha256)
+            continue
+        if not _still(path, sha256):  # afterwards: it may change while it is read
+            partial = True
             continue
         value = context.model.forward(
             seen.batch, capture=[layer.name], until=layer.name
@@ -81,3 +84,11 @@ def dataset_means(
     if context.cache is not None and not partial:
         context.cache.put(key, {"means": means, "count": count})
     return means, source, count
+
+
+def _still(path: str, sha256: str) -> bool:
+    """Whether a file is still the one whose hash is known."""
+    try:
+        return image_sha256(path) == sha256
+    except ImageProblem:
+        return False

@@ -18,6 +18,7 @@ from interp_gui.analyses.passes import MEMORY_SHORT, batch_size, halved, identit
 from interp_gui.analyses.unit_set_study.sets import UnitSet
 from interp_gui.core.analysis import Context, Progress
 from interp_gui.core.edit import Baseline, Edit
+from interp_gui.core.errors import ImageProblem
 from interp_gui.core.feature import Feature
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import preprocess
@@ -136,16 +137,17 @@ def outcomes(
             at, done = at + len(part), done + len(part) * len(sets)
         fine = tuple(image for image in images if image.place not in broken)
         hashes = [image.sha256 for image in fine]
-        found = [rows.rows(hashes) for rows in kept] if fine else []
+        found = [rows.rows(hashes) for rows in kept]
         yield Progress(done=total, total=total, text=text)
+    if len({image.truth == study.index for image in fine}) < 2:
+        raise ImageProblem(
+            "Of one half, no image of the class or none of the others can be read.",
+            hint=next(iter(broken.values()), ""),
+        )
     return Outcomes(
         images=fine,
-        answers=np.concatenate([f["answers"] for f in found], axis=1)
-        if found
-        else np.zeros((0, len(sets)), np.int32),
-        odds=np.concatenate([f["odds"] for f in found], axis=1)
-        if found
-        else np.zeros((0, len(sets)), np.float32),
+        answers=np.concatenate([f["answers"] for f in found], axis=1),
+        odds=np.concatenate([f["odds"] for f in found], axis=1),
         unkept=unkept_notes(*kept),
     )
 

@@ -9,10 +9,11 @@ from interp_gui.analyses.unit_set_study.figures import RANKING_COLUMNS, SET_COLU
 from interp_gui.core.analysis import Context, Inputs, Progress, Store
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
-from interp_gui.core.errors import Cancelled, InvalidValue, UnknownName
+from interp_gui.core.errors import Cancelled, ImageProblem, InvalidValue, UnknownName
 from interp_gui.core.feature import Feature
 from interp_gui.core.preprocessing import load_batch
 from interp_gui.core.target import Target
+from interp_gui.engine.cache import Cache
 
 SETTINGS = {"studied": "l0", "sizes": "1,3,8", "baseline": "zero"}
 
@@ -208,6 +209,44 @@ def test_an_image_that_changes_meanwhile_is_left_out_and_nothing_is_kept_of_it(
             ANALYSIS, runtimes["cnn"], SETTINGS, cache=each, dataset=dataset, layer="last"
         ).last
         for each in (store, Store())
+    )
+    assert again["ranking"].cells == fresh["ranking"].cells
+    assert again["sets"].cells == fresh["sets"].cells
+
+
+@pytest.mark.parametrize("when", ["Averaging over the images at hand", "Removing units one by one"])
+def test_where_all_images_change_meanwhile_neither_means_nor_answers_are_kept(
+    runtimes, labelled, tmp_path, run_analysis, when
+):
+    paths = [tmp_path / f"{i}.png" for i in range(12)]
+    for entry, path in zip(labelled.images, paths, strict=True):
+        shutil.copy(entry.path, path)
+    images = tuple(
+        ImageEntry(path=str(path), label=entry.label)
+        for entry, path in zip(labelled.images, paths, strict=True)
+    )
+    dataset = msgspec.structs.replace(labelled, images=images)
+    store, settings = Cache(tmp_path / "kept"), SETTINGS | {"baseline": "mean"}
+    inputs = Inputs(dataset=dataset, layer="last")
+    context = Context(model=runtimes["cnn"], cache=store, inputs=inputs)
+
+    def turn(by):
+        for i, path in enumerate(paths):
+            shutil.copy(labelled.images[(i + by) % 12].path, path)
+
+    def run():
+        for step in ANALYSIS.run(context, ANALYSIS.settings(settings)):
+            if isinstance(step, Progress) and step.text == when and not step.done:
+                turn(1)
+
+    with pytest.raises(ImageProblem, match="can be read"):
+        run()
+    turn(0)
+    again, fresh = (
+        run_analysis(
+            ANALYSIS, runtimes["cnn"], settings, cache=each, dataset=dataset, layer="last"
+        ).last
+        for each in (store, Cache(tmp_path / "fresh"))
     )
     assert again["ranking"].cells == fresh["ranking"].cells
     assert again["sets"].cells == fresh["sets"].cells
