@@ -12,7 +12,7 @@ from interp_gui.checkpoints.opening import open_checkpoint
 from interp_gui.core.analysis import Context, Inputs, Progress
 from interp_gui.core.dataset import Dataset, ImageEntry
 from interp_gui.core.edit import Edit, EditStack
-from interp_gui.core.errors import InvalidValue, MissingAbility
+from interp_gui.core.errors import ImageProblem, InvalidValue, MissingAbility
 from interp_gui.core.feature import Feature
 from interp_gui.core.preprocessing import load_batch
 from interp_gui.engine.needs import check_needs
@@ -168,3 +168,23 @@ def test_inputs_know_their_image(shapes, labelled):
         held = shapes.forward(one, capture=[keyed.reads]).captured[keyed.reads]
         np.testing.assert_allclose(held.reshape(-1), key, atol=1e-4)
     assert sorted(set(measured.owners.tolist())) == list(range(8))
+
+
+def test_an_image_that_goes_in_between_ends_the_run(shapes, labelled, monkeypatch):
+    from interp_gui.analyses.rank_one_edit import passing
+
+    plain, calls = passing.decoded, []
+
+    def decoded(context, images, broken):
+        is_answered = bool(calls) and images[0].place == calls[0]  # all were measured before
+        calls.append(images[0].place)
+        if is_answered:
+            broken[images[0].place] = "It is gone."
+            images = images[1:]
+        return plain(context, images, broken)
+
+    monkeypatch.setattr(passing, "decoded", decoded)
+    with pytest.raises(ImageProblem, match="gone"):
+        run(shapes, labelled)
+    assert calls[0] == calls[-1]
+    assert len(calls) > 1

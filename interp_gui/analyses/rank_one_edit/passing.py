@@ -11,7 +11,7 @@ from torch import nn
 from interp_gui.analyses.asked import main_output
 from interp_gui.analyses.dataset_pass import Known, decoded, identified, sampled, stacks
 from interp_gui.core.analysis import Context, Progress
-from interp_gui.core.errors import InvalidValue
+from interp_gui.core.errors import ImageProblem, InvalidValue
 from interp_gui.core.layer import LayerInfo
 from interp_gui.core.preprocessing import preprocess
 from interp_gui.runtimes.baking.rank_one import KeyedLayer, answers_of
@@ -112,11 +112,20 @@ def measure(
 def answers(
     context: Context, runtime: TorchRuntime, networks: Sequence[nn.Module], images: Sequence[Known]
 ) -> Generator[Progress, None, list[NDArray[np.float64]]]:  # fmt: skip
-    """What several networks answer to the same images, each (N, outputs)."""
+    """What several networks answer to the same images, each (N, outputs).
+
+    Raises
+    ------
+    ImageProblem
+        An image cannot be read any more: its answer of before would stand beside another's.
+    """
     found: list[list[NDArray[np.float64]]] = [[] for _ in networks]
     output = main_output(context)
     for start in range(0, len(images), _BATCH):
-        part = decoded(context, images[start : start + _BATCH], {})
+        gone: dict[int, str] = {}
+        part = decoded(context, images[start : start + _BATCH], gone)
+        if gone:
+            raise ImageProblem(next(iter(gone.values())), hint="Run it again.")
         inputs = [preprocess(pixels, runtime.preprocessing) for _, pixels in part]
         for batch in stacks(inputs):
             for own, network in zip(found, networks, strict=True):
